@@ -1,0 +1,3 @@
+// placeholder
+#include "obol/obol.hpp"
+int main() {}

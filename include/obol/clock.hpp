@@ -1,0 +1,17 @@
+// The clock a store asks whether a session has expired.
+#pragma once
+
+#include <chrono>
+#include <functional>
+
+namespace obol::inline v0 {
+
+/// Gives the time of day. Called from any thread; must not throw.
+using Clock = std::function<std::chrono::system_clock::time_point()>;
+
+/// The system's clock.
+inline Clock system_clock() {
+  return [] { return std::chrono::system_clock::now(); };
+}
+
+}  // namespace obol::inline v0

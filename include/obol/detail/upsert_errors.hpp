@@ -1,0 +1,22 @@
+// The two ways an upsert loses, worded once for every store.
+#pragma once
+
+#include <optional>
+#include <utility>
+
+#include "obol/session_store.hpp"
+
+namespace obol::inline v0::detail {
+
+inline UpsertError conflict(std::optional<Session> current) {
+  return {{ErrorCode::conflict,
+           "another writer stored this session first; answer with UpsertError::current, or read it and try again"},
+          std::move(current)};
+}
+
+inline UpsertError gone() {
+  return {{ErrorCode::gone, "the session is no longer stored: it was logged out or has expired; ask for a new login"},
+          {}};
+}
+
+}  // namespace obol::inline v0::detail

@@ -1,0 +1,51 @@
+// What can go wrong, as values: a small closed set of codes, each with a message for a human.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <system_error>
+
+namespace obol::inline v0 {
+
+/// Why a call did not do what was asked. What to do about each: docs/errors.md.
+enum class ErrorCode {
+  conflict = 1,        ///< Another writer was first; UpsertError::current is the session that won.
+  gone,                ///< The session to update is no longer stored: it was logged out or has expired.
+  expired,             ///< The session to store expires now or in the past; nothing was stored.
+  invalid_argument,    ///< An argument or option is outside what is allowed; nothing was sent.
+  too_large,           ///< A payload or a reply is over its limit.
+  invalid_token,       ///< A session token is malformed, forged, or signed by a key the keyring does not hold.
+  pool_timeout,        ///< No connection came free within PoolOptions::checkout_timeout.
+  timeout,             ///< The server did not answer before the deadline; whether it acted is not known.
+  unavailable,         ///< No server could be reached, or it cannot serve for now (loading, failing over).
+  auth,                ///< The server refused the user name or the password.
+  permission,          ///< The server's ACL forbids this user a command or a key.
+  out_of_memory,       ///< The server is at its maxmemory; deletes still work.
+  unsupported_server,  ///< The server is too old, or lacks the functions and this store may not load them.
+  server,              ///< Any other error answer of the server.
+  protocol,            ///< A reply or a stored session that this version does not understand.
+  closed,              ///< The store is being destroyed.
+  internal,            ///< OpenSSL or the operating system refused a basic service.
+};
+
+/// The category named "obol" that every Obol error code belongs to. Thread-safe.
+const std::error_category& error_category() noexcept;
+
+/// Makes `error.code == ErrorCode::conflict` and `std::error_code code = ErrorCode::gone` work.
+std::error_code make_error_code(ErrorCode code) noexcept;
+
+/// An error: the code for the program, the message for a human. A message never holds a session id, token, payload or
+/// key.
+struct Error {
+  std::error_code code{};
+  std::string message{};
+};
+
+/// The value, or why there is none.
+template <class T>
+using Result = std::expected<T, Error>;
+
+}  // namespace obol::inline v0
+
+template <>
+struct std::is_error_code_enum<obol::ErrorCode> : std::true_type {};

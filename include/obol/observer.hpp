@@ -1,0 +1,73 @@
+// What a store tells its host while it works: one interface, no secrets in it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "obol/error.hpp"
+
+namespace obol::inline v0 {
+
+/// A session that something happened to. `id_hash` is session_id_hash(id): never the id.
+struct SessionEvent {
+  std::string id_hash{};
+  std::string_view type{};
+  std::uint64_t lock_version = 0;  ///< As stored now; for conflict and gone, as the caller sent it; 0 for deletes.
+};
+
+/// Sessions that were deleted together.
+struct DeletedAllEvent {
+  std::string_view type{};
+  bool kept_one = false;  ///< By delete_others.
+};
+
+/// Why a stored session was not accepted.
+enum class VerificationFailure {
+  malformed,      ///< Not a sealed session, or cut short.
+  unknown_key,    ///< Signed by a key that is not in the keyring (any more).
+  bad_signature,  ///< Changed, or moved here from another user, type, id, version or prefix.
+  newer_format,   ///< Genuine, but written by a newer Obol; the call fails with `protocol`.
+};
+
+/// A stored session that was not accepted.
+struct VerificationFailedEvent {
+  std::string id_hash{};
+  std::string_view type{};
+  VerificationFailure reason = VerificationFailure::malformed;
+};
+
+/// The function library was loaded into the server.
+struct FunctionsLoadedEvent {
+  std::string_view library{};  ///< Its name, which ends in the hash of its source.
+};
+
+/// A connection was opened or closed.
+struct ConnectionEvent {
+  std::string_view endpoint{};  ///< host:port or the socket's path.
+  std::string_view server{};    ///< Kind and version, such as "Redis 8.0.6".
+  std::string_view reason{};    ///< Why it was closed; empty for opened.
+};
+
+/// Receives events. The store calls it from the thread that made the call, never while it holds a lock; it must be safe
+/// to call from many threads, must not throw, and should be quick. Override what is of interest.
+class Observer {
+ public:
+  Observer() = default;
+  Observer(const Observer&) = delete;
+  Observer& operator=(const Observer&) = delete;
+  virtual ~Observer() = default;
+
+  virtual void on_created(const SessionEvent&) noexcept {}
+  virtual void on_refreshed(const SessionEvent&) noexcept {}
+  virtual void on_deleted(const SessionEvent&) noexcept {}  ///< Acknowledged; it need not have been stored.
+  virtual void on_deleted_all(const DeletedAllEvent&) noexcept {}
+  virtual void on_conflict(const SessionEvent&) noexcept {}
+  virtual void on_gone(const SessionEvent&) noexcept {}
+  virtual void on_verification_failed(const VerificationFailedEvent&) noexcept {}
+  virtual void on_functions_loaded(const FunctionsLoadedEvent&) noexcept {}
+  virtual void on_connection_opened(const ConnectionEvent&) noexcept {}
+  virtual void on_connection_closed(const ConnectionEvent&) noexcept {}
+};
+
+}  // namespace obol::inline v0

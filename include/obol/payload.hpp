@@ -1,0 +1,28 @@
+// Typed payloads: how a host's own type becomes Session::extra_payload and back.
+#pragma once
+
+#include <concepts>
+#include <string>
+#include <string_view>
+
+#include "obol/error.hpp"
+
+namespace obol::inline v0 {
+
+/// The customisation point: specialise it for your own type with the two functions that PayloadType asks for.
+///
+///     template <> struct obol::PayloadCodec<Device> {
+///       static std::string encode(const Device& device);
+///       static obol::Result<Device> decode(std::string_view bytes);
+///     };
+template <class T>
+struct PayloadCodec;
+
+/// A type with a PayloadCodec.
+template <class T>
+concept PayloadType = requires(const T& value, std::string_view bytes) {
+  { PayloadCodec<T>::encode(value) } -> std::convertible_to<std::string>;
+  { PayloadCodec<T>::decode(bytes) } -> std::convertible_to<Result<T>>;
+};
+
+}  // namespace obol::inline v0

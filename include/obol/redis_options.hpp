@@ -1,0 +1,72 @@
+// Everything a RedisStore can be told: where the server is, the pool, the time-outs, the keys.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "obol/clock.hpp"
+#include "obol/error.hpp"
+#include "obol/keyring.hpp"
+#include "obol/observer.hpp"
+#include "obol/session_limits.hpp"
+
+namespace obol::inline v0 {
+
+/// Where the server is and who we are to it.
+struct ConnectionOptions {
+  std::string host = "localhost";  ///< A name or an IP address; every address of a name is tried.
+  std::uint16_t port = 6379;
+  std::string unix_socket{};         ///< Path of a unix socket; where set, host and port are not used.
+  std::string username{};            ///< ACL user; empty: "default".
+  std::string password{};            ///< Empty: no AUTH is sent.
+  std::uint32_t database = 0;        ///< SELECTed on each connection; more than 0 needs +select.
+  std::string client_name = "obol";  ///< Shown by CLIENT LIST; printable ASCII without spaces; empty: none.
+
+  /// Reads `redis://[user[:password]@]host[:port][/database]` or `unix://[user[:password]@]/path`, each with optional
+  /// `?client_name=NAME` and `?db=N`. Percent-encoding is decoded in every part. `invalid_argument` for any other
+  /// scheme or parameter; the message never repeats the password.
+  static Result<ConnectionOptions> from_uri(std::string_view uri);
+};
+
+/// How many connections there are and how long they live. Durations must be positive.
+struct PoolOptions {
+  std::size_t size = 10;                             ///< Connections kept open; at least 1.
+  std::size_t max_overflow = 5;                      ///< More that are opened under load and closed when nobody waits.
+  std::chrono::milliseconds checkout_timeout{5000};  ///< How long a call waits for a connection.
+  std::chrono::milliseconds idle_limit{300'000};     ///< A connection unused for longer is replaced.
+  std::chrono::milliseconds lifetime_limit{
+      3'600'000};  ///< One older than this is replaced (less up to 10 %, at random).
+};
+
+/// How long things may take. All must be positive; each call ends by `total`, whatever happens.
+struct Timeouts {
+  std::chrono::milliseconds connect{1000};  ///< To open a connection and introduce ourselves.
+  std::chrono::milliseconds command{1000};  ///< One command, from the first byte sent to the last received.
+  std::chrono::milliseconds total{5000};    ///< A whole call: waiting, connecting, commands, repeats.
+};
+
+/// Where the function library comes from.
+enum class FunctionLoading {
+  load_at_connect,  ///< The store loads it at connect, and again where the server has lost it. Needs +function|load.
+  require_loaded,   ///< Somebody else loads it (docs/operations.md); connect fails where it is missing.
+};
+
+/// Options of a RedisStore. Only `keyring` has no usable default.
+struct RedisStoreOptions {
+  ConnectionOptions connection{};
+  PoolOptions pool{};
+  Timeouts timeouts{};
+  std::string key_prefix = "obol_";  ///< Begins every key; 0 to 64 bytes, no braces.
+  Keyring keyring{};
+  FunctionLoading functions = FunctionLoading::load_at_connect;
+  std::size_t maximum_payload_bytes = default_maximum_payload_bytes;  ///< Of Session::extra_payload.
+  std::size_t maximum_reply_bytes = 64 * 1024 * 1024;                 ///< A larger reply is refused with `too_large`.
+  std::shared_ptr<Observer> observer{};                               ///< May be null.
+  Clock clock = system_clock();  ///< Judges expiry on our side; the server has its own.
+};
+
+}  // namespace obol::inline v0

@@ -1,0 +1,41 @@
+// What every store accepts: the limits of ids, types, times and payloads, and when a session counts as expired.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string_view>
+
+#include "obol/error.hpp"
+#include "obol/session.hpp"
+
+namespace obol::inline v0 {
+
+inline constexpr std::size_t maximum_user_id_bytes = 256;
+inline constexpr std::size_t maximum_session_id_bytes = 256;
+inline constexpr std::size_t maximum_refresh_token_id_bytes = 256;
+inline constexpr std::size_t maximum_session_type_bytes = 64;
+inline constexpr std::size_t default_maximum_payload_bytes = 1024 * 1024;
+
+/// The last second of the year 9999: no session may be asked to live longer.
+inline constexpr std::chrono::sys_seconds latest_expiry{std::chrono::seconds{253'402'300'799}};
+
+/// `invalid_argument` that says what is wrong and what is allowed, or nothing.
+Result<void> validate(std::string_view user_id, std::string_view type);
+Result<void> validate(const SessionKey& key);
+
+/// `invalid_argument`, `too_large` or, where the session is not live at `now`, `expired`.
+Result<void> validate(const Session& session, std::size_t maximum_payload_bytes,
+                      std::chrono::system_clock::time_point now);
+
+/// When the session stops being returned: the earlier of `refresh_expires_at` and `expires_at`.
+inline std::chrono::sys_seconds end_of_life(const Session& session) {
+  return session.expires_at && *session.expires_at < session.refresh_expires_at ? *session.expires_at
+                                                                                : session.refresh_expires_at;
+}
+
+/// True while the end of its life lies in the future.
+inline bool is_live(const Session& session, std::chrono::system_clock::time_point now) {
+  return end_of_life(session) > now;
+}
+
+}  // namespace obol::inline v0

@@ -1,0 +1,58 @@
+// The interface of every session store, and the promises that each one keeps.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "obol/error.hpp"
+#include "obol/session.hpp"
+
+namespace obol::inline v0 {
+
+/// Why an upsert stored nothing. On `conflict`, `current` is the session that won, so that the loser of a refresh race
+/// can answer with it (nullopt where it was deleted in between or does not verify).
+struct UpsertError : Error {
+  std::optional<Session> current{};
+};
+
+/// A place where sessions are kept. Every function may be called from any thread, ends by its deadline, reports failure
+/// as a value, and refuses ids, types and payloads outside their limits with `invalid_argument` or `too_large` before
+/// anything is done. obol/testing/store_conformance.hpp holds every promise made here.
+class SessionStore {
+ public:
+  SessionStore() = default;
+  SessionStore(const SessionStore&) = delete;
+  SessionStore& operator=(const SessionStore&) = delete;
+  virtual ~SessionStore() = default;
+
+  /// The session exactly as it was stored, or nothing where it is absent, expired (`refresh_expires_at` or `expires_at`
+  /// not in the future) or fails verification (the observer is told which).
+  virtual Result<std::optional<Session>> get(const SessionKey& key) = 0;
+
+  /// Stores the session if its lock version is that of the stored one, and counts `session.lock_version` up by one.
+  /// With lock version 0 it stores a new session, or fails with `conflict` where one with that id stands. With lock
+  /// version n it replaces the stored one only if that has version n; else `conflict`; where none is stored any more,
+  /// `gone`: a logged-out session never comes back through a late refresh. A session that has expired is refused with
+  /// `expired`. On any error the session is left as it was.
+  virtual std::expected<void, UpsertError> upsert(Session& session) = 0;
+
+  /// Deletes one session; succeeds where it is not stored.
+  virtual Result<void> delete_one(const SessionKey& key) = 0;
+
+  /// Every session of that user and type that get would return, in no particular order.
+  virtual Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) = 0;
+
+  /// Deletes every session of that user and type ("log out everywhere").
+  virtual Result<void> delete_all(std::string_view user_id, std::string_view type) = 0;
+
+  /// Deletes every session of that user and type but the one named ("log out my other devices"), which need not exist.
+  virtual Result<void> delete_others(const SessionKey& keep) = 0;
+
+ protected:
+  SessionStore(SessionStore&&) = default;
+  SessionStore& operator=(SessionStore&&) = default;
+};
+
+}  // namespace obol::inline v0

@@ -1,0 +1,22 @@
+// A command in the form the server reads: a RESP array of bulk strings.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+namespace obol::inline v0::redis {
+
+/// An encoded command. Made whole, so a command can be sent again as the very same bytes.
+/// Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
+class Command {
+ public:
+  Command(std::initializer_list<std::string_view> words);
+
+  std::string_view bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+};
+
+}  // namespace obol::inline v0::redis

@@ -1,0 +1,32 @@
+// A deadline: one monotonic point in time by which a piece of work has ended.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+
+namespace obol::inline v0::redis {
+
+class Deadline {
+ public:
+  using Time = std::chrono::steady_clock;
+
+  static Deadline after(std::chrono::milliseconds span) { return Deadline(Time::now() + span); }
+
+  /// The earlier of this deadline and one `span` from now.
+  Deadline within(std::chrono::milliseconds span) const { return Deadline(std::min(time_, Time::now() + span)); }
+
+  Time::time_point time() const { return time_; }
+  bool passed() const { return Time::now() >= time_; }
+
+  /// What is left, rounded up to whole milliseconds for poll(2); 0 once passed.
+  int poll_milliseconds() const {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(time_ - Time::now()).count();
+    return static_cast<int>(std::clamp<decltype(left)>(left, 0, 3'600'000));
+  }
+
+ private:
+  explicit Deadline(Time::time_point time) : time_(time) {}
+  Time::time_point time_;
+};
+
+}  // namespace obol::inline v0::redis

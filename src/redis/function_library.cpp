@@ -1,0 +1,24 @@
+// Loads a function library into a server.
+#include "redis/function_library.hpp"
+
+#include <fmt/format.h>
+
+#include "redis/reply_error.hpp"
+
+namespace obol::inline v0::redis {
+
+Result<bool> FunctionLibrary::load(Connection& connection, Deadline deadline) const {
+  auto reply = connection.call(Command{"FUNCTION", "LOAD", source}, deadline);
+  if (!reply) return std::unexpected(std::move(reply.error()));
+  if (!reply->is_error()) return true;
+  if (reply->text == fmt::format("ERR Library '{}' already exists", name)) return false;
+  Error error = error_of(*reply);
+  error.message = fmt::format("the function library {} could not be loaded: {}", name, error.message);
+  if (error.code == ErrorCode::permission) {
+    error.message +=
+        "; this user lacks +function|load: let a deploy user load it and set FunctionLoading::require_loaded";
+  }
+  return std::unexpected(std::move(error));
+}
+
+}  // namespace obol::inline v0::redis

@@ -1,0 +1,21 @@
+// A library of functions that the server runs for us, and how it gets there.
+#pragma once
+
+#include <string_view>
+
+#include "obol/error.hpp"
+#include "redis/connection.hpp"
+
+namespace obol::inline v0::redis {
+
+/// Source and name; the name ends in a hash of the source, so libraries of different releases never meet.
+struct FunctionLibrary {
+  std::string_view name;
+  std::string_view source;
+
+  /// FUNCTION LOAD without REPLACE. True where it was loaded now, false where it stood already.
+  /// Source: https://redis.io/docs/latest/commands/function-load/
+  Result<bool> load(Connection& connection, Deadline deadline) const;
+};
+
+}  // namespace obol::inline v0::redis

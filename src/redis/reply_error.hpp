@@ -1,0 +1,28 @@
+// What an error reply means: the code and advice for the caller, and what the store should do about it.
+#pragma once
+
+#include <cstdint>
+
+#include "obol/error.hpp"
+#include "redis/reply.hpp"
+
+namespace obol::inline v0::redis {
+
+/// What to do when the server answers a command with an error.
+enum class Remedy {
+  fail,            ///< Tell the caller: trying again does not help.
+  load_functions,  ///< The function is unknown here: load the library, then repeat.
+  reconnect,       ///< This server cannot do it now, another one or a later attempt can: drop the connection, repeat.
+};
+
+/// Judges an error reply by its first word; the text behind it differs between servers and versions.
+Remedy remedy_for(const Reply& error);
+
+/// The error to give the caller for an error reply to one of the store's commands.
+Error error_of(const Reply& error);
+
+/// The same for HELLO and for SELECT, whose refusals mean something of their own.
+Error error_of_introduction(const Reply& error);
+Error error_of_select(const Reply& error, std::uint32_t database);
+
+}  // namespace obol::inline v0::redis

@@ -1,0 +1,181 @@
+// Sockets by hand: hiredis' own time-outs are per system call, it tries one address only, and it raises SIGPIPE.
+#include "redis/socket.hpp"
+
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+namespace obol::inline v0::redis {
+namespace {
+
+std::string system_message(int error) { return std::generic_category().message(error); }
+
+std::unexpected<Error> unavailable(std::string message) {
+  return std::unexpected(Error{ErrorCode::unavailable, std::move(message)});
+}
+
+/// True once the descriptor is ready; false at the deadline.
+bool await(int descriptor, short events, Deadline deadline) {
+  for (;;) {
+    pollfd entry{.fd = descriptor, .events = events, .revents = 0};
+    const int ready = ::poll(&entry, 1, deadline.poll_milliseconds());
+    if (ready > 0) return true;
+    if (ready < 0 && errno != EINTR) return true;  // The next read or write reports what is wrong.
+    if (deadline.passed()) return false;
+  }
+}
+
+void set_option(int descriptor, int level, int name, int value) {
+  ::setsockopt(descriptor, level, name, &value, sizeof value);
+}
+
+// A dead idle peer is found after 30 s; unacknowledged data breaks the connection after 10 s.
+void tune_tcp(int descriptor) {
+  set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+#ifdef TCP_KEEPIDLE
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, 15);
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, 5);
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPCNT, 3);
+#endif
+#ifdef TCP_USER_TIMEOUT
+  set_option(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, 10'000);
+#endif
+}
+
+Result<void> finish_connect(int descriptor, const sockaddr* address, socklen_t length, Deadline deadline) {
+  int result = 0;
+  do {
+    result = ::connect(descriptor, address, length);
+    // A unix socket with a full backlog says EAGAIN and is to be tried again.
+  } while (result != 0 && errno == EAGAIN && !deadline.passed() && ::poll(nullptr, 0, 1) == 0);
+  if (result == 0) return {};
+  if (errno != EINPROGRESS && errno != EINTR) return unavailable(system_message(errno));
+  if (!await(descriptor, POLLOUT, deadline)) {
+    return std::unexpected(Error{ErrorCode::timeout, "no answer to the attempt to connect"});
+  }
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) return unavailable(system_message(error));
+  return {};
+}
+
+Result<Socket> connected(Result<void> result, Socket socket) {
+  if (!result) return std::unexpected(result.error());
+  return socket;
+}
+
+}  // namespace
+
+std::string endpoint_name(const ConnectionOptions& options) {
+  if (!options.unix_socket.empty()) return options.unix_socket;
+  const bool ipv6 = options.host.find(':') != std::string::npos;
+  return fmt::format("{}{}{}:{}", ipv6 ? "[" : "", options.host, ipv6 ? "]" : "", options.port);
+}
+
+Result<Socket> Socket::connect(const ConnectionOptions& options, Deadline deadline) {
+  const auto open = [](int family) { return Socket(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)); };
+
+  if (!options.unix_socket.empty()) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    options.unix_socket.copy(address.sun_path, sizeof address.sun_path - 1);
+    Socket socket = open(AF_UNIX);
+    if (socket.descriptor_ < 0) return unavailable(system_message(errno));
+    auto result =
+        finish_connect(socket.descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address, deadline);
+    return connected(std::move(result), std::move(socket));
+  }
+
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int failure = ::getaddrinfo(options.host.c_str(), fmt::format("{}", options.port).c_str(), &hints, &found);
+  if (failure != 0) return unavailable(fmt::format("the name cannot be resolved: {}", ::gai_strerror(failure)));
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, ::freeaddrinfo);
+
+  Result<void> last = unavailable("the name has no address");
+  int left = 0;
+  for (const addrinfo* address = found; address != nullptr; address = address->ai_next) ++left;
+  for (const addrinfo* address = found; address != nullptr; address = address->ai_next, --left) {
+    Socket socket = open(address->ai_family);
+    if (socket.descriptor_ < 0) {
+      last = unavailable(system_message(errno));
+      continue;
+    }
+    tune_tcp(socket.descriptor_);
+    // A silent address may use only its share of the time, so that the ones behind it are tried too.
+    const auto share = deadline.within(std::chrono::milliseconds(deadline.poll_milliseconds() / left));
+    last = finish_connect(socket.descriptor_, address->ai_addr, address->ai_addrlen, share);
+    if (last) return socket;
+  }
+  return std::unexpected(last.error());
+}
+
+Socket::Socket(Socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+Socket& Socket::operator=(Socket&& other) noexcept {
+  if (this != &other) {
+    close();
+    descriptor_ = std::exchange(other.descriptor_, -1);
+  }
+  return *this;
+}
+
+Socket::~Socket() { close(); }
+
+void Socket::close() noexcept {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  descriptor_ = -1;
+}
+
+Result<void> Socket::write_all(std::string_view bytes, Deadline deadline) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      if (!await(descriptor_, POLLOUT, deadline)) {
+        return std::unexpected(Error{ErrorCode::timeout, "the server did not take the command in time"});
+      }
+    } else if (errno != EINTR) {
+      return unavailable(fmt::format("the connection was lost: {}", system_message(errno)));
+    }
+  }
+  return {};
+}
+
+Result<std::size_t> Socket::read_some(char* buffer, std::size_t capacity, Deadline deadline) {
+  for (;;) {
+    // Waiting first saves a receive that would find nothing: a reply is never there right after its command was sent.
+    if (!await(descriptor_, POLLIN, deadline)) {
+      return std::unexpected(Error{ErrorCode::timeout, "the server did not answer in time"});
+    }
+    const ssize_t received = ::recv(descriptor_, buffer, capacity, 0);
+    if (received > 0) return static_cast<std::size_t>(received);
+    if (received == 0) return unavailable("the server closed the connection");
+    if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK) {
+      return unavailable(fmt::format("the connection was lost: {}", system_message(errno)));
+    }
+  }
+}
+
+bool Socket::is_quiet() const {
+  char byte = 0;
+  return ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+}  // namespace obol::inline v0::redis

@@ -1,0 +1,42 @@
+// COSE_Mac0 (RFC 9052, section 6.2) with HMAC 256/256, and the one form of it that Obol writes and accepts.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "obol/observer.hpp"
+#include "sealing/hmac.hpp"
+#include "sealing/keyring.hpp"
+
+namespace obol::inline v0::sealing {
+
+/// A COSE_Mac0 taken apart; views into the bytes it was read from.
+struct Mac0 {
+  bool tagged = false;
+  std::string_view protected_header;  ///< Empty also where an empty map was written.
+  std::optional<std::int64_t> algorithm;
+  std::optional<std::string_view> key_id;  ///< Of the unprotected header.
+  std::string_view payload;
+  std::string_view tag;
+};
+
+/// Takes a whole COSE_Mac0 apart, with or without tag 17. Nothing where it is malformed, has any header but the
+/// algorithm (which must be HMAC 256/256) and the key id, or anything follows it.
+std::optional<Mac0> parse_mac0(std::string_view bytes);
+
+/// The tag of a COSE_Mac0: HMAC-SHA-256 over the MAC_structure (RFC 9052, section 6.3).
+std::optional<Digest> mac0_tag(const HmacKey& key, std::string_view protected_header, std::string_view external_data,
+                               std::string_view payload);
+
+/// Appends a COSE_Mac0 as Obol writes it: tag 17, the algorithm in the protected header, the key id in the unprotected
+/// one. False only where OpenSSL has no memory.
+bool write_mac0(std::string& out, const LoadedKey& key, std::string_view external_data, std::string_view payload);
+
+/// The payload of a COSE_Mac0 in exactly Obol's form whose tag a key of the ring confirms.
+std::expected<std::string_view, VerificationFailure> open_mac0(std::string_view bytes, std::string_view external_data,
+                                                               const KeyringKeys& keys);
+
+}  // namespace obol::inline v0::sealing

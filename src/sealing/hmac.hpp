@@ -1,0 +1,67 @@
+// HMAC-SHA-256 with one key, used many times: contexts are kept and used again.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+struct evp_mac_ctx_st;
+
+namespace obol::inline v0::sealing {
+
+using Digest = std::array<unsigned char, 32>;
+
+inline std::string_view as_text(const Digest& digest) {
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
+
+/// Compares in a time that depends on the lengths only.
+bool equal_constant_time(std::string_view left, std::string_view right);
+
+/// Overwrites bytes that held a secret.
+void cleanse(void* bytes, std::size_t size);
+
+/// How a kept context is made ready for the next message.
+enum class ContextReuse {
+  reinitialise,  ///< EVP_MAC_init without a key: a quarter of the cost of anything else.
+  duplicate,     ///< A copy of an untouched context for each message, for OpenSSL 3.0.0 to 3.0.2.
+};
+
+/// Thread-safe, and usable in a forked child: takes no locks.
+class HmacKey {
+ public:
+  /// Null where OpenSSL refuses, or fails the known answers of RFC 4231 in every way of using it.
+  static std::unique_ptr<const HmacKey> load(std::string_view key);
+
+  /// The same with a fixed way; for tests of the ways.
+  static std::unique_ptr<const HmacKey> load(std::string_view key, ContextReuse reuse);
+
+  ~HmacKey();
+  HmacKey(const HmacKey&) = delete;
+  HmacKey& operator=(const HmacKey&) = delete;
+
+  /// The code over the pieces, one after the other. Nothing only where OpenSSL has no memory.
+  std::optional<Digest> compute(std::initializer_list<std::string_view> pieces) const;
+
+ private:
+  struct Free {
+    void operator()(evp_mac_ctx_st* context) const noexcept;
+  };
+  using Context = std::unique_ptr<evp_mac_ctx_st, Free>;
+
+  HmacKey(Context untouched, ContextReuse reuse) : untouched_(std::move(untouched)), reuse_(reuse) {}
+  Context take() const;
+  void put_back(Context context) const;
+  bool gives_known_answers() const;
+
+  const Context untouched_;
+  const ContextReuse reuse_;
+  mutable std::array<std::atomic<evp_mac_ctx_st*>, 8> kept_{};
+};
+
+}  // namespace obol::inline v0::sealing

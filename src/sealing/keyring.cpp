@@ -1,0 +1,101 @@
+// Derives and loads signing keys, and puts keyrings together.
+#include "sealing/keyring.hpp"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace obol::inline v0 {
+
+namespace {
+
+constexpr std::size_t least_key_bytes = 32;
+constexpr std::size_t most_key_bytes = 128;
+constexpr std::size_t most_id_bytes = 32;
+constexpr std::string_view derivation_salt = "RedisStore HMAC";
+constexpr int derivation_iterations = 250'000;
+
+std::unexpected<Error> refuse(std::string message) {
+  return std::unexpected(Error{ErrorCode::invalid_argument, std::move(message)});
+}
+
+std::unexpected<Error> openssl_refused() {
+  return std::unexpected(Error{ErrorCode::internal, "OpenSSL cannot compute HMAC-SHA-256 here; check its providers"});
+}
+
+}  // namespace
+
+const sealing::LoadedKey* sealing::KeyringKeys::find(std::string_view id) const {
+  const auto found = std::ranges::find_if(all, [id](const auto& key) { return key->id == id; });
+  return found == all.end() ? nullptr : found->get();
+}
+
+SigningKey::SigningKey(std::shared_ptr<const sealing::LoadedKey> key) noexcept : key_(std::move(key)) {}
+
+std::string_view SigningKey::id() const noexcept { return key_->id; }
+
+Result<SigningKey> SigningKey::from_bytes(std::string_view key, std::string_view id) {
+  if (key.size() < least_key_bytes || key.size() > most_key_bytes) {
+    return refuse(fmt::format("the signing key is {} bytes long; {} to {} are allowed", key.size(), least_key_bytes,
+                              most_key_bytes));
+  }
+  if (id.size() > most_id_bytes) {
+    return refuse(fmt::format("the key id is {} bytes long; 1 to {} are allowed", id.size(), most_id_bytes));
+  }
+  auto hmac = sealing::HmacKey::load(key);
+  if (!hmac) return openssl_refused();
+  std::string key_id(id);
+  if (key_id.empty()) {
+    const auto digest = hmac->compute({"obol key id"});
+    if (!digest) return openssl_refused();
+    key_id = sealing::as_text(*digest).substr(0, 8);
+  }
+  return SigningKey(
+      std::make_shared<const sealing::LoadedKey>(sealing::LoadedKey{.id = std::move(key_id), .hmac = std::move(hmac)}));
+}
+
+Result<SigningKey> SigningKey::from_base_secret(std::string_view base_secret) {
+  if (base_secret.size() < least_key_bytes) {
+    return refuse(
+        fmt::format("the base secret is {} bytes long; give at least {} random ones, such as from "
+                    "'openssl rand -base64 48'",
+                    base_secret.size(), least_key_bytes));
+  }
+  std::array<unsigned char, 32> key{};
+  const int derived = PKCS5_PBKDF2_HMAC(base_secret.data(), static_cast<int>(base_secret.size()),
+                                        reinterpret_cast<const unsigned char*>(derivation_salt.data()),
+                                        static_cast<int>(derivation_salt.size()), derivation_iterations, EVP_sha256(),
+                                        static_cast<int>(key.size()), key.data());
+  auto loaded = derived == 1 ? from_bytes({reinterpret_cast<const char*>(key.data()), key.size()})
+                             : Result<SigningKey>(openssl_refused());
+  sealing::cleanse(key.data(), key.size());
+  return loaded;
+}
+
+Keyring::Keyring(const SigningKey& current)
+    : keys_(std::make_shared<const sealing::KeyringKeys>(sealing::KeyringKeys{.all = {current.key_}})) {}
+
+Result<Keyring> Keyring::from_base_secret(std::string_view base_secret) {
+  auto key = SigningKey::from_base_secret(base_secret);
+  if (!key) return std::unexpected(std::move(key.error()));
+  return Keyring(*key);
+}
+
+Keyring Keyring::with_verifying_key(const SigningKey& older) const {
+  if (empty()) return Keyring(older);
+  Keyring extended = *this;
+  if (keys_->find(older.id()) != nullptr) return extended;
+  auto keys = *keys_;
+  keys.all.push_back(older.key_);
+  extended.keys_ = std::make_shared<const sealing::KeyringKeys>(std::move(keys));
+  return extended;
+}
+
+std::string_view Keyring::current_key_id() const noexcept {
+  return empty() ? std::string_view{} : std::string_view(keys_->current().id);
+}
+
+}  // namespace obol::inline v0

@@ -1,0 +1,28 @@
+// What a keyring holds: keys loaded for use, found by their id. A key for encryption will stand beside the HMAC one.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "obol/keyring.hpp"
+#include "sealing/hmac.hpp"
+
+namespace obol::inline v0::sealing {
+
+struct LoadedKey {
+  std::string id;
+  std::unique_ptr<const HmacKey> hmac;
+};
+
+struct KeyringKeys {
+  std::vector<std::shared_ptr<const LoadedKey>> all;  ///< The current one first.
+
+  const LoadedKey& current() const { return *all.front(); }
+
+  /// Null where no key has that id.
+  const LoadedKey* find(std::string_view id) const;
+};
+
+}  // namespace obol::inline v0::sealing

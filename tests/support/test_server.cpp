@@ -1,0 +1,153 @@
+// Starts and stops servers by process id.
+#include "support/test_server.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "redis/command.hpp"
+#include "redis/deadline.hpp"
+#include "redis/socket.hpp"
+
+namespace obol::testing {
+namespace {
+
+const char* variable_of(ServerKind kind) {
+  switch (kind) {
+    case ServerKind::redis:
+      return "OBOL_REDIS_SERVER";
+    case ServerKind::valkey:
+      return "OBOL_VALKEY_SERVER";
+    case ServerKind::redis7:
+      return "OBOL_REDIS7_SERVER";
+  }
+  return "";
+}
+
+std::string program_of(ServerKind kind) {
+  const char* program = std::getenv(variable_of(kind));
+  if (program != nullptr && *program != '\0') return program;
+  throw std::runtime_error(
+      fmt::format("{} is not set: run scripts/test, or source .deps/environment", variable_of(kind)));
+}
+
+bool answers(const ConnectionOptions& options) {
+  const auto deadline = redis::Deadline::after(std::chrono::seconds(1));
+  auto socket = redis::Socket::connect(options, deadline);
+  char byte = 0;
+  return socket && socket->write_all("PING\r\n", deadline) && socket->read_some(&byte, 1, deadline);
+}
+
+std::string contents(const std::filesystem::path& file) {
+  std::ostringstream text;
+  text << std::ifstream(file).rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
+std::string name_of(ServerKind kind) {
+  switch (kind) {
+    case ServerKind::redis:
+      return "Redis";
+    case ServerKind::valkey:
+      return "Valkey";
+    case ServerKind::redis7:
+      return "Redis7";
+  }
+  return "";
+}
+
+TestServer::TestServer(ServerKind kind, std::vector<std::string> arguments)
+    : kind_(kind), arguments_(std::move(arguments)) {
+  std::string name = (std::filesystem::temp_directory_path() / "obol-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
+  folder_ = name;
+  start();
+}
+
+TestServer::~TestServer() {
+  stop();
+  std::filesystem::remove_all(folder_);
+}
+
+void TestServer::start() {
+  std::vector<std::string> words{
+      program_of(kind_), "--port",    "0",   "--unixsocket", socket_path(), "--save", "", "--appendonly", "no", "--dir",
+      folder_.string(),  "--logfile", "log", "--loglevel",   "warning"};
+  words.insert(words.end(), arguments_.begin(), arguments_.end());
+  std::vector<char*> pointers;
+  for (auto& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+
+  process_ = ::fork();
+  if (process_ == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::execv(pointers[0], pointers.data());
+    ::_exit(127);
+  }
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!answers(connection())) {
+    int status = 0;
+    const bool ended = ::waitpid(process_, &status, WNOHANG) == process_;
+    if (ended) process_ = -1;
+    if (ended || std::chrono::steady_clock::now() > give_up) {
+      throw std::runtime_error(fmt::format("{} did not start: {}", words[0], contents(folder_ / "log")));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+void TestServer::stop() {
+  if (process_ <= 0) return;
+  signal(SIGKILL);
+  ::waitpid(process_, nullptr, 0);
+  process_ = -1;
+}
+
+void TestServer::signal(int number) const { ::kill(process_, number); }
+
+ConnectionOptions TestServer::connection() const {
+  ConnectionOptions options;
+  options.unix_socket = socket_path();
+  return options;
+}
+
+redis::Reply TestServer::command(std::initializer_list<std::string_view> words) const {
+  const auto deadline = redis::Deadline::after(std::chrono::seconds(10));
+  auto connection = redis::Connection::open(this->connection(), 64 * 1024 * 1024, deadline);
+  if (!connection) throw std::runtime_error(connection.error().message);
+  auto reply = connection->call(redis::Command(words), deadline);
+  if (!reply) throw std::runtime_error(reply.error().message);
+  return std::move(*reply);
+}
+
+std::uint16_t free_port() {
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+      ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    ::close(descriptor);
+    throw std::runtime_error("no free port");
+  }
+  ::close(descriptor);
+  return ntohs(address.sin_port);
+}
+
+}  // namespace obol::testing

@@ -1,0 +1,55 @@
+// A private Redis or Valkey for one test: on a unix socket (or a free port), without persistence, stopped with its
+// owner.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "obol/redis_options.hpp"
+#include "redis/connection.hpp"
+#include "redis/reply.hpp"
+
+namespace obol::testing {
+
+enum class ServerKind { redis, valkey, redis7 };
+
+/// For test names: "Redis", "Valkey", "Redis7".
+std::string name_of(ServerKind kind);
+
+class TestServer {
+ public:
+  /// Starts the server and waits until it answers; throws std::runtime_error where that fails. The program comes from
+  /// the environment: OBOL_REDIS_SERVER, OBOL_VALKEY_SERVER, OBOL_REDIS7_SERVER (scripts/test sets them).
+  explicit TestServer(ServerKind kind, std::vector<std::string> arguments = {});
+  ~TestServer();
+  TestServer(const TestServer&) = delete;
+  TestServer& operator=(const TestServer&) = delete;
+
+  void start();
+  /// SIGKILL by default, so that nothing is saved; returns when the process is gone.
+  void stop();
+  void signal(int number) const;
+
+  ConnectionOptions connection() const;
+  std::string socket_path() const { return (folder_ / "s").string(); }
+
+  /// Runs a command on a connection of its own and gives the reply, errors included.
+  redis::Reply command(std::initializer_list<std::string_view> words) const;
+
+ private:
+  ServerKind kind_;
+  std::vector<std::string> arguments_;
+  std::filesystem::path folder_;
+  pid_t process_ = -1;
+};
+
+/// A port that was free a moment ago.
+std::uint16_t free_port();
+
+}  // namespace obol::testing
