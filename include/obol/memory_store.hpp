@@ -159,7 +159,8 @@ class MemoryStore final : public SessionStore {
   }
 
   void purge(std::chrono::system_clock::time_point now) {
-    while (!expiries_.empty() && std::get<0>(*expiries_.begin()) <= now) {
+    const auto second = std::chrono::floor<std::chrono::seconds>(now);
+    while (!expiries_.empty() && std::get<0>(*expiries_.begin()) <= second) {
       const auto [end, owner, id] = *expiries_.begin();
       const auto user = users_.find(owner);
       erase(user, user->second.find(id));

@@ -35,7 +35,8 @@ inline std::chrono::sys_seconds end_of_life(const Session& session) {
 
 /// True while the end of its life lies in the future.
 inline bool is_live(const Session& session, std::chrono::system_clock::time_point now) {
-  return end_of_life(session) > now;
+  // In whole seconds: in nanoseconds, as the clock counts, the year 2262 is the last.
+  return end_of_life(session) > std::chrono::floor<std::chrono::seconds>(now);
 }
 
 }  // namespace obol::inline v0

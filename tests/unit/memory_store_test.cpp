@@ -1,0 +1,54 @@
+// MemoryStore: the conformance suite, and what an injected clock and an observer show.
+#include "obol/memory_store.hpp"
+
+#include <gtest/gtest.h>
+
+#include "obol/testing/store_conformance.hpp"
+#include "support/recording_observer.hpp"
+#include "support/sessions.hpp"
+
+namespace obol::testing {
+
+struct MemoryStoreFactory {
+  static std::unique_ptr<SessionStore> make_store() { return std::make_unique<MemoryStore>(); }
+};
+INSTANTIATE_TYPED_TEST_SUITE_P(MemoryStore, StoreConformance, MemoryStoreFactory);
+
+namespace {
+
+TEST(MemoryStore, JudgesExpiryByItsClockToTheNanosecond) {
+  auto now = std::make_shared<std::chrono::system_clock::time_point>(now_in_seconds());
+  MemoryStore store({.clock = [now] { return *now; }});
+  auto session = new_session();
+  session.refresh_expires_at = now_in_seconds() + std::chrono::hours(1);
+  ASSERT_TRUE(store.upsert(session).has_value());
+  *now = session.refresh_expires_at - std::chrono::nanoseconds(1);
+  EXPECT_EQ(store.get(session.key()).value(), session);
+  *now = session.refresh_expires_at;
+  EXPECT_EQ(store.get(session.key()).value(), std::nullopt);
+  EXPECT_TRUE(store.get_all("user", "full")->empty());
+}
+
+TEST(MemoryStore, TellsItsObserverWhatHappened) {
+  const auto observer = std::make_shared<RecordingObserver>();
+  MemoryStore store({.observer = observer});
+  auto session = new_session("secret user", "secret id");
+  session.extra_payload = "secret payload";
+  ASSERT_TRUE(store.upsert(session).has_value());
+  auto stale = session;
+  ASSERT_TRUE(store.upsert(session).has_value());
+  EXPECT_FALSE(store.upsert(stale).has_value());
+  ASSERT_TRUE(store.delete_one(session.key()).has_value());
+  EXPECT_FALSE(store.upsert(session).has_value());
+  ASSERT_TRUE(store.delete_others(session.key()).has_value());
+  ASSERT_TRUE(store.delete_all(session.user_id, session.type).has_value());
+  const std::string who = " " + session_id_hash("secret id") + " full ";
+  EXPECT_EQ(
+      observer->lines(),
+      (std::vector<std::string>{"created" + who + "1", "refreshed" + who + "2", "conflict" + who + "1",
+                                "deleted" + who + "0", "gone" + who + "2", "deleted_others full", "deleted_all full"}));
+  EXPECT_FALSE(observer->holds("secret"));
+}
+
+}  // namespace
+}  // namespace obol::testing
