@@ -3,7 +3,7 @@
 -- A sealed session begins with its lock version in 8 bytes; versions are compared as bytes, since a Lua number is exact
 -- only up to 2^53. TIME stands still within a call, so what HGET finds cannot expire before HSETEX replaces it.
 
--- KEYS[1] the user's sessions; ARGV: session id, lock version to replace, sealed session, expiry in Unix seconds.
+-- KEYS[1] the user's sessions; ARGV: session id, lock version to replace, sealed session, expiry in Unix milliseconds.
 -- Returns 1 stored (or these very bytes stand already: a repeated call), the stored session on a conflict, nil if gone.
 local function update(keys, args)
   local stored = redis.call('HGET', keys[1], args[1])
@@ -16,7 +16,7 @@ local function update(keys, args)
   if string.sub(stored, 1, 8) ~= args[2] then
     return stored
   end
-  redis.call('HSETEX', keys[1], 'FXX', 'EXAT', args[4], 'FIELDS', '1', args[1], args[3])
+  redis.call('HSETEX', keys[1], 'FXX', 'PXAT', args[4], 'FIELDS', '1', args[1], args[3])
   return 1
 end
 

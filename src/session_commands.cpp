@@ -20,9 +20,10 @@ std::unexpected<Error> unexpected_reply() {
                                "the server's reply is not of the kind its command has; is a proxy changing replies?"});
 }
 
-// EXAT rounds nothing: the field ends at exactly this second. https://redis.io/docs/latest/commands/hsetex/
+// Servers keep a field through the very millisecond of its expiry (https://redis.io/docs/latest/commands/hsetex/), the
+// store does not: one less makes both agree, so that no refresh succeeds after a get has found nothing.
 std::string expiry(const Session& session) {
-  return fmt::format("{}", end_of_life(session).time_since_epoch().count());
+  return fmt::format("{}", std::chrono::milliseconds(end_of_life(session).time_since_epoch()).count() - 1);
 }
 
 }  // namespace
@@ -42,7 +43,7 @@ Command get_command(std::string_view stored_key, std::string_view id) { return {
 Command get_all_command(std::string_view stored_key) { return {"HGETALL", stored_key}; }
 
 Command create_command(std::string_view stored_key, const Session& session, std::string_view sealed) {
-  return {"HSETEX", stored_key, "FNX", "EXAT", expiry(session), "FIELDS", "1", session.id, sealed};
+  return {"HSETEX", stored_key, "FNX", "PXAT", expiry(session), "FIELDS", "1", session.id, sealed};
 }
 
 Command update_command(std::string_view stored_key, const Session& session, std::string_view sealed) {

@@ -54,7 +54,7 @@ Result<void> validate(const Session& session, std::size_t maximum_payload_bytes,
                                                     session.extra_payload.size(), maximum_payload_bytes));
   }
   if (session.refresh_expires_at > latest_expiry) {
-    return refuse(ErrorCode::invalid_argument, "refresh_expires_at lies after the year 9999; give an earlier one");
+    return refuse(ErrorCode::invalid_argument, "refresh_expires_at lies after the year 3999; give an earlier one");
   }
   if (session.lock_version == std::numeric_limits<std::uint64_t>::max()) {
     return refuse(ErrorCode::invalid_argument, "lock_version cannot be counted up any more; store a new session");

@@ -27,7 +27,7 @@ struct Session {
   std::string refresh_token_id{};  ///< Any bytes, 0 to 256.
   std::chrono::sys_seconds created_at{};
   std::chrono::sys_seconds refreshed_at{};
-  std::chrono::sys_seconds refresh_expires_at{};  ///< From then on the session is gone; at most the year 9999.
+  std::chrono::sys_seconds refresh_expires_at{};  ///< From then on the session is gone; at most the year 3999.
   std::chrono::sys_seconds tokens_fresh_from{};
   std::chrono::sys_seconds prev_tokens_fresh_from{};
   std::optional<std::chrono::sys_seconds>
