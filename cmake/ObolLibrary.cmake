@@ -1,9 +1,7 @@
-# Builds the library under a name, with a function library compiled in. Tests build a second one with other functions,
-# to play the part of another release.
+# Builds the library under a name, with a function library compiled in; and what every target of the project shares.
 function(obol_add_library name lua_file)
-  set(generated "${CMAKE_CURRENT_BINARY_DIR}/${name}-generated")
-  cmake_path(ABSOLUTE_PATH lua_file BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" OUTPUT_VARIABLE lua_path)
-  obol_embed_functions("${lua_path}" "${generated}/session_functions.hpp")
+  set(generated "${PROJECT_BINARY_DIR}/generated")
+  obol_embed_functions("${PROJECT_SOURCE_DIR}/${lua_file}" "${generated}/session_functions.hpp")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/*.cpp")
   add_library(${name} ${sources})
   target_compile_features(${name} PUBLIC cxx_std_23)

@@ -16,8 +16,8 @@ inline constexpr std::size_t maximum_refresh_token_id_bytes = 256;
 inline constexpr std::size_t maximum_session_type_bytes = 64;
 inline constexpr std::size_t default_maximum_payload_bytes = 1024 * 1024;
 
-/// The last second of the year 3999: no session may be asked to live longer. Redis refuses hash-field expiries beyond the
-/// year 4199.
+/// The last second of the year 3999: no session may be asked to live longer. Redis refuses hash-field expiries beyond
+/// the year 4199.
 inline constexpr std::chrono::sys_seconds latest_expiry{std::chrono::seconds{64'060'588'799}};
 
 /// `invalid_argument` that says what is wrong and what is allowed, or nothing.

@@ -1,0 +1,63 @@
+// A session stored on a real server, verified and decoded by somebody else's COSE library.
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include "support/hex.hpp"
+#include "support/server_test.hpp"
+
+namespace obol::testing {
+namespace {
+
+struct Verdict {
+  int status;
+  std::string output;
+};
+
+Verdict verify_with_ruby(const std::string& sealed) {
+  const std::string input = to_hex(std::string(32, 'k')) + "\n" + to_hex("obol_{user}:full") + "\n" +
+                            to_hex("session") + "\n" + to_hex(sealed) + "\n";
+  const std::string command =
+      "printf '" + input + "' | ruby '" OBOL_TEST_SOURCE_DIR "/integration/verify_stored_session.rb' 2>&1";
+  FILE* pipe = ::popen(command.c_str(), "r");
+  if (pipe == nullptr) return {-1, "popen failed"};
+  std::string output;
+  std::array<char, 256> buffer{};
+  while (std::fgets(buffer.data(), buffer.size(), pipe) != nullptr) output += buffer.data();
+  return {::pclose(pipe), output};
+}
+
+class StoredSession : public ServerTest {
+ protected:
+  std::string stored(Session session) const {
+    auto store = store_on(server);
+    EXPECT_TRUE(store.upsert(session).has_value());
+    return server.command({"HGET", "obol_{user}:full", "session"}).text;
+  }
+};
+
+TEST_P(StoredSession, IsVerifiedAndDecodedByAnotherLibrary) {
+  auto session = new_session();
+  session.created_at = std::chrono::sys_seconds(std::chrono::seconds(-5));
+  session.expires_at = session.refresh_expires_at + std::chrono::hours(1);
+  const auto verdict = verify_with_ruby(stored(session));
+  ASSERT_EQ(verdict.status, 0) << verdict.output;
+  const auto seconds = [](std::chrono::sys_seconds time) { return std::to_string(time.time_since_epoch().count()); };
+  EXPECT_EQ(verdict.output, "lock_version=1\n1=1\n2=-5\n3=" + seconds(session.refreshed_at) + "\n4=" +
+                                seconds(session.refresh_expires_at) + "\n5=" + seconds(session.tokens_fresh_from) +
+                                "\n6=" + seconds(session.prev_tokens_fresh_from) +
+                                "\n7=" + seconds(*session.expires_at) + "\n8=" + to_hex(session.refresh_token_id) +
+                                "\n9=" + to_hex(session.extra_payload) + "\nwrite_id_bytes=8\n");
+}
+
+TEST_P(StoredSession, IsRefusedByAnotherLibraryWithAByteChanged) {
+  auto sealed = stored(new_session());
+  sealed.back() = static_cast<char>(sealed.back() ^ 1);
+  EXPECT_NE(verify_with_ruby(sealed).status, 0);
+}
+
+OBOL_ON_BOTH_SERVERS(StoredSession);
+
+}  // namespace
+}  // namespace obol::testing

@@ -1,0 +1,185 @@
+// The pool's rules, on a real server.
+#include "redis/pool.hpp"
+
+#include <fcntl.h>
+
+#include <atomic>
+#include <future>
+#include <optional>
+#include <thread>
+
+#include "support/server_test.hpp"
+
+namespace obol::testing {
+namespace {
+
+using redis::Connection;
+using redis::Deadline;
+using redis::Pool;
+using std::chrono::milliseconds;
+
+class PoolTest : public ServerTest {
+ protected:
+  static Deadline soon() { return Deadline::after(std::chrono::seconds(10)); }
+
+  std::unique_ptr<Pool> pool_with(PoolOptions options) {
+    return std::make_unique<Pool>(
+        options, [this](Deadline deadline) { return Connection::open(server.connection(), 1024 * 1024, deadline); },
+        [this](const Connection&, std::string_view reason) { ++(reason.empty() ? opened : closed); });
+  }
+
+  static int descriptor_of(Pool::Lease& lease) { return lease.connection().descriptor(); }
+
+  std::atomic<int> opened = 0;
+  std::atomic<int> closed = 0;
+};
+
+TEST_P(PoolTest, LendsTheConnectionUsedLast) {
+  const auto pool = pool_with({.size = 3});
+  int last = -1;
+  {
+    auto first = pool->checkout(soon()).value();
+    auto second = pool->checkout(soon()).value();
+    EXPECT_NE(descriptor_of(first), descriptor_of(second));
+    last = descriptor_of(first);  // Destroyed after the second.
+  }
+  auto again = pool->checkout(soon()).value();
+  EXPECT_EQ(descriptor_of(again), last);
+  EXPECT_EQ(opened, 2);
+}
+
+TEST_P(PoolTest, ClosesOverflowWhenNobodyNeedsIt) {
+  const auto pool = pool_with({.size = 1, .max_overflow = 2});
+  {
+    auto first = pool->checkout(soon()).value();
+    auto second = pool->checkout(soon()).value();
+    auto third = pool->checkout(soon()).value();
+  }
+  EXPECT_EQ(opened, 3);
+  EXPECT_EQ(closed, 2);
+}
+
+TEST_P(PoolTest, IsAPoolTimeoutWhenAllStayBusy) {
+  const auto pool = pool_with({.size = 1, .max_overflow = 0, .checkout_timeout = milliseconds(50)});
+  const auto held = pool->checkout(soon()).value();
+  const auto refused = pool->checkout(soon());
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::pool_timeout);
+}
+
+TEST_P(PoolTest, HandsAReturnedConnectionToTheOneThatWaits) {
+  const auto pool = pool_with({.size = 1, .max_overflow = 0});
+  std::optional<Pool::Lease> held(pool->checkout(soon()).value());
+  auto waiting = std::async(std::launch::async, [&] { return pool->checkout(soon()).has_value(); });
+  EXPECT_EQ(waiting.wait_for(milliseconds(50)), std::future_status::timeout);
+  held.reset();
+  EXPECT_TRUE(waiting.get());
+  EXPECT_EQ(opened, 1);
+}
+
+TEST_P(PoolTest, LetsAWaiterOpenOneInPlaceOfADiscardedConnection) {
+  const auto pool = pool_with({.size = 1, .max_overflow = 0});
+  std::optional<Pool::Lease> held(pool->checkout(soon()).value());
+  auto waiting = std::async(std::launch::async, [&] { return pool->checkout(soon()).has_value(); });
+  EXPECT_EQ(waiting.wait_for(milliseconds(50)), std::future_status::timeout);
+  held->discard("broken");
+  held.reset();
+  EXPECT_TRUE(waiting.get());
+  EXPECT_EQ(opened, 2);
+}
+
+TEST_P(PoolTest, ReplacesAConnectionTheServerClosed) {
+  const auto pool = pool_with({.size = 1});
+  pool->checkout(soon()).value();
+  server.command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+  auto lease = pool->checkout(soon()).value();
+  EXPECT_TRUE(lease.connection().call(redis::Command{"PING"}, soon()).has_value());
+  EXPECT_EQ(opened, 2);
+}
+
+TEST_P(PoolTest, ReplacesAConnectionWithUnreadBytes) {
+  const auto pool = pool_with({.size = 1});
+  {
+    auto lease = pool->checkout(soon()).value();
+    lease.connection().call(redis::Command{"SUBSCRIBE", "news"}, Deadline::after(milliseconds(100)));
+  }
+  server.command({"PUBLISH", "news", "unasked"});
+  auto lease = pool->checkout(soon()).value();
+  EXPECT_EQ(lease.connection().call(redis::Command{"ECHO", "mine"}, soon())->text, "mine");
+  EXPECT_EQ(opened, 2);
+}
+
+TEST_P(PoolTest, ReplacesConnectionsThatAreTooOldOrUnusedForTooLong) {
+  for (const auto& options :
+       {PoolOptions{.lifetime_limit = milliseconds(10)}, PoolOptions{.idle_limit = milliseconds(10)}}) {
+    opened = 0;
+    const auto pool = pool_with(options);
+    pool->checkout(soon()).value();
+    std::this_thread::sleep_for(milliseconds(20));
+    pool->checkout(soon()).value();
+    EXPECT_EQ(opened, 2);
+  }
+}
+
+TEST_P(PoolTest, FreesItsSlotWhenOpeningFails) {
+  const auto pool = pool_with({.size = 1, .max_overflow = 0, .checkout_timeout = milliseconds(100)});
+  server.stop();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(pool->checkout(soon()).error().code, ErrorCode::unavailable);
+  server.start();
+  EXPECT_TRUE(pool->checkout(soon()).has_value());
+}
+
+TEST_P(PoolTest, TellsEveryWaitingThreadThatItCloses) {
+  const auto pool = pool_with({.size = 1, .max_overflow = 0});
+  std::optional<Pool::Lease> held(pool->checkout(soon()).value());
+  std::atomic<int> told = 0;
+  std::vector<std::jthread> waiting;
+  for (int i = 0; i < 16; ++i) {
+    waiting.emplace_back([&] {
+      const auto lease = pool->checkout(soon());
+      if (!lease && lease.error().code == ErrorCode::closed) ++told;
+    });
+  }
+  pool->close();
+  waiting.clear();
+  EXPECT_EQ(told, 16);
+  held.reset();
+  EXPECT_EQ(closed, 1);
+}
+
+TEST_P(PoolTest, NeverLendsMoreThanItsSizeAndOverflowToManyThreads) {
+  const auto pool = pool_with({.size = 2, .max_overflow = 1});
+  std::atomic<int> lent = 0;
+  std::vector<std::jthread> threads;
+  for (int thread = 0; thread < 16; ++thread) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 50; ++i) {
+        auto lease = pool->checkout(soon()).value();
+        EXPECT_LE(++lent, 3);
+        EXPECT_TRUE(lease.connection().call(redis::Command{"PING"}, soon()).has_value());
+        --lent;
+      }
+    });
+  }
+}
+
+TEST_P(PoolTest, ConnectionsAreClosedOnExec) {
+  const auto pool = pool_with({.size = 1});
+  auto lease = pool->checkout(soon()).value();
+  EXPECT_NE(::fcntl(descriptor_of(lease), F_GETFD) & FD_CLOEXEC, 0);
+}
+
+TEST_P(PoolTest, AWriteToAConnectionThatIsGoneIsAnErrorAndNoSignal) {
+  auto connection = Connection::open(server.connection(), 1024 * 1024, soon()).value();
+  server.stop();
+  for (int i = 0; i < 3; ++i) {
+    const auto reply = connection.call(redis::Command{"PING"}, soon());
+    ASSERT_FALSE(reply.has_value());
+    EXPECT_EQ(reply.error().code, ErrorCode::unavailable);
+  }
+}
+
+OBOL_ON_BOTH_SERVERS(PoolTest);
+
+}  // namespace
+}  // namespace obol::testing
