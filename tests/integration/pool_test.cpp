@@ -2,6 +2,7 @@
 #include "redis/pool.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 
 #include <atomic>
 #include <future>
@@ -99,11 +100,15 @@ TEST_P(PoolTest, ReplacesAConnectionTheServerClosed) {
 
 TEST_P(PoolTest, ReplacesAConnectionWithUnreadBytes) {
   const auto pool = pool_with({.size = 1});
+  int descriptor = -1;
   {
     auto lease = pool->checkout(soon()).value();
+    descriptor = descriptor_of(lease);
     lease.connection().call(redis::Command{"SUBSCRIBE", "news"}, Deadline::after(milliseconds(100)));
   }
   server.command({"PUBLISH", "news", "unasked"});
+  pollfd arrival{.fd = descriptor, .events = POLLIN, .revents = 0};
+  ASSERT_EQ(::poll(&arrival, 1, 10'000), 1);
   auto lease = pool->checkout(soon()).value();
   EXPECT_EQ(lease.connection().call(redis::Command{"ECHO", "mine"}, soon())->text, "mine");
   EXPECT_EQ(opened, 2);
