@@ -14,8 +14,8 @@ namespace {
 constexpr std::size_t maximum_connections = 10'000;
 constexpr std::size_t maximum_key_prefix_bytes = 64;
 constexpr std::size_t maximum_socket_path_bytes = sizeof(sockaddr_un::sun_path) - 1;
-constexpr std::size_t least_reply_bytes = 64 * 1024;
-constexpr std::size_t most_payload_bytes = 256 * 1024 * 1024;
+constexpr std::size_t least_reply_bytes = std::size_t{64} * 1024;
+constexpr std::size_t most_payload_bytes = std::size_t{256} * 1024 * 1024;
 constexpr std::chrono::milliseconds longest{std::chrono::hours(24 * 30)};
 
 std::unexpected<Error> refuse(std::string message) {

@@ -64,7 +64,7 @@ struct RedisStoreOptions {
   Keyring keyring{};
   FunctionLoading functions = FunctionLoading::load_at_connect;
   std::size_t maximum_payload_bytes = default_maximum_payload_bytes;  ///< Of Session::extra_payload.
-  std::size_t maximum_reply_bytes = 64 * 1024 * 1024;                 ///< A larger reply is refused with `too_large`.
+  std::size_t maximum_reply_bytes = std::size_t{64} * 1024 * 1024;    ///< A larger reply is refused with `too_large`.
   std::shared_ptr<Observer> observer{};                               ///< May be null.
   Clock clock = system_clock();  ///< Judges expiry on our side; the server has its own.
 };

@@ -14,7 +14,7 @@ inline constexpr std::size_t maximum_user_id_bytes = 256;
 inline constexpr std::size_t maximum_session_id_bytes = 256;
 inline constexpr std::size_t maximum_refresh_token_id_bytes = 256;
 inline constexpr std::size_t maximum_session_type_bytes = 64;
-inline constexpr std::size_t default_maximum_payload_bytes = 1024 * 1024;
+inline constexpr std::size_t default_maximum_payload_bytes = std::size_t{1024} * 1024;
 
 /// The last second of the year 3999: no session may be asked to live longer. Redis refuses hash-field expiries beyond
 /// the year 4199.

@@ -62,7 +62,7 @@ Result<Reply> Connection::call(const Command& command, Deadline deadline) {
 }
 
 Result<Reply> Connection::read_reply(Deadline deadline) {
-  std::array<char, 16 * 1024> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by recv
+  std::array<char, 16'384> buffer;
   for (;;) {
     auto reply = reader_.next();
     if (!reply) return std::unexpected(std::move(reply.error()));

@@ -11,7 +11,7 @@
 
 #include "obol/error.hpp"
 
-struct redisReader;
+struct redisReader;  // NOLINT(readability-identifier-naming): hiredis names it
 
 namespace obol::inline v0::redis {
 

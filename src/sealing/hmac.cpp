@@ -58,10 +58,10 @@ void HmacKey::put_back(Context context) const {
   if (reuse_ == ContextReuse::duplicate) return;
   for (auto& slot : kept_) {
     evp_mac_ctx_st* empty = nullptr;
-    if (slot.compare_exchange_strong(empty, context.get(), std::memory_order_release, std::memory_order_relaxed)) {
-      static_cast<void>(context.release());
-      return;
-    }
+    if (!slot.compare_exchange_strong(empty, context.get(), std::memory_order_release, std::memory_order_relaxed))
+      continue;
+    context.release();  // NOLINT(bugprone-unused-return-value): the slot owns it now
+    return;
   }
 }
 

@@ -11,7 +11,7 @@ external_data = CBOR.encode([text, stored_key.b, field.b, lock_version])
 tagged = CBOR.decode(sealed[8..])
 raise "not tag 17" unless tagged.tag == 17
 mac0 = COSE::Mac0.deserialize(CBOR.encode(tagged))
-mac_key = COSE::Key::Symmetric.new(key)
+mac_key = COSE::Key::Symmetric.new(k: key)
 mac_key.kid = mac0.unprotected_headers[4]
 mac0.verify(mac_key, external_data)
 
