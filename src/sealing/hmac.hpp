@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -32,6 +33,15 @@ enum class ContextReuse {
   duplicate,     ///< A copy of an untouched context for each message, for OpenSSL 3.0.0 to 3.0.2.
 };
 
+/// A code over the pieces, one after the other; nothing where it cannot be made.
+using ComputeCode = std::function<std::optional<Digest>(std::initializer_list<std::string_view> pieces)>;
+
+/// True where `compute`, under the key "Jefe", gives the code of RFC 4231's case 2 several times in a row.
+bool gives_known_answers(const ComputeCode& compute);
+
+/// The cheapest way that `is_right` confirms; nothing where it confirms none.
+std::optional<ContextReuse> choose_reuse(const std::function<bool(ContextReuse)>& is_right);
+
 /// Thread-safe, and usable in a forked child: takes no locks.
 class HmacKey {
  public:
@@ -57,7 +67,6 @@ class HmacKey {
   HmacKey(Context untouched, ContextReuse reuse) : untouched_(std::move(untouched)), reuse_(reuse) {}
   Context take() const;
   void put_back(Context context) const;
-  bool gives_known_answers() const;
 
   const Context untouched_;
   const ContextReuse reuse_;

@@ -18,8 +18,7 @@ namespace obol::inline v0::sealing {
 std::string encode_lock_version(std::uint64_t lock_version);
 
 /// The bytes to store in the hash `stored_key`, field `session.id`: lock version, then a COSE_Mac0 whose external data
-/// is
-/// ["obol", stored key, field, lock version]. The keyring must hold a key. `internal` where OpenSSL refuses.
+/// is ["obol", stored key, field, lock version]. The keyring must hold a key. `internal` where OpenSSL refuses.
 Result<std::string> seal(const Session& session, std::string_view stored_key, const Keyring& keyring);
 
 /// The same with a given write id.

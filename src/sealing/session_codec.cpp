@@ -37,6 +37,11 @@ bool read_bytes(cbor::Reader& reader, std::string& bytes) {
   return value.has_value();
 }
 
+bool read_write_id(cbor::Reader& reader) {
+  const auto value = reader.bytes();
+  return value && value->size() == WriteId{}.size();
+}
+
 bool read_value(cbor::Reader& reader, std::uint64_t key, Session& session) {
   switch (key) {
     case key_created_at:
@@ -55,6 +60,8 @@ bool read_value(cbor::Reader& reader, std::uint64_t key, Session& session) {
       return read_bytes(reader, session.refresh_token_id);
     case key_extra_payload:
       return read_bytes(reader, session.extra_payload);
+    case key_write_id:
+      return read_write_id(reader);
     default:
       return reader.skip();
   }

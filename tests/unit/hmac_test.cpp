@@ -15,13 +15,27 @@ namespace {
 using testing::to_hex;
 
 constexpr const char* case_1 = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7";
+constexpr const char* case_2 = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+constexpr const char* case_3 = "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe";
+constexpr const char* case_4 = "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b";
 constexpr const char* case_6 = "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54";
+constexpr const char* case_7 = "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2";
 
 TEST(Hmac, GivesTheCodesOfRfc4231) {
   const auto key_1 = HmacKey::load(std::string(20, '\x0b'));
   EXPECT_EQ(to_hex(as_text(*key_1->compute({"Hi There"}))), case_1);
+  const auto key_2 = HmacKey::load("Jefe");
+  EXPECT_EQ(to_hex(as_text(*key_2->compute({"what do ya want for nothing?"}))), case_2);
+  const auto key_3 = HmacKey::load(std::string(20, '\xaa'));
+  EXPECT_EQ(to_hex(as_text(*key_3->compute({std::string(50, '\xdd')}))), case_3);
+  const auto key_4 = HmacKey::load(testing::from_hex("0102030405060708090a0b0c0d0e0f10111213141516171819"));
+  EXPECT_EQ(to_hex(as_text(*key_4->compute({std::string(50, '\xcd')}))), case_4);
   const auto key_6 = HmacKey::load(std::string(131, '\xaa'));
   EXPECT_EQ(to_hex(as_text(*key_6->compute({"Test Using Larger Than Block-Size Key - Hash Key First"}))), case_6);
+  EXPECT_EQ(to_hex(as_text(*key_6->compute({"This is a test using a larger than block-size key and a larger than ",
+                                            "block-size data. The key needs to be hashed before being used by the ",
+                                            "HMAC algorithm."}))),
+            case_7);
 }
 
 TEST(Hmac, IsTheSameForAnyCutOfTheMessage) {
@@ -50,6 +64,30 @@ TEST_P(HmacReuse, IsRightFromManyThreadsAtOnce) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, HmacReuse, ::testing::Values(ContextReuse::reinitialise, ContextReuse::duplicate));
+
+TEST(HmacWays, AreRightHereInBothWays) {
+  for (const auto way : {ContextReuse::reinitialise, ContextReuse::duplicate}) {
+    const auto key = HmacKey::load("Jefe", way);
+    EXPECT_TRUE(gives_known_answers([&key](auto pieces) { return key->compute(pieces); }));
+  }
+}
+
+TEST(HmacWays, ThatForgetToStartAnewAreFoundOut) {
+  // As OpenSSL 3.0.0 to 3.0.2 do: the second code is over both messages.
+  const auto key = HmacKey::load("Jefe");
+  std::string everything;
+  EXPECT_FALSE(gives_known_answers([&](auto pieces) {
+    for (const auto piece : pieces) everything += piece;
+    return key->compute({everything});
+  }));
+  EXPECT_FALSE(gives_known_answers([](auto) { return std::nullopt; }));
+}
+
+TEST(HmacWays, FallBackToACopyForEachMessageAndThenToNone) {
+  EXPECT_EQ(choose_reuse([](ContextReuse) { return true; }), ContextReuse::reinitialise);
+  EXPECT_EQ(choose_reuse([](ContextReuse way) { return way == ContextReuse::duplicate; }), ContextReuse::duplicate);
+  EXPECT_EQ(choose_reuse([](ContextReuse) { return false; }), std::nullopt);
+}
 
 TEST(ConstantTimeComparison, ComparesLengthAndEveryByte) {
   EXPECT_TRUE(equal_constant_time("abc", "abc"));
