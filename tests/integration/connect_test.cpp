@@ -93,6 +93,16 @@ TEST_P(Connect, AsTheMinimalWebRoleDoesEverythingOnceTheFunctionsAreLoaded) {
   EXPECT_TRUE(store.delete_all("user", "full").has_value());
 }
 
+TEST_P(Connect, AsTheMinimalDeployRoleLoadsTheFunctionsForTheWebRole) {
+  server.command({"ACL", "SETUSER", "deploy", "reset", "on", ">right", "-@all", "+function|load"});
+  make_web_user(server);
+  auto options = options_for(server);
+  options.connection.username = "deploy";
+  options.connection.password = "right";
+  EXPECT_TRUE(RedisStore::connect(options).has_value());
+  EXPECT_TRUE(RedisStore::connect(web_options(server)).has_value());
+}
+
 TEST_P(Connect, RequiringFunctionsThatAreNotLoadedIsAnUnsupportedServer) {
   make_web_user(server);
   const auto error = refused(web_options(server));
