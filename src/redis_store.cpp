@@ -1,9 +1,6 @@
 // RedisStore: sessions in, commands out, and what came of them.
 #include "obol/redis_store.hpp"
 
-#include <fmt/format.h>
-
-#include <atomic>
 #include <mutex>
 #include <utility>
 

@@ -1,13 +1,10 @@
 // The function library: several releases on one server, and servers that lose it under running stores.
 #include "redis/function_library.hpp"
 
-#include <openssl/evp.h>
-
 #include <thread>
 #include <vector>
 
 #include "session_commands.hpp"
-#include "support/hex.hpp"
 #include "support/server_test.hpp"
 
 namespace obol::testing {

@@ -1,7 +1,6 @@
 // A session stored on a real server, verified and decoded by somebody else's COSE library.
 #include <array>
 #include <cstdio>
-#include <fstream>
 #include <string>
 
 #include "support/hex.hpp"
