@@ -10,7 +10,7 @@ function(obol_add_library name lua_file)
   target_include_directories(${name}
     PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>" "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>"
     PRIVATE "${PROJECT_SOURCE_DIR}/src" "${generated}")
-  target_link_libraries(${name} PRIVATE hiredis::hiredis OpenSSL::Crypto fmt::fmt Threads::Threads)
+  target_link_libraries(${name} PRIVATE hiredis::hiredis OpenSSL::SSL OpenSSL::Crypto fmt::fmt Threads::Threads)
   obol_set_warnings(${name})
   obol_set_sanitizers(${name} PUBLIC)
 endfunction()

@@ -1,4 +1,4 @@
-// Reads redis:// and unix:// addresses into ConnectionOptions.
+// Reads redis://, rediss:// and unix:// addresses into ConnectionOptions.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -13,8 +13,9 @@ namespace obol::inline v0 {
 namespace {
 
 constexpr std::string_view forms =
-    "redis://[user[:password]@]host[:port][/database] or unix://[user[:password]@]/path, with optional "
-    "?client_name=NAME and ?db=N";
+    "redis://[user[:password]@]host[:port][/database] (rediss:// for TLS) or unix://[user[:password]@]/path, with "
+    "optional ?client_name=NAME and ?db=N, and with rediss:// ca_file, certificate_file, private_key_file, server_name "
+    "and insecure_skip_verification=true";
 
 // The message never repeats the address: it may hold a password.
 std::unexpected<Error> refuse(std::string_view what) {
@@ -77,21 +78,43 @@ Result<void> read_database(std::string_view text, ConnectionOptions& options) {
   return {};
 }
 
+/// Null where TLS has no parameter of that name.
+std::string* tls_text(std::string_view name, TlsOptions& tls) {
+  if (name == "ca_file") return &tls.ca_file;
+  if (name == "certificate_file") return &tls.certificate_file;
+  if (name == "private_key_file") return &tls.private_key_file;
+  if (name == "server_name") return &tls.server_name;
+  return nullptr;
+}
+
+Result<void> read_parameter(std::string_view name, std::string value, ConnectionOptions& options) {
+  if (name == "db") return read_database(value, options);
+  if (name == "client_name") {
+    options.client_name = std::move(value);
+    return {};
+  }
+  if (options.tls.enabled) {
+    if (std::string* text = tls_text(name, options.tls)) {
+      *text = std::move(value);
+      return {};
+    }
+    if (name == "insecure_skip_verification" && (value == "true" || value == "false")) {
+      options.tls.insecure_skip_verification = value == "true";
+      return {};
+    }
+  }
+  return refuse("there is a parameter that is unknown, or of another scheme, or has no such value");
+}
+
 Result<void> read_parameters(std::string_view text, ConnectionOptions& options) {
   std::optional<std::string_view> rest = text;
   while (rest) {
     const auto [parameter, more] = split(*rest, '&');
     rest = more;
     const auto [name, value] = split(parameter, '=');
-    const auto decoded = percent_decoded(value.value_or(""));
+    auto decoded = percent_decoded(value.value_or(""));
     if (!decoded) return refuse("a parameter has a bad percent-encoding");
-    if (name == "client_name") {
-      options.client_name = *decoded;
-    } else if (name == "db") {
-      if (auto read = read_database(*decoded, options); !read) return read;
-    } else {
-      return refuse("there is an unknown parameter; client_name and db are known");
-    }
+    if (auto read = read_parameter(name, std::move(*decoded), options); !read) return read;
   }
   return {};
 }
@@ -125,8 +148,10 @@ Result<ConnectionOptions> ConnectionOptions::from_uri(std::string_view uri) {
   ConnectionOptions options;
   const auto scheme_end = uri.find("://");
   const auto scheme = scheme_end == std::string_view::npos ? std::string_view{} : uri.substr(0, scheme_end);
-  if (scheme == "rediss") return refuse("rediss:// (TLS) is asked for, which this version cannot do yet");
-  if (scheme != "redis" && scheme != "unix") return refuse("the scheme is not redis:// or unix://");
+  if (scheme != "redis" && scheme != "rediss" && scheme != "unix") {
+    return refuse("the scheme is not redis://, rediss:// or unix://");
+  }
+  options.tls.enabled = scheme == "rediss";
 
   const auto [address, parameters] = split(uri.substr(scheme_end + 3), '?');
   const auto path_start = address.find('/');

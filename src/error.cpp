@@ -38,6 +38,12 @@ const char* meaning(ErrorCode code) noexcept {
       return "a reply or stored session that this version does not understand";
     case ErrorCode::closed:
       return "the store is closed";
+    case ErrorCode::tls:
+      return "TLS cannot be set up or is not accepted";
+    case ErrorCode::too_many_sessions:
+      return "the user has too many sessions";
+    case ErrorCode::revoked:
+      return "the session was begun before its user was logged out everywhere";
     case ErrorCode::internal:
       return "OpenSSL or the operating system refused a basic service";
   }

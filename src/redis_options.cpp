@@ -28,6 +28,19 @@ bool is_client_name(std::string_view name) {
   return name.size() <= 256 && std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~'; });
 }
 
+Result<void> check(const TlsOptions& tls) {
+  for (const auto& text : {tls.ca_file, tls.certificate_file, tls.private_key_file, tls.server_name}) {
+    if (holds_nul(text)) return refuse("a text of connection.tls holds a zero byte");
+  }
+  if (tls.certificate_file.empty() != tls.private_key_file.empty()) {
+    return refuse("connection.tls has one of certificate_file and private_key_file; set both or neither");
+  }
+  if (tls.insecure_skip_verification && !(tls.ca_file.empty() && tls.server_name.empty())) {
+    return refuse("connection.tls skips verification and names what to verify; leave one of them out");
+  }
+  return {};
+}
+
 Result<void> check(const ConnectionOptions& connection) {
   if (connection.unix_socket.empty()) {
     if (connection.host.empty() || holds_nul(connection.host))
@@ -36,6 +49,11 @@ Result<void> check(const ConnectionOptions& connection) {
   }
   if (connection.unix_socket.size() > maximum_socket_path_bytes || holds_nul(connection.unix_socket)) {
     return refuse(fmt::format("connection.unix_socket is no path of at most {} bytes", maximum_socket_path_bytes));
+  }
+  if (connection.tls.enabled) {
+    if (!connection.unix_socket.empty())
+      return refuse("connection.tls is set for a unix socket; it never leaves this machine");
+    if (auto valid = check(connection.tls); !valid) return valid;
   }
   if (!connection.username.empty() && connection.password.empty()) {
     return refuse("connection.username is set without a password; set both or neither");

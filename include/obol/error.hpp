@@ -25,6 +25,9 @@ enum class ErrorCode {
   server,              ///< Any other error answer of the server.
   protocol,            ///< A reply or a stored session that this version does not understand.
   closed,              ///< The store is being destroyed.
+  tls,                 ///< TLS cannot be set up, or one side does not accept the other's certificate or name.
+  too_many_sessions,   ///< The user has SessionPolicy::maximum_sessions already, and the policy refuses more.
+  revoked,             ///< The session was begun before its user was logged out everywhere; nothing was stored.
   internal,            ///< OpenSSL or the operating system refused a basic service.
 };
 

@@ -16,6 +16,17 @@
 
 namespace obol::inline v0 {
 
+/// TLS 1.2 or newer. The server's certificate and name are always checked; there is no switch to skip the name alone.
+/// Files are PEM; one that changes is loaded again for the connections that follow.
+struct TlsOptions {
+  bool enabled = false;
+  std::string ca_file{};                    ///< Authorities to trust; empty: the system's.
+  std::string certificate_file{};           ///< Our own certificate and its chain, where the server asks for one.
+  std::string private_key_file{};           ///< Its key, without a passphrase; set both or neither.
+  std::string server_name{};                ///< The name the certificate must bear; empty: ConnectionOptions::host.
+  bool insecure_skip_verification = false;  ///< Accepts any certificate: whoever sits on the network reads everything.
+};
+
 /// Where the server is and who we are to it.
 struct ConnectionOptions {
   std::string host = "localhost";  ///< A name or an IP address; every address of a name is tried.
@@ -24,11 +35,14 @@ struct ConnectionOptions {
   std::string username{};            ///< ACL user; empty: "default".
   std::string password{};            ///< Empty: no AUTH is sent.
   std::uint32_t database = 0;        ///< SELECTed on each connection; more than 0 needs +select.
+  TlsOptions tls{};                  ///< Not for a unix socket.
   std::string client_name = "obol";  ///< Shown by CLIENT LIST; printable ASCII without spaces; empty: none.
 
-  /// Reads `redis://[user[:password]@]host[:port][/database]` or `unix://[user[:password]@]/path`, each with optional
-  /// `?client_name=NAME` and `?db=N`. Percent-encoding is decoded in every part. `invalid_argument` for any other
-  /// scheme or parameter; the message never repeats the password.
+  /// Reads `redis://[user[:password]@]host[:port][/database]`, the same with `rediss://` for TLS, or
+  /// `unix://[user[:password]@]/path`, each with optional `?client_name=NAME` and `?db=N`; with `rediss://` also
+  /// `ca_file`, `certificate_file`, `private_key_file`, `server_name` and `insecure_skip_verification=true`.
+  /// Percent-encoding is decoded in every part. `invalid_argument` for any other scheme or parameter; the message never
+  /// repeats the password.
   static Result<ConnectionOptions> from_uri(std::string_view uri);
 };
 

@@ -1,9 +1,11 @@
-// Opens connections, introduces them to the server, and carries commands and replies.
+// Introduces connections to the server, looks after its role, and carries commands and replies.
 #include "redis/connection.hpp"
 
 #include <fmt/format.h>
 
 #include <array>
+#include <string>
+#include <utility>
 
 #include "redis/reply_error.hpp"
 
@@ -20,45 +22,77 @@ Command hello(const ConnectionOptions& options) {
                : Command{"HELLO", "3", "AUTH", user, options.password};
 }
 
-Error at_endpoint(const ConnectionOptions& options, Error error) {
-  error.message = fmt::format("{}: {}", endpoint_name(options), error.message);
-  return error;
+// HELLO without arguments changes nothing, tells the role, and needs no permission.
+// Source: https://redis.io/docs/latest/commands/hello/
+const Command& role_question() {
+  static const Command question{"HELLO"};
+  return question;
+}
+
+Result<void> check_role(const Reply& hello) {
+  const Reply* role = hello.find("role");
+  if (role != nullptr && role->text == "master") return {};
+  return std::unexpected(
+      Error{ErrorCode::unavailable, "this server is a replica; connect to the primary, or wait for the fail-over"});
 }
 
 }  // namespace
 
-Connection::Connection(Socket socket, std::size_t maximum_reply_bytes)
-    : socket_(std::move(socket)), reader_(maximum_reply_bytes) {}
-
-Result<Connection> Connection::open(const ConnectionOptions& options, std::size_t maximum_reply_bytes,
-                                    Deadline deadline) {
-  auto socket = Socket::connect(options, deadline);
-  if (!socket) return std::unexpected(at_endpoint(options, std::move(socket.error())));
-  Connection connection(std::move(*socket), maximum_reply_bytes);
-  if (auto introduced = connection.introduce(options, deadline); !introduced) {
-    return std::unexpected(at_endpoint(options, std::move(introduced.error())));
-  }
-  return connection;
-}
+Connection::Connection(std::unique_ptr<Stream> stream, std::size_t maximum_reply_bytes, bool is_exposed)
+    : stream_(std::move(stream)), reader_(maximum_reply_bytes), is_exposed_(is_exposed) {}
 
 Result<void> Connection::introduce(const ConnectionOptions& options, Deadline deadline) {
-  auto greeting = call(hello(options), deadline);
+  const auto exchange = [&](const Command& command) -> Result<Reply> {
+    if (auto sent = stream_->write_all(command.bytes(), deadline); !sent) return std::unexpected(sent.error());
+    return read_reply(deadline);
+  };
+  role_seen_at_ = Deadline::Time::now();
+  auto greeting = exchange(hello(options));
   if (!greeting) return std::unexpected(std::move(greeting.error()));
   if (greeting->is_error()) return std::unexpected(error_of_introduction(*greeting));
   auto version = check_server_version(*greeting);
   if (!version) return std::unexpected(std::move(version.error()));
   server_ = std::move(*version);
+  if (auto primary = check_role(*greeting); !primary) return primary;
 
   if (options.database == 0) return {};
-  auto selected = call(Command{"SELECT", fmt::format("{}", options.database)}, deadline);
+  auto selected = exchange(Command{"SELECT", fmt::format("{}", options.database)});
   if (!selected) return std::unexpected(std::move(selected.error()));
   if (!selected->is_error()) return {};
   return std::unexpected(error_of_select(*selected, options.database));
 }
 
 Result<Reply> Connection::call(const Command& command, Deadline deadline) {
-  if (auto sent = socket_.write_all(command.bytes(), deadline); !sent) return std::unexpected(std::move(sent.error()));
+  if (auto sent = send({&command, 1}, deadline); !sent) return std::unexpected(std::move(sent.error()));
   return read_reply(deadline);
+}
+
+Result<std::vector<Reply>> Connection::call_all(std::span<const Command> commands, Deadline deadline) {
+  if (auto sent = send(commands, deadline); !sent) return std::unexpected(std::move(sent.error()));
+  std::vector<Reply> replies;
+  replies.reserve(commands.size());
+  while (replies.size() < commands.size()) {
+    auto reply = read_reply(deadline);
+    if (!reply) return std::unexpected(std::move(reply.error()));
+    replies.push_back(std::move(*reply));
+  }
+  return replies;
+}
+
+// The role is asked for in front of the commands: their answers count only once it is known.
+Result<void> Connection::send(std::span<const Command> commands, Deadline deadline) {
+  const auto now = Deadline::Time::now();
+  const bool asks_role = now - role_seen_at_ >= role_check_interval;
+  if (!asks_role && commands.size() == 1) return stream_->write_all(commands.front().bytes(), deadline);
+  std::string batch;
+  if (asks_role) batch += role_question().bytes();
+  for (const auto& command : commands) batch += command.bytes();
+  if (auto sent = stream_->write_all(batch, deadline); !sent || !asks_role) return sent;
+  auto role = read_reply(deadline);
+  if (!role) return std::unexpected(std::move(role.error()));
+  if (role->is_error()) return std::unexpected(error_of_introduction(*role));
+  role_seen_at_ = now;
+  return check_role(*role);
 }
 
 Result<Reply> Connection::read_reply(Deadline deadline) {
@@ -69,7 +103,7 @@ Result<Reply> Connection::read_reply(Deadline deadline) {
     // A push answers no command.
     if (*reply && (*reply)->kind != Reply::Kind::push) return std::move(**reply);
     if (*reply) continue;
-    auto received = socket_.read_some(buffer.data(), buffer.size(), deadline);
+    auto received = stream_->read_some(buffer.data(), buffer.size(), deadline);
     if (!received) return std::unexpected(std::move(received.error()));
     if (auto fed = reader_.feed({buffer.data(), *received}); !fed) return std::unexpected(std::move(fed.error()));
   }

@@ -15,6 +15,8 @@ std::unexpected<Error> closed() {
   return std::unexpected(Error{ErrorCode::closed, "the store was closed; make a new one"});
 }
 
+bool may_pass(const Error& error) { return error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout; }
+
 // Up to a tenth less than the limit, so that connections opened together do not all end together.
 std::chrono::milliseconds jittered(std::chrono::milliseconds limit) {
   thread_local std::minstd_rand generator{std::random_device{}()};
@@ -30,8 +32,11 @@ Pool::Lease::~Lease() {
 
 void Pool::Lease::discard(std::string_view reason) { pool_->give_up(std::move(member_), reason); }
 
-Pool::Pool(const PoolOptions& options, Open open, Report report)
+void Pool::Lease::discard_all(std::string_view reason) { pool_->give_up_all(std::move(member_), reason); }
+
+Pool::Pool(const PoolOptions& options, std::chrono::milliseconds patience, Open open, Report report)
     : options_(options),
+      patience_(patience),
       open_(std::move(open)),
       report_(std::move(report)),
       fork_registration_(mutex_, [this] { forget_parent(); }) {}
@@ -39,74 +44,138 @@ Pool::Pool(const PoolOptions& options, Open open, Report report)
 Pool::~Pool() { close(); }
 
 Result<Pool::Lease> Pool::checkout(Deadline deadline) {
-  std::unique_lock lock(mutex_);
-  if (closed_) return closed();
-  std::unique_ptr<Member> member;
-  if (!idle_.empty()) {
-    member = std::move(idle_.back());
-    idle_.pop_back();
-  } else if (slots_ < options_.size + options_.max_overflow) {
-    ++slots_;
-  } else {
-    switch (wait(lock, deadline.within(options_.checkout_timeout), member)) {
-      case Turn::open:
-        break;
-      case Turn::closed:
-        return closed();
-      case Turn::late:
-        return std::unexpected(Error{ErrorCode::pool_timeout,
-                                     fmt::format("all {} connections stayed busy; raise PoolOptions::size or look for "
-                                                 "what keeps the server busy",
-                                                 options_.size + options_.max_overflow)});
+  const auto waiting_ends = deadline.within(options_.checkout_timeout);
+  for (;;) {
+    Lock lock(mutex_);
+    auto granted = acquire(lock, waiting_ends);
+    lock.unlock();
+    if (!granted) return std::unexpected(std::move(granted.error()));
+    if (auto member = std::move(*granted)) {
+      const auto reason = why_unusable(*member);
+      if (reason.empty()) return Lease(*this, std::move(member));
+      give_up(std::move(member), reason);
+      continue;
     }
+    auto lease = dial(deadline);
+    if (lease || !may_pass(lease.error()) || deadline.passed()) return lease;
   }
-  lock.unlock();
-  if (!member) return open_one(deadline);
-  const auto reason = why_unusable(*member);
-  if (reason.empty()) return Lease(*this, std::move(member));
-  retire(std::move(member), reason);
-  return open_one(deadline);
 }
 
-// Called with a slot of its own, which it keeps or frees.
-Result<Pool::Lease> Pool::open_one(Deadline deadline) {
+Pool::Granted Pool::acquire(Lock& lock, Deadline deadline) {
+  if (closed_) return closed();
+  const auto now = Deadline::Time::now();
+  if (!idle_.empty()) {
+    auto member = std::move(idle_.back());
+    idle_.pop_back();
+    return member;
+  }
+  if (waiters_.empty() && may_dial(now)) {
+    dialing_ = true;
+    ++slots_;
+    return nullptr;
+  }
+  if (is_hopeless(now)) return std::unexpected(outage_->error);
+  return wait(lock, deadline);
+}
+
+// The first in the queue is the one that dials when it may; the others wait for a grant, or to become the first.
+Pool::Granted Pool::wait(Lock& lock, Deadline deadline) {
+  Waiter self;
+  waiters_.push_back(&self);
+  for (;;) {
+    self.changed.wait_until(lock, wake_time(self, deadline));
+    // Granted a connection just before the pool closed, it still uses that one; give_back sees to the rest.
+    if (self.done && self.member) return std::move(self.member);
+    if (self.done) return closed();
+    const auto now = Deadline::Time::now();
+    const bool dials = waiters_.front() == &self && may_dial(now);
+    const bool gives_up = now >= deadline.time() || (!dials && is_hopeless(now));
+    if (!dials && !gives_up) continue;
+    std::erase(waiters_, &self);
+    if (gives_up) {
+      wake_first();
+      return std::unexpected(late());
+    }
+    dialing_ = true;
+    ++slots_;
+    return nullptr;
+  }
+}
+
+bool Pool::may_dial(Deadline::Time::time_point now) const {
+  return !dialing_ && slots_ < options_.size + options_.max_overflow && (!outage_ || now >= outage_->next_attempt);
+}
+
+// With connections on loan there is hope: they come back.
+bool Pool::is_hopeless(Deadline::Time::time_point now) const {
+  const bool alone = slots_ == (dialing_ ? 1U : 0U);
+  return alone && outage_ && (!outage_->may_pass || now - outage_->since >= patience_);
+}
+
+Deadline::Time::time_point Pool::wake_time(const Waiter& self, Deadline deadline) const {
+  const bool waits_to_dial = waiters_.front() == &self && !dialing_ && slots_ < options_.size + options_.max_overflow;
+  if (!waits_to_dial) return deadline.time();
+  return outage_ ? std::min(deadline.time(), outage_->next_attempt) : Deadline::Time::now();
+}
+
+Error Pool::late() const {
+  if (outage_) return outage_->error;
+  return {ErrorCode::pool_timeout,
+          fmt::format("all {} connections stayed busy; raise PoolOptions::size or look for what keeps the server busy",
+                      options_.size + options_.max_overflow)};
+}
+
+// Called with dialing_ and a slot of its own; gives up the first, and the slot where it fails.
+Result<Pool::Lease> Pool::dial(Deadline deadline) {
   auto connection = open_(deadline);
+  Lock lock(mutex_);
+  dialing_ = false;
   if (!connection) {
-    free_slot();
+    --slots_;
+    note_failure(connection.error());
+    wake_first();
     return std::unexpected(std::move(connection.error()));
   }
-  const auto now = Deadline::Time::now();
-  auto member = std::make_unique<Member>(Member{std::move(*connection), now + jittered(options_.lifetime_limit), now});
+  outage_.reset();
+  wake_first();
+  lock.unlock();
+  return enlist(std::move(*connection));
+}
+
+Pool::Lease Pool::adopt(Connection connection) {
   {
     const std::scoped_lock lock(mutex_);
+    ++slots_;
+  }
+  return enlist(std::move(connection));
+}
+
+Pool::Lease Pool::enlist(Connection connection) {
+  const auto now = Deadline::Time::now();
+  auto member =
+      std::make_unique<Member>(Member{std::move(connection), {}, now + jittered(options_.lifetime_limit), now});
+  {
+    const std::scoped_lock lock(mutex_);
+    member->generation = generation_;
     descriptors_.push_back(member->connection.descriptor());
   }
   report_(member->connection, {});
   return Lease(*this, std::move(member));
 }
 
-Pool::Turn Pool::wait(std::unique_lock<std::mutex>& lock, Deadline deadline, std::unique_ptr<Member>& member) {
-  Waiter self;
-  waiters_.push_back(&self);
-  self.granted.wait_until(lock, deadline.time(), [&self] { return self.done; });
-  if (!self.done) {
-    std::erase(waiters_, &self);
-    return Turn::late;
-  }
-  member = std::move(self.member);
-  // Granted a connection just before the pool closed, it still uses that one; give_back sees to the rest.
-  return closed_ && !member ? Turn::closed : Turn::open;
+void Pool::note_failure(const Error& error) {
+  const auto now = Deadline::Time::now();
+  if (!outage_) outage_.emplace(Outage{.since = now, .next_attempt = now, .backoff = {}, .error = {}});
+  outage_->error = error;
+  outage_->may_pass = may_pass(error);
+  outage_->next_attempt = now + outage_->backoff.next();
+  if (!is_hopeless(now)) return;
+  for (Waiter* waiter : waiters_) waiter->changed.notify_one();
 }
 
-bool Pool::grant(std::unique_ptr<Member>& member) {
-  if (waiters_.empty()) return false;
-  Waiter* const first = waiters_.front();
-  waiters_.pop_front();
-  first->member = std::move(member);
-  first->done = true;
-  // Under the lock: the waiter destroys the condition variable as soon as it may go on.
-  first->granted.notify_one();
-  return true;
+// Under the lock: a waiter destroys its condition variable as soon as it may go on.
+void Pool::wake_first() {
+  if (!waiters_.empty()) waiters_.front()->changed.notify_one();
 }
 
 void Pool::give_back(std::unique_ptr<Member> member) {
@@ -120,8 +189,18 @@ void Pool::give_back(std::unique_ptr<Member> member) {
     if (closed_) {
       --slots_;
       surplus = std::move(member);
+    } else if (member->generation != generation_) {
+      --slots_;
+      surplus = std::move(member);
+      reason = "another connection to this server was lost";
+      wake_first();
     } else if (!waiters_.empty()) {
-      grant(member);
+      Waiter* const first = waiters_.front();
+      waiters_.pop_front();
+      first->member = std::move(member);
+      first->done = true;
+      first->changed.notify_one();
+      wake_first();
     } else if (slots_ > options_.size) {
       --slots_;
       surplus = std::move(member);
@@ -140,6 +219,21 @@ void Pool::give_up(std::unique_ptr<Member> member, std::string_view reason) {
   free_slot();
 }
 
+void Pool::give_up_all(std::unique_ptr<Member> member, std::string_view reason) {
+  std::deque<std::unique_ptr<Member>> idle;
+  {
+    const std::scoped_lock lock(mutex_);
+    // Where a later connection exists already, the doubt about this one says nothing about that.
+    if (member->generation == generation_) {
+      ++generation_;
+      slots_ -= idle_.size();
+      idle.swap(idle_);
+    }
+  }
+  for (auto& other : idle) retire(std::move(other), reason);
+  give_up(std::move(member), reason);
+}
+
 void Pool::retire(std::unique_ptr<Member> member, std::string_view reason) {
   report_(member->connection, reason);
   // Closed under the lock: a fork in between would close a number that is already somebody else's.
@@ -150,8 +244,8 @@ void Pool::retire(std::unique_ptr<Member> member, std::string_view reason) {
 
 void Pool::free_slot() {
   const std::scoped_lock lock(mutex_);
-  std::unique_ptr<Member> none;
-  if (closed_ || !grant(none)) --slots_;
+  --slots_;
+  wake_first();
 }
 
 // The connections least used stand at the front and would otherwise never be looked at again.
@@ -180,7 +274,7 @@ void Pool::close() {
     idle.swap(idle_);
     for (Waiter* waiter : waiters_) {
       waiter->done = true;
-      waiter->granted.notify_one();
+      waiter->changed.notify_one();
     }
     waiters_.clear();
   }
@@ -194,6 +288,8 @@ void Pool::forget_parent() {
   descriptors_.clear();
   waiters_.clear();
   slots_ = 0;
+  dialing_ = false;
+  outage_.reset();
 }
 
 }  // namespace obol::inline v0::redis

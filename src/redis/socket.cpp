@@ -2,7 +2,6 @@
 #include "redis/socket.hpp"
 
 #include <fmt/format.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -11,8 +10,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
-#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -54,6 +51,8 @@ void tune_tcp(int descriptor) {
 #endif
 }
 
+int new_descriptor(int family) { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+
 Result<void> finish_connect(int descriptor, const sockaddr* address, socklen_t length, Deadline deadline) {
   int result = 0;
   do {
@@ -72,65 +71,52 @@ Result<void> finish_connect(int descriptor, const sockaddr* address, socklen_t l
   return {};
 }
 
-Result<Socket> connected(Result<void> result, Socket socket) {
+}  // namespace
+
+std::unexpected<Error> connection_lost(int error) {
+  return unavailable(fmt::format("the connection was lost: {}", system_message(error)));
+}
+
+std::unexpected<Error> closed_by_server() { return unavailable("the server closed the connection"); }
+
+Result<Socket> Socket::connect_unix(const std::string& path, Deadline deadline) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  Socket socket(new_descriptor(AF_UNIX), true);
+  if (socket.descriptor_ < 0) return unavailable(system_message(errno));
+  const auto result =
+      finish_connect(socket.descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address, deadline);
   if (!result) return std::unexpected(result.error());
   return socket;
 }
 
-}  // namespace
-
-std::string endpoint_name(const ConnectionOptions& options) {
-  if (!options.unix_socket.empty()) return options.unix_socket;
-  const bool ipv6 = options.host.find(':') != std::string::npos;
-  return fmt::format("{}{}{}:{}", ipv6 ? "[" : "", options.host, ipv6 ? "]" : "", options.port);
-}
-
-Result<Socket> Socket::connect(const ConnectionOptions& options, Deadline deadline) {
-  const auto open = [](int family) { return Socket(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)); };
-
-  if (!options.unix_socket.empty()) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    options.unix_socket.copy(address.sun_path, sizeof address.sun_path - 1);
-    Socket socket = open(AF_UNIX);
-    if (socket.descriptor_ < 0) return unavailable(system_message(errno));
-    auto result =
-        finish_connect(socket.descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address, deadline);
-    return connected(std::move(result), std::move(socket));
-  }
-
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int failure = ::getaddrinfo(options.host.c_str(), fmt::format("{}", options.port).c_str(), &hints, &found);
-  if (failure != 0) return unavailable(fmt::format("the name cannot be resolved: {}", ::gai_strerror(failure)));
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, ::freeaddrinfo);
-
+Result<Socket> Socket::connect_tcp(const std::vector<Address>& addresses, Deadline deadline) {
   Result<void> last = unavailable("the name has no address");
-  int left = 0;
-  for (const addrinfo* address = found; address != nullptr; address = address->ai_next) ++left;
-  for (const addrinfo* address = found; address != nullptr; address = address->ai_next, --left) {
-    Socket socket = open(address->ai_family);
+  int left = static_cast<int>(addresses.size());
+  for (const auto& address : addresses) {
+    // A silent address may use only its share of the time, so that the ones behind it are tried too.
+    const auto share = deadline.within(std::chrono::milliseconds(deadline.poll_milliseconds() / left--));
+    Socket socket(new_descriptor(address.storage.ss_family), address.is_loopback());
     if (socket.descriptor_ < 0) {
       last = unavailable(system_message(errno));
       continue;
     }
     tune_tcp(socket.descriptor_);
-    // A silent address may use only its share of the time, so that the ones behind it are tried too.
-    const auto share = deadline.within(std::chrono::milliseconds(deadline.poll_milliseconds() / left));
-    last = finish_connect(socket.descriptor_, address->ai_addr, address->ai_addrlen, share);
+    last = finish_connect(socket.descriptor_, address.get(), address.length, share);
     if (last) return socket;
   }
   return std::unexpected(last.error());
 }
 
-Socket::Socket(Socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+Socket::Socket(Socket&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), is_local_(other.is_local_) {}
 
 Socket& Socket::operator=(Socket&& other) noexcept {
   if (this != &other) {
     close();
     descriptor_ = std::exchange(other.descriptor_, -1);
+    is_local_ = other.is_local_;
   }
   return *this;
 }
@@ -142,17 +128,25 @@ void Socket::close() noexcept {
   descriptor_ = -1;
 }
 
+Result<void> Socket::await_readable(Deadline deadline) const {
+  if (await(descriptor_, POLLIN, deadline)) return {};
+  return std::unexpected(Error{ErrorCode::timeout, "the server did not answer in time"});
+}
+
+Result<void> Socket::await_writable(Deadline deadline) const {
+  if (await(descriptor_, POLLOUT, deadline)) return {};
+  return std::unexpected(Error{ErrorCode::timeout, "the server did not take the command in time"});
+}
+
 Result<void> Socket::write_all(std::string_view bytes, Deadline deadline) {
   while (!bytes.empty()) {
     const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      if (!await(descriptor_, POLLOUT, deadline)) {
-        return std::unexpected(Error{ErrorCode::timeout, "the server did not take the command in time"});
-      }
+      if (auto writable = await_writable(deadline); !writable) return writable;
     } else if (errno != EINTR) {
-      return unavailable(fmt::format("the connection was lost: {}", system_message(errno)));
+      return connection_lost(errno);
     }
   }
   return {};
@@ -161,19 +155,15 @@ Result<void> Socket::write_all(std::string_view bytes, Deadline deadline) {
 Result<std::size_t> Socket::read_some(char* buffer, std::size_t capacity, Deadline deadline) {
   for (;;) {
     // Waiting first saves a receive that would find nothing: a reply is never there right after its command was sent.
-    if (!await(descriptor_, POLLIN, deadline)) {
-      return std::unexpected(Error{ErrorCode::timeout, "the server did not answer in time"});
-    }
+    if (auto readable = await_readable(deadline); !readable) return std::unexpected(std::move(readable.error()));
     const ssize_t received = ::recv(descriptor_, buffer, capacity, 0);
     if (received > 0) return static_cast<std::size_t>(received);
-    if (received == 0) return unavailable("the server closed the connection");
-    if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK) {
-      return unavailable(fmt::format("the connection was lost: {}", system_message(errno)));
-    }
+    if (received == 0) return closed_by_server();
+    if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK) return connection_lost(errno);
   }
 }
 
-bool Socket::is_quiet() const {
+bool Socket::is_quiet() {
   char byte = 0;
   return ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }

@@ -4,40 +4,49 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "obol/error.hpp"
-#include "obol/redis_options.hpp"
-#include "redis/deadline.hpp"
+#include "redis/resolver.hpp"
+#include "redis/stream.hpp"
 
 namespace obol::inline v0::redis {
 
 /// Owns the descriptor: non-blocking, close-on-exec; TCP with no delay, keep-alive and a bound on unacknowledged data.
-class Socket {
+class Socket final : public Stream {
  public:
-  /// Connects to the unix socket, or to the first address of the host that answers. `unavailable` or `timeout`.
-  static Result<Socket> connect(const ConnectionOptions& options, Deadline deadline);
+  /// `unavailable` or `timeout`.
+  static Result<Socket> connect_unix(const std::string& path, Deadline deadline);
+
+  /// Connects to the first address that answers.
+  static Result<Socket> connect_tcp(const std::vector<Address>& addresses, Deadline deadline);
 
   Socket(Socket&& other) noexcept;
   Socket& operator=(Socket&& other) noexcept;
-  ~Socket();
+  ~Socket() override;
 
-  Result<void> write_all(std::string_view bytes, Deadline deadline);
+  Result<void> write_all(std::string_view bytes, Deadline deadline) override;
+  Result<std::size_t> read_some(char* buffer, std::size_t capacity, Deadline deadline) override;
+  bool is_quiet() override;
+  int descriptor() const override { return descriptor_; }
 
-  /// At least one byte, at most the buffer. `unavailable` where the peer has closed.
-  Result<std::size_t> read_some(char* buffer, std::size_t capacity, Deadline deadline);
+  /// True where the peer is on this machine.
+  bool is_local() const { return is_local_; }
 
-  /// True where the peer is still there and has sent nothing: asks the kernel only.
-  bool is_quiet() const;
-
-  int descriptor() const { return descriptor_; }
+  /// Wait until a read or a write can go on; `timeout` at the deadline.
+  Result<void> await_readable(Deadline deadline) const;
+  Result<void> await_writable(Deadline deadline) const;
 
  private:
-  explicit Socket(int descriptor) : descriptor_(descriptor) {}
+  Socket(int descriptor, bool is_local) : descriptor_(descriptor), is_local_(is_local) {}
   void close() noexcept;
   int descriptor_ = -1;
+  bool is_local_ = false;
 };
 
-/// "host:port" or the unix socket's path, for messages.
-std::string endpoint_name(const ConnectionOptions& options);
+/// `unavailable`: the connection broke with this errno.
+std::unexpected<Error> connection_lost(int error);
+
+/// `unavailable`: the other end closed it.
+std::unexpected<Error> closed_by_server();
 
 }  // namespace obol::inline v0::redis

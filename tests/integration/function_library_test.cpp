@@ -4,6 +4,7 @@
 #include <thread>
 #include <vector>
 
+#include "redis/dialer.hpp"
 #include "session_commands.hpp"
 #include "support/server_test.hpp"
 
@@ -70,7 +71,7 @@ TEST_P(FunctionLibraryTest, OfAnotherReleaseStandsBesideIt) {
     source.replace(at, hash.size(), "0123456789abcdef");
   }
   const auto deadline = redis::Deadline::after(std::chrono::seconds(5));
-  auto connection = redis::Connection::open(server.connection(), 1024 * 1024, deadline).value();
+  auto connection = redis::Dialer(server.connection(), 1024 * 1024).dial(deadline).value();
   const redis::FunctionLibrary theirs{.name = "obol_0123456789abcdef", .source = source};
   EXPECT_TRUE(theirs.load(connection, deadline).value());
   EXPECT_FALSE(theirs.load(connection, deadline).value());

@@ -9,6 +9,7 @@
 #include <optional>
 #include <thread>
 
+#include "redis/dialer.hpp"
 #include "support/server_test.hpp"
 
 namespace obol::testing {
@@ -25,12 +26,14 @@ class PoolTest : public ServerTest {
 
   std::unique_ptr<Pool> pool_with(PoolOptions options) {
     return std::make_unique<Pool>(
-        options, [this](Deadline deadline) { return Connection::open(server.connection(), 1024 * 1024, deadline); },
+        options, milliseconds(300),
+        [this](Deadline deadline) { return redis::Dialer(server.connection(), 1024 * 1024).dial(deadline); },
         [this](const Connection&, std::string_view reason) { ++(reason.empty() ? opened : closed); });
   }
 
   static int descriptor_of(Pool::Lease& lease) { return lease.connection().descriptor(); }
 
+  milliseconds patience{60'000};
   std::atomic<int> opened = 0;
   std::atomic<int> closed = 0;
 };
@@ -127,11 +130,84 @@ TEST_P(PoolTest, ReplacesConnectionsThatAreTooOldOrUnusedForTooLong) {
 }
 
 TEST_P(PoolTest, FreesItsSlotWhenOpeningFails) {
-  const auto pool = pool_with({.size = 1, .max_overflow = 0, .checkout_timeout = milliseconds(100)});
+  const auto pool = pool_with({.size = 1, .max_overflow = 0, .checkout_timeout = milliseconds(50)});
   server.stop();
   for (int i = 0; i < 3; ++i) EXPECT_EQ(pool->checkout(soon()).error().code, ErrorCode::unavailable);
   server.start();
-  EXPECT_TRUE(pool->checkout(soon()).has_value());
+  const auto deadline = soon();
+  while (!pool->checkout(deadline)) ASSERT_FALSE(deadline.passed());
+}
+
+TEST_P(PoolTest, WaitsOutAnOutageThatIsShorterThanItsPatience) {
+  const auto pool = pool_with({.size = 1});
+  server.stop();
+  auto waiting = std::async(std::launch::async, [&] { return pool->checkout(soon()).has_value(); });
+  EXPECT_EQ(waiting.wait_for(milliseconds(50)), std::future_status::timeout);
+  server.start();
+  EXPECT_TRUE(waiting.get());
+}
+
+TEST_P(PoolTest, FailsAtOnceInAnOutageThatIsLongerThanItsPatience) {
+  patience = milliseconds(100);
+  const auto pool = pool_with({.size = 1});
+  server.stop();
+  EXPECT_EQ(pool->checkout(soon()).error().code, ErrorCode::unavailable);
+  const auto start = Deadline::Time::now();
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(pool->checkout(soon()).has_value());
+  EXPECT_LT(Deadline::Time::now() - start, milliseconds(2000));
+}
+
+TEST_P(PoolTest, NeverStormsADeadServer) {
+  server.stop();
+  std::atomic<int> attempts = 0;
+  std::atomic<int> at_once = 0;
+  Pool pool(
+      {}, patience,
+      [&](Deadline deadline) {
+        EXPECT_EQ(++at_once, 1);
+        ++attempts;
+        auto connection = redis::Dialer(server.connection(), 1024).dial(deadline);
+        --at_once;
+        return connection;
+      },
+      [](const Connection&, std::string_view) {});
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 32; ++i) {
+      threads.emplace_back([&] { EXPECT_FALSE(pool.checkout(Deadline::after(milliseconds(1000))).has_value()); });
+    }
+  }
+  // One thread alone makes about as many.
+  EXPECT_LT(attempts, 40);
+}
+
+TEST_P(PoolTest, DropsEveryOtherConnectionWithOneThatWasLost) {
+  const auto pool = pool_with({.size = 3});
+  {
+    auto idle = pool->checkout(soon()).value();
+    std::optional<Pool::Lease> lent(pool->checkout(soon()).value());
+    auto lost = pool->checkout(soon()).value();
+    {
+      const auto returned = std::move(idle);
+    }
+    lost.discard_all("lost");
+    EXPECT_EQ(closed, 2);
+    lent.reset();
+    EXPECT_EQ(closed, 3);
+  }
+  pool->checkout(soon()).value();
+  EXPECT_EQ(opened, 4);
+}
+
+TEST_P(PoolTest, ANewConnectionSurvivesTheLossOfAnOldOne) {
+  const auto pool = pool_with({.size = 3});
+  auto first = pool->checkout(soon()).value();
+  auto second = pool->checkout(soon()).value();
+  first.discard_all("lost");
+  pool->checkout(soon()).value();
+  second.discard_all("lost, too");
+  pool->checkout(soon()).value();
+  EXPECT_EQ(opened, 3);
 }
 
 TEST_P(PoolTest, TellsEveryWaitingThreadThatItCloses) {
@@ -175,7 +251,7 @@ TEST_P(PoolTest, ConnectionsAreClosedOnExec) {
 }
 
 TEST_P(PoolTest, AWriteToAConnectionThatIsGoneIsAnErrorAndNoSignal) {
-  auto connection = Connection::open(server.connection(), 1024 * 1024, soon()).value();
+  auto connection = redis::Dialer(server.connection(), 1024 * 1024).dial(soon()).value();
   server.stop();
   for (int i = 0; i < 3; ++i) {
     const auto reply = connection.call(redis::Command{"PING"}, soon());

@@ -34,7 +34,7 @@ class Monitor {
 
  private:
   static redis::Socket connected(const TestServer& server) {
-    auto socket = redis::Socket::connect(server.connection(), redis::Deadline::after(std::chrono::seconds(5)));
+    auto socket = redis::Socket::connect_unix(server.socket_path(), redis::Deadline::after(std::chrono::seconds(5)));
     if (!socket) throw std::runtime_error(socket.error().message);
     return std::move(*socket);
   }

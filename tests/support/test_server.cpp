@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -44,9 +45,9 @@ std::string program_of(ServerKind kind) {
       fmt::format("{} is not set: run scripts/test, or source .deps/environment", variable_of(kind)));
 }
 
-bool answers(const ConnectionOptions& options) {
+bool answers(const std::string& socket_path) {
   const auto deadline = redis::Deadline::after(std::chrono::seconds(1));
-  auto socket = redis::Socket::connect(options, deadline);
+  auto socket = redis::Socket::connect_unix(socket_path, deadline);
   char byte = 0;
   return socket && socket->write_all("PING\r\n", deadline) && socket->read_some(&byte, 1, deadline);
 }
@@ -100,7 +101,7 @@ void TestServer::start() {
     ::_exit(127);
   }
   const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!answers(connection())) {
+  while (!answers(socket_path())) {
     int status = 0;
     const bool ended = ::waitpid(process_, &status, WNOHANG) == process_;
     if (ended) process_ = -1;
@@ -126,13 +127,24 @@ ConnectionOptions TestServer::connection() const {
   return options;
 }
 
+// By hand: a Connection refuses replicas and servers that are too old.
 redis::Reply TestServer::command(std::initializer_list<std::string_view> words) const {
   const auto deadline = redis::Deadline::after(std::chrono::seconds(10));
-  auto connection = redis::Connection::open(this->connection(), 64 * 1024 * 1024, deadline);
-  if (!connection) throw std::runtime_error(connection.error().message);
-  auto reply = connection->call(redis::Command(words), deadline);
-  if (!reply) throw std::runtime_error(reply.error().message);
-  return std::move(*reply);
+  auto socket = redis::Socket::connect_unix(socket_path(), deadline);
+  if (!socket) throw std::runtime_error(socket.error().message);
+  const auto bytes = std::string(redis::Command{"HELLO", "3"}.bytes()).append(redis::Command(words).bytes());
+  if (auto sent = socket->write_all(bytes, deadline); !sent) throw std::runtime_error(sent.error().message);
+  redis::ReplyReader reader(64 * 1024 * 1024);
+  std::array<char, 16'384> buffer{};
+  for (int replies = 0;;) {
+    auto reply = reader.next();
+    if (!reply) throw std::runtime_error(reply.error().message);
+    if (*reply && ++replies == 2) return std::move(**reply);
+    if (*reply) continue;
+    const auto received = socket->read_some(buffer.data(), buffer.size(), deadline);
+    if (!received) throw std::runtime_error(received.error().message);
+    if (auto fed = reader.feed({buffer.data(), *received}); !fed) throw std::runtime_error(fed.error().message);
+  }
 }
 
 std::uint16_t free_port() {

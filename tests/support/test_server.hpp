@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "obol/redis_options.hpp"
-#include "redis/connection.hpp"
 #include "redis/reply.hpp"
 
 namespace obol::testing {
@@ -39,7 +38,7 @@ class TestServer {
   ConnectionOptions connection() const;
   std::string socket_path() const { return (folder_ / "s").string(); }
 
-  /// Runs a command on a connection of its own and gives the reply, errors included.
+  /// Runs a command on a connection of its own, as whatever the server is, and gives the reply, errors included.
   redis::Reply command(std::initializer_list<std::string_view> words) const;
 
  private:

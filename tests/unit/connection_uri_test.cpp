@@ -44,6 +44,22 @@ TEST(ConnectionUri, ReadsAUnixSocketPath) {
   EXPECT_EQ(options.database, 2U);
 }
 
+TEST(ConnectionUri, ReadsTlsWithItsFiles) {
+  const auto options = ConnectionOptions::from_uri(
+                           "rediss://db.example?ca_file=/ca.pem&certificate_file=/c.pem&private_key_file=/k.pem&"
+                           "server_name=redis.internal")
+                           .value();
+  EXPECT_TRUE(options.tls.enabled);
+  EXPECT_EQ(options.tls.ca_file, "/ca.pem");
+  EXPECT_EQ(options.tls.certificate_file, "/c.pem");
+  EXPECT_EQ(options.tls.private_key_file, "/k.pem");
+  EXPECT_EQ(options.tls.server_name, "redis.internal");
+  EXPECT_FALSE(options.tls.insecure_skip_verification);
+  EXPECT_TRUE(
+      ConnectionOptions::from_uri("rediss://h?insecure_skip_verification=true")->tls.insecure_skip_verification);
+  EXPECT_FALSE(ConnectionOptions::from_uri("redis://h")->tls.enabled);
+}
+
 class RefusedUri : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(RefusedUri, IsAnInvalidArgumentThatSaysWhatIsAllowedAndKeepsThePasswordSecret) {
@@ -55,12 +71,13 @@ TEST_P(RefusedUri, IsAnInvalidArgumentThatSaysWhatIsAllowedAndKeepsThePasswordSe
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, RefusedUri,
-                         ::testing::Values("", "localhost", "http://localhost", "rediss://:hunter2@localhost",
-                                           "redis-socket:///x", "redis://", "redis://:hunter2@", "redis://h:0",
-                                           "redis://h:65536", "redis://h:six", "redis://h/one", "redis://h/-1",
-                                           "redis://h/1/2", "redis://h?timeout=5", "redis://u:hunter2@h?hunter2=1",
-                                           "redis://h?db=x", "redis://u@h", "redis://u:%zz@h", "redis://u:%00@h",
-                                           "redis://u:%4@h", "redis://[::1", "redis://[::1]x", "unix://", "unix:///",
+                         ::testing::Values("", "localhost", "http://localhost", "redis://h?ca_file=/ca.pem",
+                                           "rediss://:hunter2@h?insecure_skip_verification=yes", "redis-socket:///x",
+                                           "redis://", "redis://:hunter2@", "redis://h:0", "redis://h:65536",
+                                           "redis://h:six", "redis://h/one", "redis://h/-1", "redis://h/1/2",
+                                           "redis://h?timeout=5", "redis://u:hunter2@h?hunter2=1", "redis://h?db=x",
+                                           "redis://u@h", "redis://u:%zz@h", "redis://u:%00@h", "redis://u:%4@h",
+                                           "redis://[::1", "redis://[::1]x", "unix://", "unix:///",
                                            "unix://relative/path"));
 
 }  // namespace

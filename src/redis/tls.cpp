@@ -1,0 +1,313 @@
+// Drives OpenSSL over a non-blocking socket to a deadline. A BIO of our own: OpenSSL's socket BIO raises SIGPIPE.
+#include "redis/tls.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <utility>
+
+namespace obol::inline v0::redis {
+namespace {
+
+std::unexpected<Error> refuse(std::string message) {
+  return std::unexpected(Error{ErrorCode::tls, std::move(message)});
+}
+
+/// The last thing OpenSSL complained about; empties its queue.
+std::string openssl_reason() {
+  const unsigned long code = ::ERR_peek_last_error();
+  ::ERR_clear_error();
+  const char* reason = ::ERR_reason_error_string(code);
+  return reason == nullptr ? "no reason given" : reason;
+}
+
+bool is_address(const std::string& host) {
+  std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  return ::inet_pton(AF_INET, host.c_str(), bytes.data()) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
+}
+
+int descriptor_of(BIO* bio) { return *static_cast<const int*>(::BIO_get_data(bio)); }
+
+template <class Transfer>
+int transfer(BIO* bio, Transfer run) {
+  ::BIO_clear_retry_flags(bio);
+  ssize_t moved = 0;
+  do {
+    moved = run(descriptor_of(bio));
+  } while (moved < 0 && errno == EINTR);
+  return static_cast<int>(moved);
+}
+
+int bio_write(BIO* bio, const char* bytes, int size) {
+  const int sent = transfer(
+      bio, [&](int descriptor) { return ::send(descriptor, bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL); });
+  if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) ::BIO_set_retry_write(bio);
+  return sent;
+}
+
+int bio_read(BIO* bio, char* buffer, int capacity) {
+  const int received =
+      transfer(bio, [&](int descriptor) { return ::recv(descriptor, buffer, static_cast<std::size_t>(capacity), 0); });
+  if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) ::BIO_set_retry_read(bio);
+  return received;
+}
+
+long bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+
+const BIO_METHOD* socket_method() {
+  static const auto* const method = [] {
+    BIO_METHOD* made = ::BIO_meth_new(::BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "obol socket");
+    if (made != nullptr) {
+      ::BIO_meth_set_write(made, bio_write);
+      ::BIO_meth_set_read(made, bio_read);
+      ::BIO_meth_set_ctrl(made, bio_control);
+    }
+    return made;
+  }();
+  return method;
+}
+
+/// Alerts by which a peer says that it does not accept our certificate or our terms (RFC 8446, section 6.2).
+bool is_refusal_by_peer(unsigned long code) {
+  constexpr std::array refusals{SSL_AD_HANDSHAKE_FAILURE,
+                                SSL_AD_BAD_CERTIFICATE,
+                                SSL_AD_UNSUPPORTED_CERTIFICATE,
+                                SSL_AD_CERTIFICATE_REVOKED,
+                                SSL_AD_CERTIFICATE_EXPIRED,
+                                SSL_AD_CERTIFICATE_UNKNOWN,
+                                SSL_AD_UNKNOWN_CA,
+                                SSL_AD_ACCESS_DENIED,
+                                SSL_AD_PROTOCOL_VERSION,
+                                SSL_AD_INSUFFICIENT_SECURITY,
+                                SSL_AD_UNRECOGNIZED_NAME,
+                                TLS13_AD_CERTIFICATE_REQUIRED};
+  return std::ranges::find(refusals, ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET) != refusals.end();
+}
+
+class TlsStream final : public Stream {
+ public:
+  TlsStream(Socket socket, SSL* ssl) : socket_(std::move(socket)), descriptor_(socket_.descriptor()), ssl_(ssl) {}
+
+  /// False only where OpenSSL has no memory.
+  bool attach() {
+    const BIO_METHOD* method = socket_method();
+    BIO* bio = method == nullptr ? nullptr : ::BIO_new(method);
+    if (bio == nullptr) return false;
+    ::BIO_set_data(bio, &descriptor_);
+    ::BIO_set_init(bio, 1);
+    ::SSL_set_bio(ssl_.get(), bio, bio);
+    return true;
+  }
+
+  Result<void> handshake(Deadline deadline) {
+    for (;;) {
+      ::ERR_clear_error();
+      const int result = ::SSL_connect(ssl_.get());
+      if (result == 1) return {};
+      if (auto ready = await(result, deadline); !ready) return describe(std::move(ready.error()));
+    }
+  }
+
+  Result<void> write_all(std::string_view bytes, Deadline deadline) override {
+    while (!bytes.empty()) {
+      ::ERR_clear_error();
+      const int sent = ::SSL_write(ssl_.get(), bytes.data(), size_of(bytes.size()));
+      if (sent > 0) {
+        bytes.remove_prefix(static_cast<std::size_t>(sent));
+      } else if (auto ready = await(sent, deadline); !ready) {
+        return ready;
+      }
+    }
+    return {};
+  }
+
+  Result<std::size_t> read_some(char* buffer, std::size_t capacity, Deadline deadline) override {
+    for (;;) {
+      ::ERR_clear_error();
+      const int received = ::SSL_read(ssl_.get(), buffer, size_of(capacity));
+      if (received > 0) return static_cast<std::size_t>(received);
+      if (auto ready = await(received, deadline); !ready) return std::unexpected(std::move(ready.error()));
+      // A peer that sends records without content keeps every wait short.
+      if (deadline.passed()) return std::unexpected(Error{ErrorCode::timeout, "the server did not answer in time"});
+    }
+  }
+
+  bool is_quiet() override {
+    char byte = 0;
+    ::ERR_clear_error();
+    const int found = ::SSL_peek(ssl_.get(), &byte, 1);
+    return found <= 0 && ::SSL_get_error(ssl_.get(), found) == SSL_ERROR_WANT_READ;
+  }
+
+  int descriptor() const override { return descriptor_; }
+
+ private:
+  static int size_of(std::size_t size) { return static_cast<int>(std::min<std::size_t>(size, INT_MAX)); }
+
+  /// Waits for what OpenSSL wants before it can go on, or says why it cannot.
+  Result<void> await(int result, Deadline deadline) {
+    const int system_error = errno;
+    switch (::SSL_get_error(ssl_.get(), result)) {
+      case SSL_ERROR_WANT_READ:
+        return socket_.await_readable(deadline);
+      case SSL_ERROR_WANT_WRITE:
+        return socket_.await_writable(deadline);
+      case SSL_ERROR_SYSCALL:
+        return result == 0 || system_error == 0 ? closed_by_server() : connection_lost(system_error);
+      case SSL_ERROR_SSL: {
+        const unsigned long code = ::ERR_peek_last_error();
+        if (ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) return closed_by_server();
+        const bool is_refusal = is_refusal_by_peer(code);
+        auto message = fmt::format("TLS failed: {}", openssl_reason());
+        if (is_refusal) return refuse(message + "; the server does not accept our certificate or TLS version");
+        return std::unexpected(Error{ErrorCode::unavailable, std::move(message)});
+      }
+      default:
+        return closed_by_server();
+    }
+  }
+
+  /// During a handshake a broken certificate or a plain-text peer is no passing trouble.
+  std::unexpected<Error> describe(Error error) const {
+    const long verdict = ::SSL_get_verify_result(ssl_.get());
+    if (verdict != X509_V_OK) {
+      return refuse(
+          fmt::format("the server's certificate is not accepted: {}; check its name and expiry, and "
+                      "TlsOptions::ca_file",
+                      ::X509_verify_cert_error_string(verdict)));
+    }
+    if (error.code == ErrorCode::unavailable && error.message.starts_with("TLS failed")) {
+      return refuse(error.message + "; does this port speak TLS 1.2 or newer?");
+    }
+    return std::unexpected(std::move(error));
+  }
+
+  struct Free {
+    void operator()(SSL* ssl) const noexcept { ::SSL_free(ssl); }
+  };
+  Socket socket_;
+  int descriptor_;
+  std::unique_ptr<SSL, Free> ssl_;
+};
+
+/// An encrypted key must not make OpenSSL ask at the terminal.
+int no_passphrase(char*, int, int, void*) { return 0; }
+
+Result<void> trust(SSL_CTX* context, const TlsOptions& options) {
+  if (options.insecure_skip_verification) {
+    ::SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
+    return {};
+  }
+  ::SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  if (options.ca_file.empty()) {
+    if (::SSL_CTX_set_default_verify_paths(context) == 1) return {};
+    return refuse("the system's certificate store cannot be loaded: " + openssl_reason());
+  }
+  if (::SSL_CTX_load_verify_file(context, options.ca_file.c_str()) == 1) return {};
+  return refuse(fmt::format("the file of TlsOptions::ca_file cannot be loaded: {}", openssl_reason()));
+}
+
+Result<void> use_certificate(SSL_CTX* context, const TlsOptions& options) {
+  if (options.certificate_file.empty()) return {};
+  if (::SSL_CTX_use_certificate_chain_file(context, options.certificate_file.c_str()) != 1) {
+    return refuse(fmt::format("the file of TlsOptions::certificate_file cannot be loaded: {}", openssl_reason()));
+  }
+  if (::SSL_CTX_use_PrivateKey_file(context, options.private_key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+    return refuse(
+        fmt::format("the file of TlsOptions::private_key_file cannot be loaded (PEM without a passphrase, "
+                    "for that certificate): {}",
+                    openssl_reason()));
+  }
+  return {};
+}
+
+/// SNI and the name the certificate must bear.
+bool expect_name(SSL* ssl, const std::string& name) {
+  if (is_address(name)) return ::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(ssl), name.c_str()) == 1;
+  ::SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  return ::SSL_set1_host(ssl, name.c_str()) == 1 && SSL_set_tlsext_host_name(ssl, name.c_str()) == 1;
+}
+
+/// Changes whenever the file does.
+std::string stamp_of(const std::string& file) {
+  struct stat status{};
+  if (file.empty() || ::stat(file.c_str(), &status) != 0) return {};
+  return fmt::format("{}:{}:{}:{}.{}", status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
+                     status.st_mtim.tv_nsec);
+}
+
+std::string system_ca_file() {
+  const char* chosen = std::getenv(::X509_get_default_cert_file_env());
+  return chosen != nullptr ? chosen : ::X509_get_default_cert_file();
+}
+
+}  // namespace
+
+TlsContext::TlsContext(const TlsOptions& options, const std::string& host)
+    : options_(options),
+      name_(options.server_name.empty() ? host : options.server_name),
+      fork_registration_(mutex_, [] {}) {}
+
+Result<void> TlsContext::check() {
+  auto context = current();
+  if (!context) return std::unexpected(std::move(context.error()));
+  return {};
+}
+
+std::vector<std::string> TlsContext::stamps() const {
+  return {stamp_of(options_.ca_file.empty() ? system_ca_file() : options_.ca_file), stamp_of(options_.certificate_file),
+          stamp_of(options_.private_key_file)};
+}
+
+Result<TlsContext::Context> TlsContext::load() const {
+  ::ERR_clear_error();
+  Context context(::SSL_CTX_new(::TLS_client_method()), ::SSL_CTX_free);
+  if (!context || ::SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) != 1) {
+    return refuse("OpenSSL cannot set TLS up: " + openssl_reason());
+  }
+  ::SSL_CTX_set_mode(context.get(),
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  ::SSL_CTX_set_default_passwd_cb(context.get(), no_passphrase);
+  if (auto trusted = trust(context.get(), options_); !trusted) return std::unexpected(std::move(trusted.error()));
+  if (auto used = use_certificate(context.get(), options_); !used) return std::unexpected(std::move(used.error()));
+  return context;
+}
+
+// Files that are being replaced may be incomplete for a moment: what was loaded before then serves on.
+Result<TlsContext::Context> TlsContext::current() {
+  const std::scoped_lock lock(mutex_);
+  auto found = stamps();
+  if (context_ && found == loaded_stamps_) return context_;
+  auto loaded = load();
+  if (!loaded && context_) return context_;
+  if (!loaded) return loaded;
+  context_ = *loaded;
+  loaded_stamps_ = std::move(found);
+  return context_;
+}
+
+Result<std::unique_ptr<Stream>> TlsContext::handshake(Socket socket, Deadline deadline) {
+  auto context = current();
+  if (!context) return std::unexpected(std::move(context.error()));
+  SSL* ssl = ::SSL_new(context->get());
+  if (ssl == nullptr) return refuse("OpenSSL cannot set TLS up: " + openssl_reason());
+  auto stream = std::make_unique<TlsStream>(std::move(socket), ssl);
+  if (!stream->attach() || !expect_name(ssl, name_)) return refuse("OpenSSL cannot set TLS up: " + openssl_reason());
+  if (auto done = stream->handshake(deadline); !done) return std::unexpected(std::move(done.error()));
+  return stream;
+}
+
+}  // namespace obol::inline v0::redis

@@ -1,0 +1,93 @@
+// A name server that hangs holds nobody: getaddrinfo(3) is replaced in this program for names ending in ".hangs".
+#include "redis/resolver.hpp"
+
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <netdb.h>
+
+#include <atomic>
+#include <filesystem>
+#include <string_view>
+#include <thread>
+
+#include "support/sessions.hpp"
+
+namespace {
+
+std::atomic<bool> hanging = true;
+std::atomic<int> lookups = 0;
+
+}  // namespace
+
+extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** found) {
+  using Function = int (*)(const char*, const char*, const addrinfo*, addrinfo**);
+  static const auto original = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+  const bool asks_name_server = (hints->ai_flags & AI_NUMERICHOST) == 0;
+  if (asks_name_server && std::string_view(host).ends_with(".hangs")) {
+    ++lookups;
+    hanging.wait(true);
+    return original("127.0.0.1", service, hints, found);
+  }
+  return original(host, service, hints, found);
+}
+
+namespace obol::testing {
+namespace {
+
+using redis::Deadline;
+using std::chrono::milliseconds;
+
+class HangingNames : public ::testing::Test {
+ protected:
+  HangingNames() {
+    hanging = true;
+    lookups = 0;
+  }
+  ~HangingNames() override {
+    hanging = false;
+    hanging.notify_all();
+  }
+};
+
+TEST_F(HangingNames, HoldNoCallerPastItsDeadline) {
+  redis::Resolver resolver("name.hangs", 6379);
+  const auto start = Deadline::Time::now();
+  const auto answer = resolver.resolve(Deadline::after(milliseconds(50)));
+  ASSERT_FALSE(answer.has_value());
+  EXPECT_EQ(answer.error().code, ErrorCode::timeout);
+  EXPECT_LT(Deadline::Time::now() - start, milliseconds(2000));
+}
+
+TEST_F(HangingNames, CostOneLookupHoweverManyCallersGiveUp) {
+  redis::Resolver resolver("name.hangs", 6379);
+  std::vector<std::jthread> callers;
+  for (int i = 0; i < 20; ++i) {
+    callers.emplace_back([&] { EXPECT_FALSE(resolver.resolve(Deadline::after(milliseconds(50))).has_value()); });
+  }
+  callers.clear();
+  EXPECT_EQ(lookups, 1);
+}
+
+TEST_F(HangingNames, AreAskedAnewOnceTheyAnswer) {
+  redis::Resolver resolver("name.hangs", 6379);
+  EXPECT_FALSE(resolver.resolve(Deadline::after(milliseconds(10))).has_value());
+  hanging = false;
+  hanging.notify_all();
+  EXPECT_TRUE(resolver.resolve(Deadline::after(milliseconds(10'000))).has_value());
+  lookups = 0;
+  EXPECT_TRUE(resolver.resolve(Deadline::after(milliseconds(10'000))).has_value());
+  EXPECT_EQ(lookups, 1);
+}
+
+TEST_F(HangingNames, MakeConnectATimeout) {
+  RedisStoreOptions options;
+  options.connection.host = "name.hangs";
+  options.keyring = Keyring(signing_key());
+  options.timeouts.connect = milliseconds(50);
+  const auto start = Deadline::Time::now();
+  EXPECT_EQ(RedisStore::connect(options).error().code, ErrorCode::timeout);
+  EXPECT_LT(Deadline::Time::now() - start, milliseconds(2000));
+}
+
+}  // namespace
+}  // namespace obol::testing

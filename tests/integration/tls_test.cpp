@@ -1,0 +1,162 @@
+// TLS: who is accepted, who is not, and that no handshake outlives its deadline.
+#include <sys/socket.h>
+
+#include <filesystem>
+#include <optional>
+
+#include "obol/redis_store.hpp"
+#include "support/certificates.hpp"
+#include "support/listener.hpp"
+#include "support/server_test.hpp"
+
+namespace obol::testing {
+namespace {
+
+using std::chrono::milliseconds;
+
+class Tls : public ::testing::TestWithParam<ServerKind> {
+ protected:
+  void start_server(const Authority::Files& files, const std::string& asks_for_certificates = "no") {
+    server.emplace(GetParam(), std::vector<std::string>{"--tls-port", std::to_string(port), "--bind", "127.0.0.1",
+                                                        "--tls-cert-file", files.certificate, "--tls-key-file",
+                                                        files.private_key, "--tls-ca-cert-file", authority.ca_file(),
+                                                        "--tls-auth-clients", asks_for_certificates});
+  }
+
+  RedisStoreOptions options() const {
+    RedisStoreOptions options;
+    options.connection = {.host = "127.0.0.1", .port = port, .tls = {.enabled = true, .ca_file = authority.ca_file()}};
+    options.keyring = Keyring(signing_key());
+    return options;
+  }
+
+  static std::error_code code_of(const RedisStoreOptions& options) {
+    const auto store = RedisStore::connect(options);
+    return store ? std::error_code{} : store.error().code;
+  }
+
+  Authority authority;
+  std::uint16_t port = free_port();
+  std::optional<TestServer> server;
+};
+
+TEST_P(Tls, CarriesEveryCall) {
+  start_server(authority.issue("server", "DNS:localhost,IP:127.0.0.1"));
+  for (const auto* host : {"127.0.0.1", "localhost"}) {
+    auto with_host = options();
+    with_host.connection.host = host;
+    auto store = RedisStore::connect(with_host);
+    ASSERT_TRUE(store.has_value()) << store.error().message;
+    auto session = new_session("user", host);
+    session.extra_payload.assign(1'000'000, 'x');
+    ASSERT_TRUE(store->upsert(session).has_value());
+    ASSERT_TRUE(store->upsert(session).has_value());
+    EXPECT_EQ(store->get(session.key()).value(), session);
+    EXPECT_TRUE(store->delete_one(session.key()).has_value());
+  }
+}
+
+TEST_P(Tls, RefusesACertificateForAnotherName) {
+  start_server(authority.issue("server", "DNS:other.example,IP:10.1.1.1"));
+  EXPECT_EQ(code_of(options()), ErrorCode::tls);
+  auto by_name = options();
+  by_name.connection.host = "localhost";
+  EXPECT_EQ(code_of(by_name), ErrorCode::tls);
+  auto by_other_name = options();
+  by_other_name.connection.tls.server_name = "other.example";
+  EXPECT_EQ(code_of(by_other_name), std::error_code{});
+}
+
+TEST_P(Tls, RefusesAnAuthorityItDoesNotTrust) {
+  start_server(authority.issue("server", "IP:127.0.0.1"));
+  const Authority stranger;
+  auto trusting_another = options();
+  trusting_another.connection.tls.ca_file = stranger.ca_file();
+  EXPECT_EQ(code_of(trusting_another), ErrorCode::tls);
+  auto trusting_the_system = options();
+  trusting_the_system.connection.tls.ca_file.clear();
+  EXPECT_EQ(code_of(trusting_the_system), ErrorCode::tls);
+}
+
+TEST_P(Tls, RefusesAnExpiredCertificate) {
+  start_server(authority.issue("server", "IP:127.0.0.1", -60));
+  EXPECT_EQ(code_of(options()), ErrorCode::tls);
+}
+
+TEST_P(Tls, SkipsVerificationOnlyWhereToldSo) {
+  start_server(authority.issue("server", "DNS:other.example", -60));
+  auto insecure = options();
+  insecure.connection.tls = {.enabled = true, .insecure_skip_verification = true};
+  EXPECT_EQ(code_of(insecure), std::error_code{});
+}
+
+TEST_P(Tls, ShowsItsOwnCertificateWhereTheServerAsksForOne) {
+  start_server(authority.issue("server", "IP:127.0.0.1"), "yes");
+  EXPECT_EQ(code_of(options()), ErrorCode::tls);
+  const auto ours = authority.issue("client", "DNS:client");
+  auto with_certificate = options();
+  with_certificate.connection.tls.certificate_file = ours.certificate;
+  with_certificate.connection.tls.private_key_file = ours.private_key;
+  EXPECT_EQ(code_of(with_certificate), std::error_code{});
+}
+
+TEST_P(Tls, LoadsACertificateThatWasRenewedForTheNextConnection) {
+  start_server(authority.issue("server", "IP:127.0.0.1"), "yes");
+  const auto ours = authority.issue("client", "DNS:client");
+  auto with_certificate = options();
+  with_certificate.connection.tls.certificate_file = ours.certificate;
+  with_certificate.connection.tls.private_key_file = ours.private_key;
+  with_certificate.pool.idle_limit = milliseconds(1);
+  auto store = RedisStore::connect(with_certificate).value();
+  const auto later = [] { std::this_thread::sleep_for(milliseconds(5)); };
+
+  const Authority stranger;
+  const auto foreign = stranger.issue("client", "DNS:client");
+  const auto replace_with = [&](const Authority::Files& files) {
+    std::filesystem::copy_file(files.certificate, ours.certificate, std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy_file(files.private_key, ours.private_key, std::filesystem::copy_options::overwrite_existing);
+    later();
+  };
+  replace_with(foreign);
+  EXPECT_EQ(store.get({.user_id = "user", .id = "id"}).error().code, ErrorCode::tls);
+  const auto renewed = authority.issue("renewed", "DNS:client");
+  replace_with(renewed);
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!store.get({.user_id = "user", .id = "id"})) ASSERT_LT(std::chrono::steady_clock::now(), give_up);
+}
+
+TEST_P(Tls, ToAPortWithoutItIsATlsError) {
+  start_server(authority.issue("server", "IP:127.0.0.1"));
+  const auto plain_port = free_port();
+  const TestServer plain(GetParam(), {"--port", std::to_string(plain_port), "--bind", "127.0.0.1"});
+  auto wrong_port = options();
+  wrong_port.connection.port = plain_port;
+  EXPECT_EQ(code_of(wrong_port), ErrorCode::tls);
+}
+
+OBOL_ON_BOTH_SERVERS(Tls);
+
+TEST(TlsHandshake, EndsByTheConnectDeadlineWhereThePeerSaysNothing) {
+  const Listener silent;
+  const Authority authority;
+  RedisStoreOptions options;
+  options.connection = {
+      .host = "127.0.0.1", .port = silent.port(), .tls = {.enabled = true, .ca_file = authority.ca_file()}};
+  options.keyring = Keyring(signing_key());
+  options.timeouts.connect = milliseconds(100);
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(RedisStore::connect(options).error().code, ErrorCode::timeout);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(3000));
+}
+
+TEST(TlsFiles, ThatCannotBeLoadedAreATlsErrorThatNamesTheOption) {
+  RedisStoreOptions options;
+  options.connection = {.host = "127.0.0.1", .port = 1, .tls = {.enabled = true, .ca_file = "/nonexistent/ca.pem"}};
+  options.keyring = Keyring(signing_key());
+  const auto store = RedisStore::connect(options);
+  EXPECT_EQ(store.error().code, ErrorCode::tls);
+  EXPECT_NE(store.error().message.find("ca_file"), std::string::npos) << store.error().message;
+}
+
+}  // namespace
+}  // namespace obol::testing
