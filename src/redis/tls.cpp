@@ -89,6 +89,7 @@ bool is_refusal_by_peer(unsigned long code) {
                                 SSL_AD_CERTIFICATE_EXPIRED,
                                 SSL_AD_CERTIFICATE_UNKNOWN,
                                 SSL_AD_UNKNOWN_CA,
+                                SSL_AD_DECRYPT_ERROR,
                                 SSL_AD_ACCESS_DENIED,
                                 SSL_AD_PROTOCOL_VERSION,
                                 SSL_AD_INSUFFICIENT_SECURITY,
@@ -128,7 +129,7 @@ class TlsStream final : public Stream {
       if (sent > 0) {
         bytes.remove_prefix(static_cast<std::size_t>(sent));
       } else if (auto ready = await(sent, deadline); !ready) {
-        return ready;
+        return std::unexpected(last_words(std::move(ready.error())));
       }
     }
     return {};
@@ -167,17 +168,30 @@ class TlsStream final : public Stream {
         return socket_.await_writable(deadline);
       case SSL_ERROR_SYSCALL:
         return result == 0 || system_error == 0 ? closed_by_server() : connection_lost(system_error);
-      case SSL_ERROR_SSL: {
-        const unsigned long code = ::ERR_peek_last_error();
-        if (ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) return closed_by_server();
-        const bool is_refusal = is_refusal_by_peer(code);
-        auto message = fmt::format("TLS failed: {}", openssl_reason());
-        if (is_refusal) return refuse(message + "; the server does not accept our certificate or TLS version");
-        return std::unexpected(Error{ErrorCode::unavailable, std::move(message)});
-      }
+      case SSL_ERROR_SSL:
+        return std::unexpected(failure());
       default:
         return closed_by_server();
     }
+  }
+
+  /// In TLS 1.3 a server refuses our certificate after the handshake: its alert waits behind the broken write.
+  Error last_words(Error error) {
+    char byte = 0;
+    ::ERR_clear_error();
+    const int read = ::SSL_read(ssl_.get(), &byte, 1);
+    if (read > 0 || ::SSL_get_error(ssl_.get(), read) != SSL_ERROR_SSL) return error;
+    return failure();
+  }
+
+  /// What OpenSSL says went wrong.
+  static Error failure() {
+    const unsigned long code = ::ERR_peek_last_error();
+    if (ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) return closed_by_server().error();
+    const bool is_refusal = is_refusal_by_peer(code);
+    auto message = fmt::format("TLS failed: {}", openssl_reason());
+    if (!is_refusal) return {ErrorCode::unavailable, std::move(message)};
+    return {ErrorCode::tls, message + "; the server does not accept our certificate or TLS version"};
   }
 
   /// During a handshake a broken certificate or a plain-text peer is no passing trouble.
@@ -192,6 +206,7 @@ class TlsStream final : public Stream {
     if (error.code == ErrorCode::unavailable && error.message.starts_with("TLS failed")) {
       return refuse(error.message + "; does this port speak TLS 1.2 or newer?");
     }
+    if (error.code == ErrorCode::timeout) error.message = "no TLS handshake in time; does this port speak TLS?";
     return std::unexpected(std::move(error));
   }
 

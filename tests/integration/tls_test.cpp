@@ -125,13 +125,16 @@ TEST_P(Tls, LoadsACertificateThatWasRenewedForTheNextConnection) {
   while (!store.get({.user_id = "user", .id = "id"})) ASSERT_LT(std::chrono::steady_clock::now(), give_up);
 }
 
-TEST_P(Tls, ToAPortWithoutItIsATlsError) {
+TEST_P(Tls, ToAPortWithoutItSaysSo) {
   start_server(authority.issue("server", "IP:127.0.0.1"));
   const auto plain_port = free_port();
   const TestServer plain(GetParam(), {"--port", std::to_string(plain_port), "--bind", "127.0.0.1"});
   auto wrong_port = options();
   wrong_port.connection.port = plain_port;
-  EXPECT_EQ(code_of(wrong_port), ErrorCode::tls);
+  wrong_port.timeouts.connect = milliseconds(200);
+  const auto store = RedisStore::connect(wrong_port);
+  ASSERT_FALSE(store.has_value());
+  EXPECT_NE(store.error().message.find("does this port speak TLS"), std::string::npos) << store.error().message;
 }
 
 OBOL_ON_BOTH_SERVERS(Tls);
