@@ -40,7 +40,7 @@ T value_or_exit(obol::Result<T> result, std::string_view what) {
   return std::move(*result);
 }
 
-void done_or_exit(const obol::Result<void>& result, std::string_view what) {
+void done_or_exit(const obol::Result<obol::Deleted>& result, std::string_view what) {
   if (!result) fail(what, result.error());
 }
 
@@ -66,7 +66,7 @@ Session log_in(obol::SessionStore& store, const std::string& user, const std::st
 }
 
 // What an auth server does with a refresh token: a new token id, a later expiry, one conditional write.
-std::expected<void, obol::UpsertError> refresh(obol::SessionStore& store, Session& session) {
+std::expected<obol::Upserted, obol::UpsertError> refresh(obol::SessionStore& store, Session& session) {
   session.refreshed_at = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   session.refresh_expires_at = session.refreshed_at + std::chrono::days(14);
   session.refresh_token_id = value_or_exit(obol::generate_session_id(), "no token id");

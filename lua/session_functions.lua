@@ -1,5 +1,5 @@
 #!lua name=obol_@OBOL_FUNCTIONS_HASH@
--- Obol's compare-and-set and "log out my other devices", run inside the server.
+-- What Obol does inside the server: all that must be one step and is more than one command.
 -- A sealed session begins with its lock version in 8 bytes; versions are compared as bytes, since a Lua number is exact
 -- only up to 2^53. TIME stands still within a call, so what HGET finds cannot expire before HSETEX replaces it.
 
@@ -32,9 +32,101 @@ local function delete_others(keys, args)
   return deleted
 end
 
-redis.register_function('obol_update_@OBOL_FUNCTIONS_HASH@', update)
-redis.register_function{
-  function_name = 'obol_delete_others_@OBOL_FUNCTIONS_HASH@',
-  callback = delete_others,
-  flags = {'allow-oom'},
-}
+-- The ids of the live sessions that expire first, `count` of them.
+local function first_to_expire(key, ids, count)
+  local ends = {}
+  for _, id in ipairs(ids) do
+    ends[id] = redis.call('HPEXPIRETIME', key, 'FIELDS', '1', id)[1]
+  end
+  table.sort(ids, function(a, b)
+    if ends[a] ~= ends[b] then
+      return ends[a] < ends[b]
+    end
+    return a < b
+  end)
+  return {unpack(ids, 1, count)}
+end
+
+-- KEYS[1] the user's sessions, KEYS[2] their revocation mark, if marks are kept; ARGV: session id, sealed session, expiry
+-- in Unix milliseconds, how many sessions a user may have (0: any number), '1' to evict for the new one, created at.
+-- Returns {'stored', evicted ids...}, {'conflict', stored session}, {'revoked'} or {'full'}.
+local function create(keys, args)
+  local stored = redis.call('HGET', keys[1], args[1])
+  if stored == args[2] then
+    return {'stored'}
+  end
+  if stored then
+    return {'conflict', stored}
+  end
+  local mark = keys[2] and redis.call('GET', keys[2])
+  if mark and tonumber(args[6]) <= tonumber(mark) then
+    return {'revoked'}
+  end
+  local evicted = {}
+  local maximum = tonumber(args[4])
+  if maximum > 0 then
+    local ids = redis.call('HKEYS', keys[1])
+    if #ids >= maximum then
+      if args[5] ~= '1' then
+        return {'full'}
+      end
+      evicted = first_to_expire(keys[1], ids, #ids - maximum + 1)
+    end
+  end
+  for _, id in ipairs(evicted) do
+    redis.call('HDEL', keys[1], id)
+  end
+  redis.call('HSETEX', keys[1], 'FNX', 'PXAT', args[3], 'FIELDS', '1', args[1], args[2])
+  return {'stored', unpack(evicted)}
+end
+
+-- KEYS[1] the user's sessions; ARGV: old session id, lock version to replace, new session id, sealed session, expiry in
+-- Unix milliseconds. Returns 1 rotated (or these very bytes stand already), the stored session on a conflict, nil if
+-- gone, 0 if the new id is taken.
+local function rotate(keys, args)
+  local taken = redis.call('HGET', keys[1], args[3])
+  if taken == args[4] then
+    return 1
+  end
+  local stored = redis.call('HGET', keys[1], args[1])
+  if not stored then
+    return nil
+  end
+  if string.sub(stored, 1, 8) ~= args[2] then
+    return stored
+  end
+  if taken then
+    return 0
+  end
+  redis.call('HSETEX', keys[1], 'FNX', 'PXAT', args[5], 'FIELDS', '1', args[3], args[4])
+  redis.call('HDEL', keys[1], args[1])
+  return 1
+end
+
+-- KEYS[1] the user's sessions, KEYS[2] their revocation mark; ARGV: the mark in Unix seconds, its lifetime in seconds.
+-- A mark never goes back.
+local function revoke_all(keys, args)
+  local mark = redis.call('GET', keys[2])
+  if not mark or tonumber(mark) <= tonumber(args[1]) then
+    redis.call('SET', keys[2], args[1], 'EX', args[2])
+  end
+  return redis.call('UNLINK', keys[1])
+end
+
+-- KEYS[1] a key that nothing else uses. Writes and leaves nothing: WAIT looks at the last write of a connection, and a
+-- delete that found nothing is none.
+local function barrier(keys)
+  redis.call('SET', keys[1], '')
+  return redis.call('UNLINK', keys[1])
+end
+
+local function register(name, callback, flags)
+  redis.register_function{function_name = 'obol_' .. name .. '_@OBOL_FUNCTIONS_HASH@', callback = callback, flags = flags}
+end
+
+register('update', update, {})
+register('create', create, {})
+register('rotate', rotate, {})
+register('delete_others', delete_others, {'allow-oom'})
+register('revoke_all', revoke_all, {'allow-oom'})
+register('barrier', barrier, {'allow-oom'})

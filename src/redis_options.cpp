@@ -80,6 +80,33 @@ Result<void> check_durations(const RedisStoreOptions& options) {
   return {};
 }
 
+Result<void> check(const SessionPolicy& policy) {
+  constexpr std::size_t most_sessions = 1000;
+  if (policy.maximum_sessions > most_sessions) {
+    return refuse(
+        fmt::format("policy.maximum_sessions is {}; 0 to {} are allowed", policy.maximum_sessions, most_sessions));
+  }
+  if (policy.revocation_mark_lifetime.count() < 0 || policy.revocation_mark_lifetime > longest) {
+    return refuse(fmt::format("policy.revocation_mark_lifetime is {} s; 0 to 30 days are allowed",
+                              policy.revocation_mark_lifetime.count()));
+  }
+  return {};
+}
+
+Result<void> check(const DeleteDurability& durability, const Timeouts& timeouts) {
+  constexpr std::size_t most_replicas = 100;
+  if (durability.replicas > most_replicas) {
+    return refuse(
+        fmt::format("delete_durability.replicas is {}; 0 to {} are allowed", durability.replicas, most_replicas));
+  }
+  if (durability.replicas > 0 && (durability.timeout.count() <= 0 || durability.timeout >= timeouts.command)) {
+    return refuse(
+        fmt::format("delete_durability.timeout is {} ms; 1 ms to less than timeouts.command ({} ms) are allowed",
+                    durability.timeout.count(), timeouts.command.count()));
+  }
+  return {};
+}
+
 Result<void> check_sizes(const RedisStoreOptions& options) {
   if (options.pool.size == 0 || options.pool.size > maximum_connections) {
     return refuse(fmt::format("pool.size is {}; 1 to {} are allowed", options.pool.size, maximum_connections));
@@ -105,6 +132,8 @@ Result<void> validate(const RedisStoreOptions& options) {
   if (auto valid = check(options.connection); !valid) return valid;
   if (auto valid = check_durations(options); !valid) return valid;
   if (auto valid = check_sizes(options); !valid) return valid;
+  if (auto valid = check(options.policy); !valid) return valid;
+  if (auto valid = check(options.delete_durability, options.timeouts); !valid) return valid;
   if (options.key_prefix.size() > maximum_key_prefix_bytes) {
     return refuse(fmt::format("key_prefix is {} bytes long; 0 to {} are allowed", options.key_prefix.size(),
                               maximum_key_prefix_bytes));

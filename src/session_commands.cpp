@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "obol/session_limits.hpp"
@@ -25,6 +26,9 @@ std::unexpected<Error> unexpected_reply() {
 std::string expiry(const Session& session) {
   return fmt::format("{}", std::chrono::milliseconds(end_of_life(session).time_since_epoch()).count() - 1);
 }
+
+// A type holds no '/', so these keys are nobody's sessions.
+std::string mark_key(std::string_view stored_key) { return std::string(stored_key) + "/revoked"; }
 
 }  // namespace
 
@@ -51,6 +55,59 @@ Command update_command(std::string_view stored_key, const Session& session, std:
           "1",        stored_key,
           session.id, sealing::encode_lock_version(session.lock_version - 1),
           sealed,     expiry(session)};
+}
+
+Command managed_create_command(std::string_view stored_key, const Session& session, std::string_view sealed,
+                               const SessionPolicy& policy) {
+  const auto maximum = fmt::format("{}", policy.maximum_sessions);
+  const auto created_at = fmt::format("{}", session.created_at.time_since_epoch().count());
+  const std::string_view evict = policy.when_full == WhenFull::evict ? "1" : "0";
+  if (policy.revocation_mark_lifetime.count() == 0) {
+    return {"FCALL", embedded::create_function, "1",     stored_key, session.id,
+            sealed,  expiry(session),           maximum, evict,      created_at};
+  }
+  return {"FCALL",
+          embedded::create_function,
+          "2",
+          stored_key,
+          mark_key(stored_key),
+          session.id,
+          sealed,
+          expiry(session),
+          maximum,
+          evict,
+          created_at};
+}
+
+Command rotate_command(std::string_view stored_key, std::string_view old_id, const Session& session,
+                       std::string_view sealed) {
+  return {"FCALL",
+          embedded::rotate_function,
+          "1",
+          stored_key,
+          old_id,
+          sealing::encode_lock_version(session.lock_version - 1),
+          session.id,
+          sealed,
+          expiry(session)};
+}
+
+Command revoke_all_command(std::string_view stored_key, std::chrono::sys_seconds now, std::chrono::seconds lifetime) {
+  return {"FCALL",
+          embedded::revoke_all_function,
+          "2",
+          stored_key,
+          mark_key(stored_key),
+          fmt::format("{}", now.time_since_epoch().count()),
+          fmt::format("{}", lifetime.count())};
+}
+
+Command barrier_command(std::string_view stored_key) {
+  return {"FCALL", embedded::barrier_function, "1", std::string(stored_key) + "/barrier"};
+}
+
+Command wait_command(const DeleteDurability& durability) {
+  return {"WAIT", fmt::format("{}", durability.replicas), fmt::format("{}", durability.timeout.count())};
 }
 
 Command delete_one_command(std::string_view stored_key, std::string_view id) { return {"HDEL", stored_key, id}; }
@@ -90,10 +147,36 @@ Result<bool> create_result(const Reply& reply) {
   return reply.integer == 1;
 }
 
+Result<CreateResult> managed_create_result(Reply reply) {
+  using Outcome = CreateResult::Outcome;
+  const auto is_text = [](const Reply& element) { return element.kind == Reply::Kind::text; };
+  if (reply.kind != Reply::Kind::list || reply.elements.empty() || !std::ranges::all_of(reply.elements, is_text)) {
+    return unexpected_reply();
+  }
+  CreateResult result;
+  const auto& outcome = reply.elements.front().text;
+  if (outcome == "stored") {
+    result.outcome = Outcome::stored;
+    for (std::size_t i = 1; i < reply.elements.size(); ++i) result.evicted.push_back(std::move(reply.elements[i].text));
+  } else if (outcome == "conflict" && reply.elements.size() == 2) {
+    result.outcome = Outcome::conflict;
+    result.sealed = std::move(reply.elements[1].text);
+  } else if (outcome == "revoked") {
+    result.outcome = Outcome::revoked;
+  } else if (outcome == "full") {
+    result.outcome = Outcome::full;
+  } else {
+    return unexpected_reply();
+  }
+  return result;
+}
+
 Result<UpdateResult> update_result(Reply reply) {
   using Outcome = UpdateResult::Outcome;
   switch (reply.kind) {
     case Reply::Kind::integer:
+      if (reply.integer == 0)
+        return std::unexpected(Error{ErrorCode::internal, "the new session id is taken; try again"});
       return UpdateResult{.outcome = Outcome::stored, .sealed = {}};
     case Reply::Kind::text:
       return UpdateResult{.outcome = Outcome::conflict, .sealed = std::move(reply.text)};
@@ -104,9 +187,12 @@ Result<UpdateResult> update_result(Reply reply) {
   }
 }
 
-Result<void> delete_result(const Reply& reply) {
-  if (reply.kind != Reply::Kind::integer) return unexpected_reply();
-  return {};
+Result<Deleted> delete_result(const std::vector<Reply>& replies) {
+  for (const auto& reply : replies) {
+    if (reply.kind != Reply::Kind::integer) return unexpected_reply();
+  }
+  if (replies.size() == 1) return Deleted{};
+  return Deleted{.confirmed_replicas = static_cast<std::size_t>(replies.back().integer)};
 }
 
 }  // namespace obol::inline v0

@@ -1,6 +1,7 @@
 // Sessions in the memory of this process: for tests, demos and programs without a server.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "obol/observer.hpp"
 #include "obol/session_id.hpp"
 #include "obol/session_limits.hpp"
+#include "obol/session_policy.hpp"
 #include "obol/session_store.hpp"
 
 namespace obol::inline v0 {
@@ -25,7 +27,8 @@ namespace obol::inline v0 {
 /// Options of a MemoryStore; all have usable defaults.
 struct MemoryStoreOptions {
   std::size_t maximum_payload_bytes = default_maximum_payload_bytes;  ///< Of Session::extra_payload.
-  std::shared_ptr<Observer> observer{};                               ///< May be null.
+  SessionPolicy policy{};
+  std::shared_ptr<Observer> observer{};  ///< May be null.
   Clock clock = system_clock();
 };
 
@@ -42,7 +45,7 @@ class MemoryStore final : public SessionStore {
     return stored == nullptr ? std::nullopt : std::optional<Session>(*stored);
   }
 
-  std::expected<void, UpsertError> upsert(Session& session) override {
+  std::expected<Upserted, UpsertError> upsert(Session& session) override {
     const auto now = options_.clock();
     if (auto valid = validate(session, options_.maximum_payload_bytes, now); !valid) {
       return std::unexpected(UpsertError{std::move(valid.error()), {}});
@@ -53,8 +56,26 @@ class MemoryStore final : public SessionStore {
     return outcome;
   }
 
-  Result<void> delete_one(const SessionKey& key) override {
-    if (auto valid = validate(key); !valid) return valid;
+  std::expected<void, UpsertError> rotate_id(Session& session) override {
+    const auto now = options_.clock();
+    if (session.lock_version == 0) {
+      return std::unexpected(
+          UpsertError{{ErrorCode::invalid_argument, "the session was never stored; upsert it first"}, {}});
+    }
+    if (auto valid = validate(session, options_.maximum_payload_bytes, now); !valid) {
+      return std::unexpected(UpsertError{std::move(valid.error()), {}});
+    }
+    auto outcome = rotate(session, now);
+    if (!outcome) {
+      report(std::unexpected(outcome.error()), session, session.lock_version);
+    } else if (options_.observer) {
+      options_.observer->on_id_rotated(event_of(session.id, session.type, session.lock_version));
+    }
+    return outcome;
+  }
+
+  Result<Deleted> delete_one(const SessionKey& key) override {
+    if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
     {
       const std::scoped_lock lock(mutex_);
       if (const auto user = users_.find({key.user_id, key.type}); user != users_.end()) {
@@ -62,7 +83,7 @@ class MemoryStore final : public SessionStore {
       }
     }
     if (options_.observer) options_.observer->on_deleted({.id_hash = session_id_hash(key.id), .type = key.type});
-    return {};
+    return Deleted{};
   }
 
   Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) override {
@@ -78,18 +99,19 @@ class MemoryStore final : public SessionStore {
     return sessions;
   }
 
-  Result<void> delete_all(std::string_view user_id, std::string_view type) override {
-    if (auto valid = validate(user_id, type); !valid) return valid;
+  Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override {
+    if (auto valid = validate(user_id, type); !valid) return std::unexpected(std::move(valid.error()));
+    mark_revoked(user_id, type);
     erase_but(user_id, type, nullptr);
     if (options_.observer) options_.observer->on_deleted_all({.type = type, .kept_one = false});
-    return {};
+    return Deleted{};
   }
 
-  Result<void> delete_others(const SessionKey& keep) override {
-    if (auto valid = validate(keep); !valid) return valid;
+  Result<Deleted> delete_others(const SessionKey& keep) override {
+    if (auto valid = validate(keep); !valid) return std::unexpected(std::move(valid.error()));
     erase_but(keep.user_id, keep.type, &keep.id);
     if (options_.observer) options_.observer->on_deleted_all({.type = keep.type, .kept_one = true});
-    return {};
+    return Deleted{};
   }
 
  private:
@@ -109,7 +131,11 @@ class MemoryStore final : public SessionStore {
     return stored != user->second.end() && is_live(stored->second, now) ? &stored->second : nullptr;
   }
 
-  std::expected<void, UpsertError> store(Session& session, std::chrono::system_clock::time_point now) {
+  static SessionEvent event_of(const std::string& id, std::string_view type, std::uint64_t lock_version) {
+    return {.id_hash = session_id_hash(id), .type = type, .lock_version = lock_version};
+  }
+
+  std::expected<Upserted, UpsertError> store(Session& session, std::chrono::system_clock::time_point now) {
     const std::scoped_lock lock(mutex_);
     purge(now);
     const Session* stored = find_live(session.key(), now);
@@ -117,24 +143,89 @@ class MemoryStore final : public SessionStore {
     if (stored != nullptr && stored->lock_version != session.lock_version) {
       return std::unexpected(detail::conflict(*stored));
     }
-    if (stored != nullptr) expiries_.erase(expiry_of(*stored));
+    Upserted upserted;
+    if (stored != nullptr) {
+      expiries_.erase(expiry_of(*stored));
+    } else {
+      auto admitted = admit(session, now);
+      if (!admitted) return admitted;
+      upserted = std::move(*admitted);
+    }
     ++session.lock_version;
-    expiries_.insert(expiry_of(session));
-    users_[{session.user_id, session.type}].insert_or_assign(session.id, session);
+    put(session);
+    return upserted;
+  }
+
+  /// Makes room for a new session, where the policy lets it in.
+  std::expected<Upserted, UpsertError> admit(const Session& session, std::chrono::system_clock::time_point now) {
+    const Owner owner{session.user_id, session.type};
+    const auto mark = marks_.find(owner);
+    const bool is_marked = mark != marks_.end() && now < mark->second + options_.policy.revocation_mark_lifetime;
+    if (is_marked && session.created_at <= mark->second) return std::unexpected(detail::revoked());
+    const auto user = users_.find(owner);
+    const auto maximum = options_.policy.maximum_sessions;
+    if (maximum == 0 || user == users_.end() || user->second.size() < maximum) return Upserted{};
+    if (options_.policy.when_full == WhenFull::refuse) return std::unexpected(detail::too_many_sessions());
+    std::vector<Expiry> ends;
+    for (const auto& [id, stored] : user->second) ends.push_back(expiry_of(stored));
+    std::ranges::sort(ends);
+    ends.resize(ends.size() - maximum + 1);
+    Upserted upserted;
+    for (auto& end : ends) {
+      expiries_.erase(end);
+      user->second.erase(std::get<2>(end));
+      upserted.evicted.push_back(std::move(std::get<2>(end)));
+    }
+    return upserted;
+  }
+
+  std::expected<void, UpsertError> rotate(Session& session, std::chrono::system_clock::time_point now) {
+    const std::scoped_lock lock(mutex_);
+    purge(now);
+    const Session* stored = find_live(session.key(), now);
+    if (stored == nullptr) return std::unexpected(detail::gone());
+    if (stored->lock_version != session.lock_version) return std::unexpected(detail::conflict(*stored));
+    auto id = generate_session_id();
+    if (!id) return std::unexpected(UpsertError{std::move(id.error()), {}});
+    expiries_.erase(expiry_of(*stored));
+    auto& sessions = users_[{session.user_id, session.type}];
+    sessions.erase(session.id);
+    session.id = std::move(*id);
+    ++session.lock_version;
+    put(session);
     return {};
   }
 
-  void report(const std::expected<void, UpsertError>& outcome, const Session& session,
+  void put(const Session& session) {
+    expiries_.insert(expiry_of(session));
+    users_[{session.user_id, session.type}].insert_or_assign(session.id, session);
+  }
+
+  void mark_revoked(std::string_view user_id, std::string_view type) {
+    const auto lifetime = options_.policy.revocation_mark_lifetime;
+    if (lifetime.count() == 0) return;
+    const auto now = std::chrono::floor<std::chrono::seconds>(options_.clock());
+    const std::scoped_lock lock(mutex_);
+    std::erase_if(marks_, [&](const auto& mark) { return mark.second + lifetime <= now; });
+    auto& mark = marks_[{std::string(user_id), std::string(type)}];
+    mark = std::max(mark, now);
+  }
+
+  void report(const std::expected<Upserted, UpsertError>& outcome, const Session& session,
               std::uint64_t sent_version) const {
     if (!options_.observer) return;
-    const SessionEvent event{
-        .id_hash = session_id_hash(session.id), .type = session.type, .lock_version = session.lock_version};
+    const auto event = event_of(session.id, session.type, session.lock_version);
     if (outcome && sent_version == 0) {
       options_.observer->on_created(event);
+      for (const auto& id : outcome->evicted) options_.observer->on_evicted(event_of(id, session.type, 0));
     } else if (outcome) {
       options_.observer->on_refreshed(event);
     } else if (outcome.error().code == ErrorCode::conflict) {
       options_.observer->on_conflict(event);
+    } else if (outcome.error().code == ErrorCode::too_many_sessions || outcome.error().code == ErrorCode::revoked) {
+      options_.observer->on_refused({.id_hash = event.id_hash,
+                                     .type = event.type,
+                                     .reason = static_cast<ErrorCode>(outcome.error().code.value())});
     } else {
       options_.observer->on_gone(event);
     }
@@ -171,6 +262,7 @@ class MemoryStore final : public SessionStore {
   std::mutex mutex_;
   Users users_;
   std::set<Expiry> expiries_;
+  std::map<Owner, std::chrono::sys_seconds> marks_;  ///< When a user was last logged out everywhere.
 };
 
 }  // namespace obol::inline v0

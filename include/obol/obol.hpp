@@ -3,6 +3,7 @@
 
 #include "obol/clock.hpp"           // IWYU pragma: export
 #include "obol/error.hpp"           // IWYU pragma: export
+#include "obol/finding.hpp"         // IWYU pragma: export
 #include "obol/keyring.hpp"         // IWYU pragma: export
 #include "obol/memory_store.hpp"    // IWYU pragma: export
 #include "obol/observer.hpp"        // IWYU pragma: export
@@ -12,6 +13,7 @@
 #include "obol/session.hpp"         // IWYU pragma: export
 #include "obol/session_id.hpp"      // IWYU pragma: export
 #include "obol/session_limits.hpp"  // IWYU pragma: export
+#include "obol/session_policy.hpp"  // IWYU pragma: export
 #include "obol/session_store.hpp"   // IWYU pragma: export
 #include "obol/session_token.hpp"   // IWYU pragma: export
 #include "obol/version.hpp"         // IWYU pragma: export

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "obol/error.hpp"
+#include "obol/finding.hpp"
 
 namespace obol::inline v0 {
 
@@ -20,6 +21,13 @@ struct SessionEvent {
 struct DeletedAllEvent {
   std::string_view type{};
   bool kept_one = false;  ///< By delete_others.
+};
+
+/// A new session that the store's SessionPolicy did not let in.
+struct RefusedEvent {
+  std::string id_hash{};
+  std::string_view type{};
+  ErrorCode reason = ErrorCode::too_many_sessions;  ///< Or `revoked`.
 };
 
 /// Why a stored session was not accepted.
@@ -60,11 +68,15 @@ class Observer {
 
   virtual void on_created(const SessionEvent&) noexcept {}
   virtual void on_refreshed(const SessionEvent&) noexcept {}
+  virtual void on_id_rotated(const SessionEvent&) noexcept {}  ///< The hash is the new id's.
+  virtual void on_evicted(const SessionEvent&) noexcept {}     ///< To make room for a new one; lock version 0.
+  virtual void on_refused(const RefusedEvent&) noexcept {}
   virtual void on_deleted(const SessionEvent&) noexcept {}  ///< Acknowledged; it need not have been stored.
   virtual void on_deleted_all(const DeletedAllEvent&) noexcept {}
   virtual void on_conflict(const SessionEvent&) noexcept {}
   virtual void on_gone(const SessionEvent&) noexcept {}
   virtual void on_verification_failed(const VerificationFailedEvent&) noexcept {}
+  virtual void on_finding(const Finding&) noexcept {}  ///< At connect: see RedisStore::diagnose.
   virtual void on_functions_loaded(const FunctionsLoadedEvent&) noexcept {}
   virtual void on_connection_opened(const ConnectionEvent&) noexcept {}
   virtual void on_connection_closed(const ConnectionEvent&) noexcept {}

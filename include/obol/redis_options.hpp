@@ -13,6 +13,7 @@
 #include "obol/keyring.hpp"
 #include "obol/observer.hpp"
 #include "obol/session_limits.hpp"
+#include "obol/session_policy.hpp"
 
 namespace obol::inline v0 {
 
@@ -69,6 +70,13 @@ enum class FunctionLoading {
   require_loaded,   ///< Somebody else loads it (docs/operations.md); connect fails where it is missing.
 };
 
+/// How safe a delete is when it is acknowledged. A fail-over may bring back a session whose delete no replica had.
+/// Source: https://redis.io/docs/latest/commands/wait/
+struct DeleteDurability {
+  std::size_t replicas = 0;  ///< Deletes wait until so many replicas have them; Deleted tells how many had. 0: no wait.
+  std::chrono::milliseconds timeout{500};  ///< The longest wait; less than Timeouts::command.
+};
+
 /// Options of a RedisStore. Only `keyring` has no usable default.
 struct RedisStoreOptions {
   ConnectionOptions connection{};
@@ -76,6 +84,8 @@ struct RedisStoreOptions {
   Timeouts timeouts{};
   std::string key_prefix = "obol_";  ///< Begins every key; 0 to 64 bytes, no braces.
   Keyring keyring{};
+  SessionPolicy policy{};
+  DeleteDurability delete_durability{};
   FunctionLoading functions = FunctionLoading::load_at_connect;
   std::size_t maximum_payload_bytes = default_maximum_payload_bytes;  ///< Of Session::extra_payload.
   std::size_t maximum_reply_bytes = std::size_t{64} * 1024 * 1024;    ///< A larger reply is refused with `too_large`.

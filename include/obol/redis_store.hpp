@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "obol/finding.hpp"
 #include "obol/redis_options.hpp"
 #include "obol/session_store.hpp"
 
@@ -29,11 +30,17 @@ class RedisStore final : public SessionStore {
   ~RedisStore() override;
 
   Result<std::optional<Session>> get(const SessionKey& key) override;
-  std::expected<void, UpsertError> upsert(Session& session) override;
-  Result<void> delete_one(const SessionKey& key) override;
+  std::expected<Upserted, UpsertError> upsert(Session& session) override;
+  std::expected<void, UpsertError> rotate_id(Session& session) override;
+  Result<Deleted> delete_one(const SessionKey& key) override;
   Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) override;
-  Result<void> delete_all(std::string_view user_id, std::string_view type) override;
-  Result<void> delete_others(const SessionKey& keep) override;
+  Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override;
+  Result<Deleted> delete_others(const SessionKey& keep) override;
+
+  /// Looks at the server: its version and known faults of it, eviction, persistence, replication, clock, encryption,
+  /// and whether this user may do what the store does. connect tells the observer the same. One round trip; changes
+  /// nothing.
+  Result<std::vector<Finding>> diagnose();
 
   /// From now on signs and verifies with this keyring; calls under way finish with the one they began with.
   /// Thread-safe. `invalid_argument` for an empty keyring.

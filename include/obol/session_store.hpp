@@ -1,8 +1,10 @@
 // The interface of every session store, and the promises that each one keeps.
 #pragma once
 
+#include <cstddef>
 #include <expected>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,6 +17,18 @@ namespace obol::inline v0 {
 /// can answer with it (nullopt where it was deleted in between or does not verify).
 struct UpsertError : Error {
   std::optional<Session> current{};
+};
+
+/// What an upsert did besides storing the session.
+struct Upserted {
+  /// Ids of the user's sessions that were deleted to make room (SessionPolicy::maximum_sessions). Empty also where the
+  /// answer to a first attempt was lost and it had stored the session already.
+  std::vector<std::string> evicted{};
+};
+
+/// How safe a delete is.
+struct Deleted {
+  std::size_t confirmed_replicas = 0;  ///< Replicas that have it: counted where DeleteDurability asks for any.
 };
 
 /// A place where sessions are kept. Every function may be called from any thread, ends by its deadline, reports failure
@@ -32,23 +46,30 @@ class SessionStore {
   virtual Result<std::optional<Session>> get(const SessionKey& key) = 0;
 
   /// Stores the session if its lock version is that of the stored one, and counts `session.lock_version` up by one.
-  /// With lock version 0 it stores a new session, or fails with `conflict` where one with that id stands. With lock
+  /// With lock version 0 it stores a new session, or fails with `conflict` where one with that id stands, and with
+  /// `too_many_sessions` or `revoked` where the store's SessionPolicy says so. With lock
   /// version n it replaces the stored one only if that has version n; else `conflict`; where none is stored any more,
   /// `gone`: a logged-out session never comes back through a late refresh. A session that has expired is refused with
   /// `expired`. On any error the session is left as it was.
-  virtual std::expected<void, UpsertError> upsert(Session& session) = 0;
+  virtual std::expected<Upserted, UpsertError> upsert(Session& session) = 0;
+
+  /// Gives a stored session a new id, so that an id planted or seen before a login or a change of rights is worth
+  /// nothing after it (session fixation). One step: the old id is gone as the new one appears. Stores everything else
+  /// of `session`, too, and fails as an upsert of a stored session does; on success `session` has its new id and lock
+  /// version, on any error it is as it was.
+  virtual std::expected<void, UpsertError> rotate_id(Session& session) = 0;
 
   /// Deletes one session; succeeds where it is not stored.
-  virtual Result<void> delete_one(const SessionKey& key) = 0;
+  virtual Result<Deleted> delete_one(const SessionKey& key) = 0;
 
   /// Every session of that user and type that get would return, in no particular order.
   virtual Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) = 0;
 
   /// Deletes every session of that user and type ("log out everywhere").
-  virtual Result<void> delete_all(std::string_view user_id, std::string_view type) = 0;
+  virtual Result<Deleted> delete_all(std::string_view user_id, std::string_view type) = 0;
 
   /// Deletes every session of that user and type but the one named ("log out my other devices"), which need not exist.
-  virtual Result<void> delete_others(const SessionKey& keep) = 0;
+  virtual Result<Deleted> delete_others(const SessionKey& keep) = 0;
 
  protected:
   SessionStore(SessionStore&&) = default;

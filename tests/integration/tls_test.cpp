@@ -32,7 +32,10 @@ class Tls : public ::testing::TestWithParam<ServerKind> {
 
   static std::error_code code_of(const RedisStoreOptions& options) {
     const auto store = RedisStore::connect(options);
-    return store ? std::error_code{} : store.error().code;
+    if (store) return {};
+    EXPECT_FALSE(store.error().message.empty());
+    std::puts(store.error().message.c_str());
+    return store.error().code;
   }
 
   Authority authority;

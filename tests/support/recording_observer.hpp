@@ -33,6 +33,14 @@ class RecordingObserver final : public Observer {
 
   void on_created(const SessionEvent& event) noexcept override { add("created", event); }
   void on_refreshed(const SessionEvent& event) noexcept override { add("refreshed", event); }
+  void on_id_rotated(const SessionEvent& event) noexcept override { add("id_rotated", event); }
+  void on_evicted(const SessionEvent& event) noexcept override { add("evicted", event); }
+  void on_refused(const RefusedEvent& event) noexcept override {
+    add("refused", {event.id_hash, event.type, make_error_code(event.reason).message()});
+  }
+  void on_finding(const Finding& finding) noexcept override {
+    add("finding", {to_string(finding.severity), finding.topic, finding.message});
+  }
   void on_deleted(const SessionEvent& event) noexcept override { add("deleted", event); }
   void on_deleted_all(const DeletedAllEvent& event) noexcept override {
     add(event.kept_one ? "deleted_others" : "deleted_all", {event.type});

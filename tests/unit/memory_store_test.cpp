@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "obol/testing/policy_conformance.hpp"
 #include "obol/testing/store_conformance.hpp"
 #include "support/recording_observer.hpp"
 #include "support/sessions.hpp"
@@ -13,6 +14,13 @@ struct MemoryStoreFactory {
   static std::unique_ptr<SessionStore> make_store() { return std::make_unique<MemoryStore>(); }
 };
 INSTANTIATE_TYPED_TEST_SUITE_P(MemoryStore, StoreConformance, MemoryStoreFactory);
+
+struct MemoryPolicyFactory {
+  static std::unique_ptr<SessionStore> make_store(SessionPolicy policy) {
+    return std::make_unique<MemoryStore>(MemoryStoreOptions{.policy = policy});
+  }
+};
+INSTANTIATE_TYPED_TEST_SUITE_P(MemoryStore, PolicyConformance, MemoryPolicyFactory);
 
 namespace {
 

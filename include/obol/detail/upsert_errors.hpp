@@ -1,4 +1,4 @@
-// The two ways an upsert loses, worded once for every store.
+// The ways an upsert loses, worded once for every store.
 #pragma once
 
 #include <optional>
@@ -17,6 +17,16 @@ inline UpsertError conflict(std::optional<Session> current) {
 inline UpsertError gone() {
   return {{ErrorCode::gone, "the session is no longer stored: it was logged out or has expired; ask for a new login"},
           {}};
+}
+
+inline UpsertError too_many_sessions() {
+  return {{ErrorCode::too_many_sessions,
+           "the user has the most sessions that SessionPolicy allows; let one be logged out first"},
+          {}};
+}
+
+inline UpsertError revoked() {
+  return {{ErrorCode::revoked, "the user was logged out everywhere after this login began; ask for a new login"}, {}};
 }
 
 }  // namespace obol::inline v0::detail

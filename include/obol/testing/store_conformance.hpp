@@ -98,7 +98,7 @@ class StoreConformance : public ::testing::Test {
   }
 
   /// A refresh and a logout at once, many times: whichever comes first, the session is gone afterwards.
-  void expect_logout_to_win(const std::function<Result<void>(const Session&)>& log_out) {
+  void expect_logout_to_win(const std::function<Result<Deleted>(const Session&)>& log_out) {
     for (int round = 0; round < 100; ++round) {
       Session session = stored(make_session("user", "race " + std::to_string(round)));
       in_threads(2, [&](int thread) {
@@ -465,6 +465,61 @@ TYPED_TEST_P(StoreConformance, WritesOfDifferentSessionsAtOnceLoseNothing) {
   for (const auto& session : all) EXPECT_EQ(session.lock_version, 20U);
 }
 
+TYPED_TEST_P(StoreConformance, ARotatedSessionHasANewIdAndTheOldOneIsGone) {
+  const auto before = this->stored(this->make_session());
+  auto session = before;
+  session.extra_payload = "logged in";
+  const auto outcome = this->store->rotate_id(session);
+  ASSERT_TRUE(outcome.has_value()) << outcome.error().message;
+  EXPECT_NE(session.id, before.id);
+  EXPECT_EQ(session.lock_version, before.lock_version + 1);
+  EXPECT_EQ(this->get(before.key()), std::nullopt);
+  EXPECT_EQ(this->get(session.key()), session);
+  EXPECT_EQ(this->count(), 1U);
+}
+
+TYPED_TEST_P(StoreConformance, ALateRefreshOfARotatedSessionIsGone) {
+  auto late = this->stored(this->make_session());
+  auto session = late;
+  ASSERT_TRUE(this->store->rotate_id(session).has_value());
+  EXPECT_EQ(code_of(this->store->upsert(late)), ErrorCode::gone);
+  EXPECT_EQ(code_of(this->store->rotate_id(late)), ErrorCode::gone);
+  EXPECT_EQ(this->count(), 1U);
+}
+
+TYPED_TEST_P(StoreConformance, RotatingAStaleVersionIsAConflictWithTheWinner) {
+  auto stale = this->stored(this->make_session());
+  const auto winner = this->stored(stale);
+  const auto before = stale;
+  const auto outcome = this->store->rotate_id(stale);
+  ASSERT_FALSE(outcome.has_value());
+  EXPECT_EQ(outcome.error().code, ErrorCode::conflict);
+  EXPECT_EQ(outcome.error().current, winner);
+  EXPECT_EQ(stale, before);
+  EXPECT_EQ(this->get(winner.key()), winner);
+}
+
+TYPED_TEST_P(StoreConformance, ASessionThatWasNeverStoredCannotBeRotated) {
+  auto session = this->make_session();
+  EXPECT_EQ(code_of(this->store->rotate_id(session)), ErrorCode::invalid_argument);
+  EXPECT_EQ(this->count(), 0U);
+}
+
+TYPED_TEST_P(StoreConformance, OfManyRotationsAtOnceExactlyOneWins) {
+  auto session = this->stored(this->make_session());
+  for (int round = 0; round < 20; ++round) {
+    std::atomic<int> winners = 0;
+    std::vector<Session> attempts(8, session);
+    this->in_threads(8, [&](int thread) {
+      auto& attempt = attempts[static_cast<std::size_t>(thread)];
+      if (this->store->rotate_id(attempt)) ++winners;
+    });
+    ASSERT_EQ(winners, 1);
+    ASSERT_EQ(this->count(), 1U);
+    session = this->store->get_all("user", "full").value().front();
+  }
+}
+
 TYPED_TEST_P(StoreConformance, ASecondStoreOnTheSamePlaceSeesTheSame) {
   if constexpr (requires { this->factory.make_second_store(); }) {
     const auto second = this->factory.make_second_store();
@@ -488,6 +543,9 @@ REGISTER_TYPED_TEST_SUITE_P(
     UsersTypesAndIdsThatLookAlikeAreNeverMixed, IdsOutsideTheirLimitsAreRefused, TypesOutsideTheirAlphabetAreRefused,
     OtherMembersOutsideTheirLimitsAreRefused, OfManyRefreshesAtOnceExactlyOneWins, OfManyLoginsWithOneIdExactlyOneWins,
     ARefreshNeverUndoesDeleteOne, ARefreshNeverUndoesDeleteAll, ARefreshNeverUndoesDeleteOthers,
-    WritesOfDifferentSessionsAtOnceLoseNothing, ASecondStoreOnTheSamePlaceSeesTheSame);
+    WritesOfDifferentSessionsAtOnceLoseNothing, ARotatedSessionHasANewIdAndTheOldOneIsGone,
+    ALateRefreshOfARotatedSessionIsGone, RotatingAStaleVersionIsAConflictWithTheWinner,
+    ASessionThatWasNeverStoredCannotBeRotated, OfManyRotationsAtOnceExactlyOneWins,
+    ASecondStoreOnTheSamePlaceSeesTheSame);
 
 }  // namespace obol::testing

@@ -1,0 +1,36 @@
+// Something about the server or its settings that the host should know.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace obol::inline v0 {
+
+/// How much a finding matters.
+enum class Severity {
+  note,     ///< Good to know.
+  warning,  ///< Sessions are at risk, or will be.
+  problem,  ///< Some calls fail now.
+};
+
+/// "note", "warning" or "problem".
+constexpr std::string_view to_string(Severity severity) noexcept {
+  switch (severity) {
+    case Severity::note:
+      return "note";
+    case Severity::warning:
+      return "warning";
+    case Severity::problem:
+      break;
+  }
+  return "problem";
+}
+
+/// What was found, and what to do about it.
+struct Finding {
+  Severity severity = Severity::note;
+  std::string_view topic{};  ///< One of a fixed set, such as "eviction_policy": see docs/operations.md.
+  std::string message{};
+};
+
+}  // namespace obol::inline v0
