@@ -138,10 +138,8 @@ Result<std::optional<Reply>> ReplyReader::next() {
   }
   if (object == nullptr) return std::optional<Reply>{};
   const std::unique_ptr<Reply> reply(static_cast<Reply*>(object));
-  bytes_since_reply_ = has_unread_bytes() ? reader_->len - reader_->pos : 0;
+  bytes_since_reply_ = reader_->len - reader_->pos;
   return std::optional<Reply>(std::move(*reply));
 }
-
-bool ReplyReader::has_unread_bytes() const { return reader_->len > reader_->pos; }
 
 }  // namespace obol::inline v0::redis

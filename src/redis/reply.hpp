@@ -45,7 +45,7 @@ class ReplyReader {
   Result<std::optional<Reply>> next();
 
   /// True while bytes are held that belong to no reply taken out yet.
-  bool has_unread_bytes() const;
+  bool has_unread_bytes() const { return bytes_since_reply_ > 0; }
 
  private:
   struct Free {

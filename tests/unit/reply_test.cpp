@@ -61,6 +61,15 @@ TEST(Reply, LeavesTheBytesBehindItForTheNextOne) {
   EXPECT_FALSE(reader.has_unread_bytes());
 }
 
+TEST(Reply, ThatIsNotWholeYetCountsAsUnreadBytes) {
+  for (const auto* bytes : {"_", ":1", "$5\r\nab", "*2\r\n:1\r\n", "*2\r\n"}) {
+    ReplyReader reader(1024);
+    ASSERT_TRUE(reader.feed(bytes));
+    ASSERT_FALSE(reader.next()->has_value()) << bytes;
+    EXPECT_TRUE(reader.has_unread_bytes()) << bytes;
+  }
+}
+
 TEST(Reply, OfForeignBytesIsAProtocolError) {
   for (const auto* bytes : {"HTTP/1.1 400 Bad Request\r\n", "\x16\x03\x01\r\n", ":abc\r\n", "$-5\r\n", "*-9\r\n"}) {
     const auto reply = read(bytes);
