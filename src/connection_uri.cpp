@@ -145,6 +145,7 @@ Result<void> read_host_and_port(std::string_view text, ConnectionOptions& option
 }  // namespace
 
 Result<ConnectionOptions> ConnectionOptions::from_uri(std::string_view uri) {
+  if (uri.find('\0') != std::string_view::npos) return refuse("there is a zero byte");
   ConnectionOptions options;
   const auto scheme_end = uri.find("://");
   const auto scheme = scheme_end == std::string_view::npos ? std::string_view{} : uri.substr(0, scheme_end);

@@ -60,6 +60,13 @@ TEST(ConnectionUri, ReadsTlsWithItsFiles) {
   EXPECT_FALSE(ConnectionOptions::from_uri("redis://h")->tls.enabled);
 }
 
+TEST(ConnectionUri, WithAZeroByteIsRefusedAsItsEncodingIs) {
+  using namespace std::string_view_literals;
+  for (const auto uri : {"redis://local\0host"sv, "redis://u:p\0w@h"sv, "unix:///run/\0redis.sock"sv}) {
+    EXPECT_FALSE(ConnectionOptions::from_uri(uri).has_value());
+  }
+}
+
 class RefusedUri : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(RefusedUri, IsAnInvalidArgumentThatSaysWhatIsAllowedAndKeepsThePasswordSecret) {
