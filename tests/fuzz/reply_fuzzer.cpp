@@ -1,0 +1,165 @@
+// Fuzzes the reading of replies, cut into pieces as the input says, and every pure function of what was read.
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "input.hpp"
+#include "redis/reply.hpp"
+#include "redis/reply_error.hpp"
+#include "redis/server_version.hpp"
+#include "require.hpp"
+#include "session_commands.hpp"
+
+namespace obol::fuzz {
+namespace {
+
+using redis::Reply;
+using redis::ReplyReader;
+using Kind = Reply::Kind;
+
+constexpr std::size_t ample = std::size_t{1024} * 1024;
+
+bool equal(const Reply& left, const Reply& right) {
+  return left.kind == right.kind && left.integer == right.integer && left.text == right.text &&
+         std::ranges::equal(left.elements, right.elements, equal);
+}
+
+/// What came out of some bytes: the replies, and the error that ended them if one did.
+struct Outcome {
+  std::vector<Reply> replies;
+  std::error_code failure;
+};
+
+/// Adds every whole reply there is; false where the connection would end.
+bool take_replies(ReplyReader& reader, Outcome& outcome) {
+  while (true) {
+    auto reply = reader.next();
+    if (!reply) {
+      outcome.failure = reply.error().code;
+      return false;
+    }
+    if (!*reply) return true;
+    outcome.replies.push_back(std::move(**reply));
+  }
+}
+
+/// Feeds pieces of the lengths given, over and over.
+Outcome read(std::string_view bytes, std::string_view lengths, std::size_t limit) {
+  Outcome outcome;
+  ReplyReader reader(limit);
+  for (std::size_t i = 0; !bytes.empty(); ++i) {
+    const auto length = lengths.empty() ? bytes.size() : 1 + static_cast<unsigned char>(lengths[i % lengths.size()]);
+    const auto piece = bytes.substr(0, length);
+    bytes.remove_prefix(piece.size());
+    if (auto fed = reader.feed(piece); !fed) {
+      outcome.failure = fed.error().code;
+      break;
+    }
+    if (!take_replies(reader, outcome)) break;
+  }
+  return outcome;
+}
+
+bool begins_with(const std::vector<Reply>& all, const std::vector<Reply>& first) {
+  return first.size() <= all.size() && std::equal(first.begin(), first.end(), all.begin(), equal);
+}
+
+void check_pieces(std::string_view bytes, std::string_view lengths, const Outcome& whole) {
+  const auto pieces = read(bytes, lengths, ample);
+  require(pieces.failure == whole.failure && pieces.replies.size() == whole.replies.size() &&
+              begins_with(whole.replies, pieces.replies),
+          "replies are the same however their bytes are cut");
+}
+
+void check_limit(std::string_view bytes, std::string_view lengths, std::size_t limit, const Outcome& whole) {
+  const auto limited = read(bytes, lengths, limit);
+  require(begins_with(whole.replies, limited.replies), "a limit ends the replies and changes none");
+  require(limited.failure == whole.failure || limited.failure == ErrorCode::too_large,
+          "a limit adds no failure but its own");
+}
+
+void check_each_byte(std::string_view bytes, std::size_t limit) {
+  ReplyReader reader(limit);
+  std::size_t held = 0;
+  for (const char& byte : bytes) {
+    const bool fed = reader.feed({&byte, 1}).has_value();
+    require(fed == (++held <= limit), "a reply is taken in up to the limit and no further");
+    Outcome outcome;
+    if (!fed || !take_replies(reader, outcome)) return;
+    require(outcome.replies.size() <= 1, "one byte ends one reply at most");
+    if (!outcome.replies.empty()) held = 0;
+    require(reader.has_unread_bytes() == (held > 0), "bytes of a reply that is not whole yet count as unread");
+  }
+}
+
+void check_error(const Reply& error) {
+  // The longest beginning by which an error is told; servers repeat arguments behind it.
+  constexpr std::size_t telling_bytes = std::string_view("ERR max number of clients").size();
+  Reply beginning = error;
+  beginning.text.resize(std::min(error.text.size(), std::max(telling_bytes, error.error_word().size())));
+  require(remedy_for(error) == remedy_for(beginning), "what to do about an error does not depend on what it quotes");
+  for (const auto judge : {redis::error_of, redis::error_of_introduction}) {
+    const auto judged = judge(error);
+    const auto expected = judge(beginning);
+    require(judged.code && judged.code == expected.code && judged.message == expected.message,
+            "an error's message holds nothing that the server quotes");
+  }
+  require(redis::error_of_select(error, 3).message == redis::error_of_select(beginning, 3).message,
+          "a refused database's message holds nothing that the server quotes");
+}
+
+void check_session_results(const Reply& reply) {
+  if (const auto found = get_result(reply)) {
+    require(reply.kind == (*found ? Kind::text : Kind::nil) && found->value_or("") == reply.text,
+            "a get finds the text that was sent, or nothing");
+  }
+  if (const auto fields = get_all_result(reply)) {
+    require(reply.kind == Kind::map && fields->size() * 2 == reply.elements.size(), "a get_all finds all pairs sent");
+    for (std::size_t i = 0; i < fields->size(); ++i) {
+      require((*fields)[i].id == reply.elements[2 * i].text && (*fields)[i].sealed == reply.elements[2 * i + 1].text,
+              "a get_all finds each pair as it was sent");
+    }
+  }
+  if (const auto updated = update_result(reply)) {
+    require((updated->outcome == UpdateResult::Outcome::conflict) == (reply.kind == Kind::text) &&
+                updated->sealed == reply.text,
+            "an update that lost has what won");
+  }
+  require(create_result(reply).has_value() == (reply.kind == Kind::integer), "a create is answered by a number");
+  require(delete_result(reply).has_value() == (reply.kind == Kind::integer), "a delete is answered by a number");
+}
+
+void check_introduction(const Reply& hello) {
+  const auto version = redis::check_server_version(hello);
+  if (!version) {
+    require(version.error().message.size() < 512, "a refused server's message is short");
+    return;
+  }
+  require(hello.find("server") != nullptr && hello.find("version") != nullptr, "an accepted server says what it is");
+  require(version->version.size() <= 32 && hello.find("version")->text.starts_with(version->version),
+          "an accepted server has the version that it says");
+}
+
+void check_meaning(const Reply& reply) {
+  if (reply.is_error()) check_error(reply);
+  check_session_results(reply);
+  check_introduction(reply);
+}
+
+}  // namespace
+}  // namespace obol::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  obol::fuzz::Input input(data, size);
+  const auto limit = 1 + 8 * input.byte();
+  const auto lengths = input.take(input.byte() % 8);
+  const auto bytes = input.rest();
+  const auto whole = obol::fuzz::read(bytes, {}, obol::fuzz::ample);
+  obol::fuzz::check_pieces(bytes, lengths, whole);
+  obol::fuzz::check_limit(bytes, lengths, limit, whole);
+  obol::fuzz::check_each_byte(bytes, limit);
+  for (const auto& reply : whole.replies) obol::fuzz::check_meaning(reply);
+  return 0;
+}

@@ -1,0 +1,123 @@
+// Fuzzes the opening of sealed sessions, before verification and, with payloads signed here, behind it.
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "edits.hpp"
+#include "input.hpp"
+#include "require.hpp"
+#include "sealing/cbor.hpp"
+#include "sealing/cose_mac0.hpp"
+#include "sealing/sealing.hpp"
+
+namespace obol::fuzz {
+namespace {
+
+constexpr std::string_view place = "obol_{426}:full";
+constexpr std::string_view key_id = "k1";
+
+const Keyring& signing_keyring() {
+  static const Keyring keyring(SigningKey::from_bytes("0123456789abcdef0123456789abcdef", key_id).value());
+  return keyring;
+}
+
+/// Its key has the same id, and nothing was ever signed with it.
+const Keyring& unused_keyring() {
+  static const Keyring keyring(SigningKey::from_bytes("a key that never signed any session", key_id).value());
+  return keyring;
+}
+
+/// That of the worked example in docs/stored-format.md.
+const Session& genuine_session() {
+  const auto at = [](int value) { return std::chrono::sys_seconds(std::chrono::seconds(value)); };
+  static const Session session{.id = "S1",
+                               .user_id = "426",
+                               .refresh_token_id = "R1",
+                               .created_at = at(1'700'000'000),
+                               .refreshed_at = at(1'700'000'100),
+                               .refresh_expires_at = at(1'701'209'700),
+                               .tokens_fresh_from = at(1'700'000'000),
+                               .prev_tokens_fresh_from = at(1'700'000'000),
+                               .lock_version = 2,
+                               .extra_payload = "hello"};
+  return session;
+}
+
+const std::string& genuine() {
+  static const std::string sealed =
+      sealing::seal(genuine_session(), place, signing_keyring(), {1, 2, 3, 4, 5, 6, 7, 8}).value();
+  return sealed;
+}
+
+void check_foreign_bytes(std::string_view bytes) {
+  require(!sealing::open(bytes, place, genuine_session().key(), unused_keyring()), "what no key signed does not open");
+}
+
+void check_edited_bytes(Input& input) {
+  const auto bytes = edited(genuine(), input);
+  const auto opened = sealing::open(bytes, place, genuine_session().key(), signing_keyring());
+  require(opened.has_value() == (bytes == genuine()), "a sealed session opens unchanged and in no other form");
+  if (opened) require(*opened == genuine_session(), "a sealed session opens to what was sealed");
+}
+
+void check_other_place(Input& input) {
+  auto key = genuine_session().key();
+  const auto other_place = input.short_string();
+  key.id = input.rest();
+  const bool its_own = other_place == place && key.id == genuine_session().id;
+  require(sealing::open(genuine(), other_place, key, signing_keyring()).has_value() == its_own,
+          "a sealed session opens in its own place and in no other");
+}
+
+std::string signed_payload(std::string_view lock_version, std::string_view payload) {
+  std::uint64_t number = 0;
+  for (const char byte : lock_version) number = number << 8 | static_cast<unsigned char>(byte);
+  std::string bound_to;
+  sealing::cbor::Writer(bound_to)
+      .array(4)
+      .text("obol")
+      .bytes(place)
+      .bytes(genuine_session().id)
+      .unsigned_integer(number);
+  std::string sealed = sealing::encode_lock_version(number);
+  require(sealing::write_mac0(sealed, signing_keyring().keys()->current(), bound_to, payload), "a payload is signed");
+  return sealed;
+}
+
+void check_signed_payload(Input& input) {
+  const auto lock_version = input.take(sizeof(std::uint64_t));
+  const auto sealed = signed_payload(lock_version, input.rest());
+  const auto key = genuine_session().key();
+  const auto opened = sealing::open(sealed, place, key, signing_keyring());
+  if (!opened) {
+    require(opened.error() == VerificationFailure::malformed || opened.error() == VerificationFailure::newer_format,
+            "what is signed is never called a forgery");
+    return;
+  }
+  require(opened->key() == key && opened->lock_version != 0,
+          "an opened session has the key of its place and a version");
+  const auto sealed_again = sealing::seal(*opened, place, signing_keyring());
+  require(sealed_again && sealing::open(*sealed_again, place, key, signing_keyring()) == opened,
+          "an opened session can be sealed again and opens the same");
+}
+
+}  // namespace
+}  // namespace obol::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  obol::fuzz::Input input(data, size);
+  switch (input.byte() % 4) {
+    case 0:
+      obol::fuzz::check_foreign_bytes(input.rest());
+      break;
+    case 1:
+      obol::fuzz::check_signed_payload(input);
+      break;
+    case 2:
+      obol::fuzz::check_edited_bytes(input);
+      break;
+    default:
+      obol::fuzz::check_other_place(input);
+  }
+  return 0;
+}
