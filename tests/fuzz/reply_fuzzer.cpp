@@ -1,6 +1,7 @@
 // Fuzzes the reading of replies, cut into pieces as the input says, and every pure function of what was read.
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -80,17 +81,33 @@ void check_limit(std::string_view bytes, std::string_view lengths, std::size_t l
           "a limit adds no failure but its own");
 }
 
-void check_each_byte(std::string_view bytes, std::size_t limit) {
+/// Where each reply ends, as far as none is longer than the limit.
+std::vector<std::size_t> check_each_byte(std::string_view bytes, std::size_t limit) {
+  std::vector<std::size_t> ends;
   ReplyReader reader(limit);
   std::size_t held = 0;
-  for (const char& byte : bytes) {
-    const bool fed = reader.feed({&byte, 1}).has_value();
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const bool fed = reader.feed(bytes.substr(i, 1)).has_value();
     require(fed == (++held <= limit), "a reply is taken in up to the limit and no further");
     Outcome outcome;
-    if (!fed || !take_replies(reader, outcome)) return;
+    if (!fed || !take_replies(reader, outcome)) break;
     require(outcome.replies.size() <= 1, "one byte ends one reply at most");
-    if (!outcome.replies.empty()) held = 0;
+    if (!outcome.replies.empty()) {
+      ends.push_back(i + 1);
+      held = 0;
+    }
     require(reader.has_unread_bytes() == (held > 0), "bytes of a reply that is not whole yet count as unread");
+  }
+  return ends;
+}
+
+void check_unread_bytes(std::string_view bytes, const std::vector<std::size_t>& ends) {
+  ReplyReader reader(ample);
+  require(reader.feed(bytes).has_value(), "bytes within the limit are taken in");
+  for (const auto end : ends) {
+    const auto reply = reader.next();
+    require(reply && *reply && reader.has_unread_bytes() == (end < bytes.size()),
+            "bytes behind a reply count as unread");
   }
 }
 
@@ -140,6 +157,8 @@ void check_introduction(const Reply& hello) {
   require(hello.find("server") != nullptr && hello.find("version") != nullptr, "an accepted server says what it is");
   require(version->version.size() <= 32 && hello.find("version")->text.starts_with(version->version),
           "an accepted server has the version that it says");
+  require(std::atoi(version->version.c_str()) >= (version->kind == "Valkey" ? 9 : 8),
+          "an accepted server is new enough");
 }
 
 void check_meaning(const Reply& reply) {
@@ -159,7 +178,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto whole = obol::fuzz::read(bytes, {}, obol::fuzz::ample);
   obol::fuzz::check_pieces(bytes, lengths, whole);
   obol::fuzz::check_limit(bytes, lengths, limit, whole);
-  obol::fuzz::check_each_byte(bytes, limit);
+  obol::fuzz::check_unread_bytes(bytes, obol::fuzz::check_each_byte(bytes, limit));
   for (const auto& reply : whole.replies) obol::fuzz::check_meaning(reply);
   return 0;
 }
