@@ -1,0 +1,421 @@
+// What a store promises while its server is killed, stopped, paused, full, busy, misconfigured or demoted.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "support/server_test.hpp"
+#include "support/store_calls.hpp"
+
+namespace obol::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Timeouts hurried{.connect = milliseconds(200), .command = milliseconds(200), .total = milliseconds(600)};
+constexpr Timeouts patient{.connect = seconds(2), .command = seconds(2), .total = seconds(30)};
+
+/// Far below `patient.total`, and enough for a loaded machine.
+constexpr seconds at_once{8};
+
+bool is_failure_to_reach(std::error_code code) {
+  return code == ErrorCode::timeout || code == ErrorCode::unavailable || code == ErrorCode::pool_timeout;
+}
+
+void expect_in_time(const CallOutcome& outcome) { EXPECT_LT(outcome.took, seconds(5)) << outcome.call; }
+
+void expect_all_fail_in_time(SessionStore& store) {
+  for (const auto& outcome : make_all_calls(store)) {
+    EXPECT_TRUE(is_failure_to_reach(outcome.code)) << outcome.call << ": " << outcome.message;
+    expect_in_time(outcome);
+  }
+}
+
+class ServerFault : public ServerTest {
+ protected:
+  RedisStore store_with(const Timeouts& timeouts) {
+    auto options = options_for(server, observer);
+    options.timeouts = timeouts;
+    return RedisStore::connect(options).value();
+  }
+
+  Session created(SessionStore& store, std::string user = "user", std::string id = "session") {
+    auto session = new_session(std::move(user), std::move(id));
+    const auto outcome = store.upsert(session);
+    EXPECT_TRUE(outcome.has_value()) << outcome.error().message;
+    return session;
+  }
+
+  void set(std::string_view option, std::string_view value) {
+    const auto reply = server.command({"CONFIG", "SET", option, value});
+    ASSERT_FALSE(reply.is_error()) << reply.text;
+  }
+
+  void kill_connections() { server.command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"}); }
+
+  std::shared_ptr<RecordingObserver> observer = std::make_shared<RecordingObserver>();
+};
+
+/// Callers that never rest, each on a session of its own, and what they met.
+class Traffic {
+ public:
+  explicit Traffic(SessionStore& store) {
+    for (int caller = 0; caller < 8; ++caller) {
+      threads_.emplace_back([this, &store, user = "caller " + std::to_string(caller)] { live(store, user); });
+    }
+  }
+
+  ~Traffic() { stop(); }
+  Traffic(const Traffic&) = delete;
+  Traffic& operator=(const Traffic&) = delete;
+
+  void stop() {
+    stopping_ = true;
+    threads_.clear();
+  }
+
+  /// Returns when so many more calls have succeeded; false after twenty seconds.
+  bool goes_on(int calls = 100) const {
+    const int goal = succeeded_ + calls;
+    const auto give_up = std::chrono::steady_clock::now() + seconds(20);
+    while (succeeded_ < goal && std::chrono::steady_clock::now() < give_up) {
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+    return succeeded_ >= goal;
+  }
+
+  /// Returns when a call has failed since this object began; false after twenty seconds.
+  bool has_met_a_failure() const {
+    const auto give_up = std::chrono::steady_clock::now() + seconds(20);
+    while (failed_ == 0 && std::chrono::steady_clock::now() < give_up) std::this_thread::sleep_for(milliseconds(1));
+    return failed_ > 0;
+  }
+
+  int failed() const { return failed_; }
+  int foreign() const { return foreign_; }
+  std::chrono::milliseconds longest() const { return std::chrono::milliseconds(longest_); }
+
+ private:
+  void live(SessionStore& store, const std::string& user) {
+    auto session = new_session(user, user);
+    while (!stopping_) {
+      const auto start = std::chrono::steady_clock::now();
+      auto code = code_of(store.upsert(session));
+      if (code == ErrorCode::gone || code == ErrorCode::conflict) {
+        session.lock_version = 0;  // Lost with the server, or written by a call that was told it is unknown.
+        code = code_of(store.delete_one(session.key()));
+      }
+      if (!code) {
+        const auto found = store.get(session.key());
+        if (found && *found && (*found)->user_id != user) ++foreign_;
+        code = code_of(found);
+      }
+      ++(code ? failed_ : succeeded_);
+      note(std::chrono::steady_clock::now() - start);
+    }
+  }
+
+  void note(std::chrono::steady_clock::duration took) {
+    const auto span = std::chrono::duration_cast<milliseconds>(took).count();
+    auto longest = longest_.load();
+    while (span > longest && !longest_.compare_exchange_weak(longest, span)) {
+    }
+  }
+
+  std::atomic<bool> stopping_ = false;
+  std::atomic<int> succeeded_ = 0;
+  std::atomic<int> failed_ = 0;
+  std::atomic<int> foreign_ = 0;
+  std::atomic<milliseconds::rep> longest_ = 0;
+  std::vector<std::jthread> threads_;
+};
+
+// ---- gone and back
+
+TEST_P(ServerFault, KilledAndRestartedEmptyUnderTrafficIsUsedAgainAndGivenItsFunctions) {
+  auto store = store_with(hurried);
+  Traffic traffic(store);
+  ASSERT_TRUE(traffic.goes_on());
+  server.stop();
+  EXPECT_TRUE(traffic.has_met_a_failure());
+  server.start();
+  EXPECT_TRUE(traffic.goes_on());
+  traffic.stop();
+  EXPECT_TRUE(comes_to_work(store));
+  EXPECT_GE(observer->count("functions_loaded"), 2U);
+  EXPECT_LT(traffic.longest(), seconds(10));
+}
+
+TEST_P(ServerFault, StoppedUnderTrafficFailsCallsInTimeAndAnswersNobodyElseWhenItGoesOn) {
+  auto store = store_with(hurried);
+  Traffic traffic(store);
+  ASSERT_TRUE(traffic.goes_on());
+  server.signal(SIGSTOP);
+  EXPECT_TRUE(traffic.has_met_a_failure());
+  expect_all_fail_in_time(store);
+  server.signal(SIGCONT);
+  EXPECT_TRUE(traffic.goes_on());
+  traffic.stop();
+  EXPECT_EQ(traffic.foreign(), 0);
+  EXPECT_EQ(observer->count("verification_failed"), 0U);
+  EXPECT_LT(traffic.longest(), seconds(10));
+}
+
+TEST_P(ServerFault, KillingAllConnectionsAgainAndAgainFailsNoCall) {
+  auto store = store_with(patient);
+  Traffic traffic(store);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(traffic.goes_on(20));
+    kill_connections();
+  }
+  ASSERT_TRUE(traffic.goes_on(20));
+  traffic.stop();
+  EXPECT_EQ(traffic.failed(), 0);
+}
+
+TEST_P(ServerFault, ThatLosesItsFunctionsIsGivenThemAgain) {
+  auto store = store_with(patient);
+  auto session = created(store);
+  const auto other = created(store, "user", "other");
+  server.command({"FUNCTION", "FLUSH"});
+  EXPECT_FALSE(code_of(store.upsert(session)));
+  server.command({"FUNCTION", "FLUSH"});
+  EXPECT_FALSE(code_of(store.delete_others(session.key())));
+  EXPECT_EQ(store.get_all("user", "full").value(), std::vector{session});
+}
+
+// ---- full
+
+TEST_P(ServerFault, OutOfMemoryRefusesWritesAtOnceAndStillLogsOut) {
+  auto store = store_with(patient);
+  auto session = created(store);
+  const auto other = created(store, "user", "other");
+  set("maxmemory", "1");
+  const auto start = std::chrono::steady_clock::now();
+  auto another = new_session("user", "another");
+  EXPECT_EQ(code_of(store.upsert(another)), ErrorCode::out_of_memory);
+  EXPECT_EQ(code_of(store.upsert(session)), ErrorCode::out_of_memory);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, at_once);
+  EXPECT_FALSE(code_of(store.delete_others(session.key())));
+  EXPECT_EQ(store.get_all("user", "full").value(), std::vector{session});
+  EXPECT_FALSE(code_of(store.delete_one(session.key())));
+  EXPECT_EQ(store.get(session.key()).value(), std::nullopt);
+  EXPECT_FALSE(code_of(store.delete_all("user", "full")));
+  set("maxmemory", "0");
+  EXPECT_FALSE(live_a_session(store));
+}
+
+TEST_P(ServerFault, AtMaxclientsFailsInTimeAndIsUsedOnceThereIsRoom) {
+  auto store = store_with(hurried);
+  const auto soon = redis::Deadline::after(seconds(60));
+  auto control = redis::Connection::open(server.connection(), 1 << 20, soon).value();
+  const auto limit = control.call({"CONFIG", "GET", "maxclients"}, soon)->elements.at(1).text;
+  control.call({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"}, soon).value();
+  ASSERT_FALSE(control.call({"CONFIG", "SET", "maxclients", "1"}, soon)->is_error());
+  expect_all_fail_in_time(store);
+  ASSERT_FALSE(control.call({"CONFIG", "SET", "maxclients", limit}, soon)->is_error());
+  EXPECT_TRUE(comes_to_work(store));
+}
+
+// ---- paused and busy
+
+TEST_P(ServerFault, PausedForWritesFailsThemInTimeAndServesReads) {
+  auto store = store_with(hurried);
+  const auto session = created(store);
+  server.command({"CLIENT", "PAUSE", "60000", "WRITE"});
+  for (const auto& outcome : make_all_calls(store)) {
+    const bool reads = outcome.call.starts_with("get");
+    EXPECT_EQ(is_failure_to_reach(outcome.code), !reads) << outcome.call << ": " << outcome.message;
+    expect_in_time(outcome);
+  }
+  EXPECT_EQ(store.get(session.key()).value(), session);
+  server.command({"CLIENT", "UNPAUSE"});
+  EXPECT_TRUE(comes_to_work(store));
+}
+
+TEST_P(ServerFault, PausedForAllFailsEveryCallInTime) {
+  auto store = store_with(hurried);
+  server.command({"CLIENT", "PAUSE", "60000", "ALL"});
+  expect_all_fail_in_time(store);
+  server.stop();  // No client, not even one that would end the pause, is heard.
+  server.start();
+  EXPECT_TRUE(comes_to_work(store));
+}
+
+TEST_P(ServerFault, BusyWithAScriptFailsInTimeAndIsUsedOnceItHasEnded) {
+  auto store = store_with(hurried);
+  set("busy-reply-threshold", "1");
+  std::jthread script([this] { server.command({"EVAL", "local x while x == nil do end", "0"}); });
+  const auto is_busy = [&] { return server.command({"PING"}).error_word() == "BUSY"; };
+  const auto give_up = std::chrono::steady_clock::now() + seconds(5);
+  while (!is_busy() && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+  ASSERT_TRUE(is_busy());
+  expect_all_fail_in_time(store);
+  server.command({"SCRIPT", "KILL"});
+  script.join();
+  EXPECT_TRUE(comes_to_work(store));
+}
+
+// ---- that refuses
+
+TEST_P(ServerFault, WithAChangedPasswordIsAuthAtOnceUntilTheOldOneIsBack) {
+  const auto set_password = [this](const ConnectionOptions& as, std::string_view password) {
+    const auto soon = redis::Deadline::after(seconds(10));
+    auto control = redis::Connection::open(as, 1 << 20, soon).value();
+    ASSERT_FALSE(control.call({"CONFIG", "SET", "requirepass", password}, soon)->is_error());
+    control.call({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"}, soon).value();
+  };
+  set_password(server.connection(), "old");
+  auto options = options_for(server);
+  options.connection.password = "old";
+  options.timeouts = patient;
+  auto store = RedisStore::connect(options).value();
+  ASSERT_FALSE(live_a_session(store));
+
+  set_password(options.connection, "new");
+  for (const auto& outcome : make_all_calls(store)) {
+    EXPECT_EQ(outcome.code, ErrorCode::auth) << outcome.call << ": " << outcome.message;
+    EXPECT_LT(outcome.took, at_once) << outcome.call;
+  }
+  auto renewed = options.connection;
+  renewed.password = "new";
+  set_password(renewed, "old");
+  EXPECT_TRUE(comes_to_work(store));
+}
+
+void expect_writes_refused_at_once(SessionStore& store) {
+  for (const auto& outcome : make_all_calls(store)) {
+    const bool reads = outcome.call.starts_with("get");
+    EXPECT_EQ(outcome.code, reads ? std::error_code{} : make_error_code(ErrorCode::server))
+        << outcome.call << ": " << outcome.message;
+    EXPECT_LT(outcome.took, at_once) << outcome.call;
+  }
+}
+
+TEST_P(ServerFault, WithTooFewReplicasRefusesWritesAtOnceAndServesReads) {
+  auto store = store_with(patient);
+  set("min-replicas-to-write", "1");
+  expect_writes_refused_at_once(store);
+  set("min-replicas-to-write", "0");
+  EXPECT_TRUE(comes_to_work(store));
+}
+
+TEST_P(ServerFault, ThatCannotPersistRefusesWritesAtOnceAndServesReads) {
+  auto store = store_with(patient);
+  const auto dump = std::filesystem::path(server.socket_path()).parent_path() / "dump.rdb";
+  std::filesystem::create_directory(dump);  // No file can take its place, so every snapshot fails.
+  set("save", "100000 100000");
+  const auto has_failed = [&] {
+    return server.command({"INFO", "persistence"}).text.find("rdb_last_bgsave_status:err") != std::string::npos;
+  };
+  server.command({"BGSAVE"});
+  const auto give_up = std::chrono::steady_clock::now() + seconds(20);
+  while (!has_failed() && std::chrono::steady_clock::now() < give_up) std::this_thread::sleep_for(milliseconds(5));
+  ASSERT_TRUE(has_failed());
+  expect_writes_refused_at_once(store);
+  set("save", "");
+  EXPECT_TRUE(comes_to_work(store));
+}
+
+TEST_P(ServerFault, DemotedUnderLiveConnectionsFailsWritesUntilItIsPrimaryAgain) {
+  auto store = store_with(hurried);
+  created(store);
+  server.command({"REPLICAOF", "127.0.0.1", "1"});
+  for (const auto& outcome : make_all_calls(store)) {
+    if (!outcome.call.starts_with("get")) {
+      EXPECT_TRUE(is_failure_to_reach(outcome.code)) << outcome.call << ": " << outcome.message;
+    }
+    expect_in_time(outcome);
+  }
+  server.command({"REPLICAOF", "NO", "ONE"});
+  EXPECT_TRUE(comes_to_work(store));
+}
+
+// ---- no descriptors
+
+/// As long as it lives, the process can open no descriptor.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const int lowest_free = ::dup(0);
+    ::close(lowest_free);
+    const rlimit limit{.rlim_cur = static_cast<rlim_t>(lowest_free), .rlim_max = before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+TEST_P(ServerFault, RunningOutOfDescriptorsIsAnErrorAndPasses) {
+  auto store = store_with(hurried);
+  const auto session = created(store);
+  server.stop();
+  expect_all_fail_in_time(store);  // So that the store holds no connection.
+  server.start();
+  {
+    const NoDescriptors none;
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_TRUE(is_failure_to_reach(code_of(store.get(session.key()))));
+    EXPECT_LT(std::chrono::steady_clock::now() - start, seconds(5));
+  }
+  EXPECT_TRUE(comes_to_work(store));
+}
+
+OBOL_ON_BOTH_SERVERS(ServerFault);
+
+// ---- loading
+
+class LoadingServer : public ::testing::TestWithParam<ServerKind> {
+ protected:
+  /// Reads its data anew, at leisure, for about `span`; returns once it has begun.
+  std::jthread load_for(milliseconds span) {
+    server.command({"DEBUG", "POPULATE", "1000"});
+    server.command({"CONFIG", "SET", "key-load-delay", std::to_string(span.count())});
+    std::jthread reload([this] { server.command({"DEBUG", "RELOAD"}); });
+    const auto give_up = std::chrono::steady_clock::now() + seconds(10);
+    while (!is_loading() && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+    EXPECT_TRUE(is_loading());
+    return reload;
+  }
+
+  bool is_loading() { return server.command({"GET", "key:0"}).error_word() == "LOADING"; }
+
+  TestServer server{GetParam(), {"--enable-debug-command", "yes", "--loading-process-events-interval-bytes", "1024"}};
+};
+
+TEST_P(LoadingServer, IsWaitedForAsLongAsTheDeadlineAllows) {
+  auto options = options_for(server);
+  options.timeouts = patient;
+  auto store = RedisStore::connect(options).value();
+  auto session = new_session();
+  ASSERT_FALSE(code_of(store.upsert(session)));
+  const auto reload = load_for(milliseconds(1000));
+  EXPECT_EQ(store.get(session.key()).value(), session);
+}
+
+TEST_P(LoadingServer, FailsCallsInTimeAndIsUsedOnceItHasLoaded) {
+  auto options = options_for(server);
+  options.timeouts = hurried;
+  auto store = RedisStore::connect(options).value();
+  auto reload = load_for(milliseconds(3000));
+  expect_all_fail_in_time(store);
+  EXPECT_TRUE(is_loading());
+  reload.join();
+  EXPECT_TRUE(comes_to_work(store));
+}
+
+OBOL_ON_BOTH_SERVERS(LoadingServer);
+
+}  // namespace
+}  // namespace obol::testing

@@ -1,0 +1,75 @@
+// The faults that a FaultProxy does to a command and its reply.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+namespace obol::testing {
+
+struct Fault {
+  enum class Kind {
+    none,
+    delay,
+    trickle,
+    cut_in_command,
+    cut_before_delivery,
+    deliver_late,
+    cut_before_reply,
+    cut_in_reply,
+    cut_after_reply,
+    swallow_reply,
+    reset_in_reply,
+    half_open,
+    garbage,
+    push_before_reply,
+    duplicate_reply,
+  };
+  using Milliseconds = std::chrono::milliseconds;
+
+  Kind kind = Kind::none;
+  Milliseconds span{0};
+  std::size_t bytes = 0;
+  std::string text{};
+
+  /// The reply comes later.
+  static Fault delay(Milliseconds span) { return {.kind = Kind::delay, .span = span}; }
+
+  /// The reply comes in pieces of so many bytes, one each interval; with interval 0 as soon as the last one was read.
+  static Fault trickle(std::size_t bytes, Milliseconds interval) {
+    return {.kind = Kind::trickle, .span = interval, .bytes = bytes};
+  }
+  static Fault split_every_byte() { return trickle(1, Milliseconds(0)); }
+
+  /// The connection ends while the client still sends a long command, which never reaches the server.
+  static Fault cut_in_command() { return {.kind = Kind::cut_in_command}; }
+
+  /// The connection ends; the server never sees the command.
+  static Fault cut_before_delivery() { return {.kind = Kind::cut_before_delivery}; }
+
+  /// The server gets the command so much later, even if the client is gone by then.
+  static Fault deliver_late(Milliseconds span) { return {.kind = Kind::deliver_late, .span = span}; }
+
+  /// The server acts, and the connection ends before its reply, after so many bytes of it, or right behind it.
+  static Fault cut_before_reply() { return {.kind = Kind::cut_before_reply}; }
+  static Fault cut_in_reply(std::size_t bytes) { return {.kind = Kind::cut_in_reply, .bytes = bytes}; }
+  static Fault cut_after_reply() { return {.kind = Kind::cut_after_reply}; }
+
+  /// The server acts, its reply is lost, and the connection stays.
+  static Fault swallow_reply() { return {.kind = Kind::swallow_reply}; }
+
+  /// The server acts, and the connection is reset after so many bytes of the reply.
+  static Fault reset_in_reply(std::size_t bytes) { return {.kind = Kind::reset_in_reply, .bytes = bytes}; }
+
+  /// From this command on nothing goes either way, and nobody is told.
+  static Fault half_open() { return {.kind = Kind::half_open}; }
+
+  /// The server acts; these bytes come in place of its reply.
+  static Fault garbage(std::string text) { return {.kind = Kind::garbage, .text = std::move(text)}; }
+
+  static Fault push_before_reply() { return {.kind = Kind::push_before_reply}; }
+  static Fault duplicate_reply() { return {.kind = Kind::duplicate_reply}; }
+};
+
+}  // namespace obol::testing
