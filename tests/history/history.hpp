@@ -1,0 +1,64 @@
+// What callers of a store were told, and the check that all of it can be true at once.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace obol::testing::history {
+
+/// Nanoseconds of one monotonic clock.
+using Time = std::int64_t;
+
+/// A session as a reply showed it. Every payload names its session, its version and the write that stored it.
+struct Seen {
+  std::uint32_t session = 0;  ///< As asked for, or by its id.
+  std::uint64_t version = 0;  ///< Its lock version.
+  std::uint32_t named_session = 0;
+  std::uint64_t named_version = 0;
+  std::uint64_t named_write = 0;
+};
+
+enum class Operation { create, refresh, delete_one, delete_all, delete_others, get, get_all };
+
+enum class Outcome {
+  done,      ///< Acknowledged.
+  conflict,  ///< Refused; `seen` holds the winner, if any.
+  gone,      ///< Refused: no such session is stored.
+  unknown,   ///< May have been done or not.
+};
+
+/// One call. Sessions and writes have numbers that are never used again.
+struct Call {
+  Operation operation = Operation::get;
+  Outcome outcome = Outcome::unknown;
+  std::uint32_t user = 0;
+  std::uint32_t session = 0;  ///< The one concerned; for delete_others the one kept.
+  std::uint64_t version = 0;  ///< Of create and refresh: the one to be stored.
+  std::uint64_t write = 0;    ///< Of create and refresh.
+  Time start = 0;
+  Time end = 0;
+  std::vector<Seen> seen{};
+};
+
+/// Which rule a history breaks, and how.
+enum class Rule {
+  reply_of_another,    ///< A reply showed another session, version or write than it should.
+  lost_write,          ///< An acknowledged write is not to be found, and nothing can have deleted it.
+  went_back,           ///< An older version was read or stored after a newer one was known.
+  version_twice,       ///< One lock version was acknowledged twice.
+  back_after_logout,   ///< A session was read or refreshed after its acknowledged logout.
+  back_after_gone,     ///< A session was read after it was found gone.
+  conflict_with_self,  ///< A write was refused because of itself.
+};
+
+struct Violation {
+  Rule rule{};
+  std::string description{};
+};
+
+/// The rules that the history breaks. A write that was refused or has no known outcome may have happened: its answer
+/// may have been lost, and it was then repeated.
+std::vector<Violation> check(const std::vector<Call>& calls);
+
+}  // namespace obol::testing::history

@@ -1,0 +1,260 @@
+// Random calls: which, on what, and what is remembered of the answers.
+#include "history/workload.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <iterator>
+#include <thread>
+#include <utility>
+
+#include "support/sessions.hpp"
+
+namespace obol::testing::history {
+namespace {
+
+constexpr std::size_t calls_per_user = 3000;
+
+/// So few that their callers meet; the next ones take their turn as the calls go on.
+constexpr std::size_t users_at_a_time = 8;
+
+Time now() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
+
+std::string session_id(std::uint32_t session) { return fmt::format("s{}", session); }
+
+/// Enough to make replies of a usual size; the rest of the payload is what matters.
+std::string payload_of(std::string_view id, std::uint64_t version, std::uint64_t write) {
+  return fmt::format("{} {} {} {}", id, version, write, std::string(write % 300, '.'));
+}
+
+/// The number behind `position`, which moves behind it and the character after it.
+std::uint64_t take_number(std::string_view text, std::size_t& position) {
+  std::uint64_t number = 0;
+  const auto* const end = std::from_chars(text.data() + position, text.data() + text.size(), number).ptr;
+  position = static_cast<std::size_t>(end - text.data()) + 1;
+  return number;
+}
+
+std::uint32_t session_number(std::string_view id) {
+  std::size_t position = 1;
+  return static_cast<std::uint32_t>(take_number(id, position));
+}
+
+Seen seen_in(const Session& session) {
+  std::size_t position = 1;
+  Seen seen{.session = session_number(session.id), .version = session.lock_version};
+  seen.named_session = static_cast<std::uint32_t>(take_number(session.extra_payload, position));
+  seen.named_version = take_number(session.extra_payload, position);
+  seen.named_write = take_number(session.extra_payload, position);
+  return seen;
+}
+
+Outcome outcome_of(const Error& error) {
+  if (error.code == ErrorCode::conflict) return Outcome::conflict;
+  if (error.code == ErrorCode::gone) return Outcome::gone;
+  return Outcome::unknown;
+}
+
+}  // namespace
+
+/// One thread's calls.
+class Workload::Caller {
+ public:
+  Caller(Workload& workload, SessionStore& store, std::size_t number)
+      : workload_(workload),
+        store_(store),
+        random_(workload.options_.seed * 1000 + number),
+        next_write_((static_cast<std::uint64_t>(number) << 40) + 1) {}
+
+  void run() {
+    for (auto begun = workload_.calls_begun_++; begun < workload_.options_.calls; begun = workload_.calls_begun_++) {
+      user_index_ = (begun / calls_per_user + any(users_at_a_time)) % workload_.users_.size();
+      make_random_call();
+    }
+  }
+
+  std::vector<Call> take_calls() { return std::move(calls_); }
+
+ private:
+  std::size_t any(std::size_t count) { return std::uniform_int_distribution<std::size_t>(0, count - 1)(random_); }
+
+  void make_random_call() {
+    user_ = &workload_.users_[user_index_];
+    slot_ = any(slots_per_user);
+    const auto known = look();
+    const auto dice = any(100);
+    if (dice < 5) return get(session_of_old());
+    if (dice < 12) return get_all();
+    if (dice < 13) return delete_all();
+    if (!known) return create();
+    if (dice < 15) return delete_others(*known);
+    if (dice < 21) return delete_one(*known);
+    if (dice < 50) return refresh(*known);
+    return get(known->id);
+  }
+
+  std::optional<Session> look() {
+    const std::scoped_lock lock(user_->mutex);
+    return user_->slots[slot_];
+  }
+
+  std::string session_of_old() {
+    const std::scoped_lock lock(user_->mutex);
+    return user_->sessions.empty() ? "s0" : session_id(user_->sessions[any(user_->sessions.size())]);
+  }
+
+  /// The slot forgets that session, if it still holds it.
+  void forget(const std::string& id) {
+    const std::scoped_lock lock(user_->mutex);
+    for (auto& slot : user_->slots) {
+      if (slot && slot->id == id) slot.reset();
+    }
+  }
+
+  void forget_all_but(std::string_view id) {
+    const std::scoped_lock lock(user_->mutex);
+    for (auto& slot : user_->slots) {
+      if (slot && slot->id != id) slot.reset();
+    }
+  }
+
+  /// The slot learns of a newer version, if it still holds that session.
+  void remember(const Session& session) {
+    const std::scoped_lock lock(user_->mutex);
+    for (auto& slot : user_->slots) {
+      if (slot && slot->id == session.id && slot->lock_version < session.lock_version) slot = session;
+    }
+  }
+
+  Call begin(Operation operation, std::uint32_t session) {
+    return {
+        .operation = operation, .user = static_cast<std::uint32_t>(user_index_), .session = session, .start = now()};
+  }
+
+  template <class Answer>
+  void finish(Call& call, const Answer& answer) {
+    call.end = now();
+    call.outcome = answer ? Outcome::done : outcome_of(answer.error());
+  }
+
+  void keep(Call call) { calls_.push_back(std::move(call)); }
+
+  void create() {
+    const auto number = workload_.next_session_++;
+    auto session = new_session(user_->id, session_id(number));
+    {
+      const std::scoped_lock lock(user_->mutex);
+      user_->sessions.push_back(number);
+    }
+    upsert(Operation::create, session);
+    // Known as version 1 even where the answer was lost: later calls find out.
+    session.lock_version = 1;
+    const std::scoped_lock lock(user_->mutex);
+    user_->slots[slot_] = std::move(session);
+  }
+
+  void refresh(Session session) {
+    if (upsert(Operation::refresh, session)) remember(session);
+  }
+
+  bool upsert(Operation operation, Session& session) {
+    const auto write = next_write_++;
+    session.extra_payload = payload_of(session.id, session.lock_version + 1, write);
+    Call call = begin(operation, session_number(session.id));
+    call.version = session.lock_version + 1;
+    call.write = write;
+    const auto answer = store_.upsert(session);
+    finish(call, answer);
+    if (!answer && answer.error().current) {
+      call.seen.push_back(seen_in(*answer.error().current));
+      remember(*answer.error().current);
+    }
+    if (call.outcome == Outcome::gone) forget(session.id);
+    keep(std::move(call));
+    return answer.has_value();
+  }
+
+  void get(const std::string& id) {
+    Call call = begin(Operation::get, session_number(id));
+    const auto answer = store_.get({.user_id = user_->id, .id = id});
+    finish(call, answer);
+    if (answer && *answer) {
+      call.seen.push_back(seen_in(**answer));
+      remember(**answer);
+    } else if (answer) {
+      forget(id);
+    }
+    keep(std::move(call));
+  }
+
+  void get_all() {
+    Call call = begin(Operation::get_all, 0);
+    const auto answer = store_.get_all(user_->id, "full");
+    finish(call, answer);
+    if (answer) std::ranges::transform(*answer, std::back_inserter(call.seen), seen_in);
+    keep(std::move(call));
+  }
+
+  void delete_one(const Session& session) {
+    Call call = begin(Operation::delete_one, session_number(session.id));
+    finish(call, store_.delete_one(session.key()));
+    if (call.outcome == Outcome::done) forget(session.id);
+    keep(std::move(call));
+  }
+
+  void delete_all() {
+    Call call = begin(Operation::delete_all, 0);
+    finish(call, store_.delete_all(user_->id, "full"));
+    if (call.outcome == Outcome::done) forget_all_but("");
+    keep(std::move(call));
+  }
+
+  void delete_others(const Session& kept) {
+    Call call = begin(Operation::delete_others, session_number(kept.id));
+    finish(call, store_.delete_others(kept.key()));
+    if (call.outcome == Outcome::done) forget_all_but(kept.id);
+    keep(std::move(call));
+  }
+
+  friend class Workload;
+  Workload& workload_;
+  SessionStore& store_;
+  std::mt19937_64 random_;
+  std::uint64_t next_write_;
+  std::vector<Call> calls_;
+  std::size_t user_index_ = 0;
+  User* user_ = nullptr;
+  std::size_t slot_ = 0;
+};
+
+Workload::Workload(const WorkloadOptions& options)
+    : options_(options), users_(options.calls / calls_per_user + users_at_a_time) {
+  for (std::size_t i = 0; i < users_.size(); ++i) users_[i].id = fmt::format("u{}", i);
+}
+
+void Workload::run(SessionStore& store) {
+  std::vector<Caller> callers;
+  callers.reserve(options_.threads);
+  for (std::size_t i = 0; i < options_.threads; ++i) callers.emplace_back(*this, store, i);
+  {
+    std::vector<std::jthread> threads;
+    for (auto& caller : callers) threads.emplace_back([&caller] { caller.run(); });
+  }
+  for (auto& caller : callers) std::ranges::move(caller.take_calls(), std::back_inserter(history_));
+}
+
+void Workload::read_everything(SessionStore& store) {
+  Caller reader(*this, store, options_.threads);
+  for (std::size_t i = 0; i < users_.size(); ++i) {
+    reader.user_index_ = i;
+    reader.user_ = &users_[i];
+    reader.get_all();
+    const auto sessions = users_[i].sessions;
+    for (const auto session : sessions) reader.get(session_id(session));
+  }
+  std::ranges::move(reader.take_calls(), std::back_inserter(history_));
+}
+
+}  // namespace obol::testing::history

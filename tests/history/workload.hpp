@@ -1,0 +1,56 @@
+// Many threads that make random calls on few users and sessions, and write down what they were told.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "history/history.hpp"
+#include "obol/session_store.hpp"
+
+namespace obol::testing::history {
+
+struct WorkloadOptions {
+  std::size_t calls = 200'000;
+  std::size_t threads = 16;
+  std::uint64_t seed = 1;
+};
+
+class Workload {
+ public:
+  explicit Workload(const WorkloadOptions& options);
+
+  /// Makes the calls, at random but for their order decided by the seed.
+  void run(SessionStore& store);
+
+  /// Reads everything that was ever stored, once nothing else goes on: what this finds is the final state.
+  void read_everything(SessionStore& store);
+
+  const std::vector<Call>& history() const { return history_; }
+
+ private:
+  static constexpr std::size_t slots_per_user = 4;
+
+  /// What the callers know of a user: sessions as last seen, and every one there ever was.
+  struct User {
+    std::string id;
+    std::mutex mutex;
+    std::array<std::optional<Session>, slots_per_user> slots;
+    std::vector<std::uint32_t> sessions;
+  };
+
+  class Caller;
+
+  const WorkloadOptions options_;
+  std::vector<User> users_;
+  std::atomic<std::uint32_t> next_session_ = 1;
+  std::atomic<std::size_t> calls_begun_ = 0;
+  std::vector<Call> history_;
+};
+
+}  // namespace obol::testing::history
