@@ -156,7 +156,7 @@ TEST_P(LostAnswer, DoesNotMakeAWriterTakeAnothersEqualWriteForItsOwn) {
   const auto session = created(store);
   proxy.once(Fault::half_open(), "FCALL");
   auto late = session;
-  std::expected<void, UpsertError> outcome;
+  std::expected<Upserted, UpsertError> outcome;
   std::thread writer([&] { outcome = store.upsert(late); });
   EXPECT_TRUE(proxy.await_faults(1));
   auto early = session;

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "redis/dialer.hpp"
 #include "support/server_test.hpp"
 #include "support/store_calls.hpp"
 
@@ -214,7 +215,7 @@ TEST_P(ServerFault, OutOfMemoryRefusesWritesAtOnceAndStillLogsOut) {
 TEST_P(ServerFault, AtMaxclientsFailsInTimeAndIsUsedOnceThereIsRoom) {
   auto store = store_with(hurried);
   const auto soon = redis::Deadline::after(seconds(60));
-  auto control = redis::Connection::open(server.connection(), 1 << 20, soon).value();
+  auto control = redis::Dialer(server.connection(), 1 << 20).dial(soon).value();
   const auto limit = control.call({"CONFIG", "GET", "maxclients"}, soon)->elements.at(1).text;
   control.call({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"}, soon).value();
   ASSERT_FALSE(control.call({"CONFIG", "SET", "maxclients", "1"}, soon)->is_error());
@@ -267,7 +268,7 @@ TEST_P(ServerFault, BusyWithAScriptFailsInTimeAndIsUsedOnceItHasEnded) {
 TEST_P(ServerFault, WithAChangedPasswordIsAuthAtOnceUntilTheOldOneIsBack) {
   const auto set_password = [this](const ConnectionOptions& as, std::string_view password) {
     const auto soon = redis::Deadline::after(seconds(10));
-    auto control = redis::Connection::open(as, 1 << 20, soon).value();
+    auto control = redis::Dialer(as, 1 << 20).dial(soon).value();
     ASSERT_FALSE(control.call({"CONFIG", "SET", "requirepass", password}, soon)->is_error());
     control.call({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"}, soon).value();
   };
