@@ -178,7 +178,7 @@ Result<RedisStore::Implementation::Write> RedisStore::Implementation::prepare(Se
               .sealed = {},
               .keyring = keyring()};
   write.place = place_of(write.session.user_id, write.session.type);
-  auto sealed = sealing::seal(write.session, write.place, write.keyring);
+  auto sealed = sealing::seal(write.session, write.place, write.keyring, options_.encryption);
   if (!sealed) return std::unexpected(std::move(sealed.error()));
   write.sealed = std::move(*sealed);
   return write;
@@ -312,7 +312,7 @@ std::unexpected<UpsertError> RedisStore::Implementation::lost_to(const std::opti
 Result<std::optional<Session>> RedisStore::Implementation::open_stored(const std::string& sealed,
                                                                        const std::string& place, const SessionKey& key,
                                                                        const Keyring& keyring) {
-  auto opened = sealing::open(sealed, place, key, keyring);
+  auto opened = sealing::open(sealed, place, key, keyring, options_.encryption);
   if (opened) {
     if (is_live(*opened, options_.clock())) return std::move(*opened);
     return std::nullopt;

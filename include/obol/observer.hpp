@@ -33,8 +33,9 @@ struct RefusedEvent {
 /// Why a stored session was not accepted.
 enum class VerificationFailure {
   malformed,      ///< Not a sealed session, or cut short.
-  unknown_key,    ///< Signed by a key that is not in the keyring (any more).
+  unknown_key,    ///< Sealed with a key that is not in the keyring (any more).
   bad_signature,  ///< Changed, or moved here from another user, type, id, version or prefix.
+  not_encrypted,  ///< Genuine, but only signed, where Encryption::require is set.
   newer_format,   ///< Genuine, but written by a newer Obol; the call fails with `protocol`.
 };
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "obol/clock.hpp"
+#include "obol/encryption.hpp"
 #include "obol/error.hpp"
 #include "obol/keyring.hpp"
 #include "obol/observer.hpp"
@@ -84,6 +85,7 @@ struct RedisStoreOptions {
   Timeouts timeouts{};
   std::string key_prefix = "obol_";  ///< Begins every key; 0 to 64 bytes, no braces.
   Keyring keyring{};
+  Encryption encryption = Encryption::off;  ///< Of what is stored; see docs/operations.md for the way there.
   SessionPolicy policy{};
   DeleteDurability delete_durability{};
   FunctionLoading functions = FunctionLoading::load_at_connect;

@@ -7,47 +7,8 @@ namespace obol::inline v0::sealing {
 namespace {
 
 constexpr std::uint64_t mac0_tag_number = 17;
-constexpr std::uint64_t algorithm_label = 1;
-constexpr std::uint64_t key_id_label = 4;
 constexpr std::int64_t hmac_256_256 = 5;
 constexpr std::string_view algorithm_header = "\xA1\x01\x05";
-
-// An algorithm named twice, or another one, is refused.
-bool read_algorithm(cbor::Reader& reader, Mac0& mac0) {
-  const auto algorithm = reader.integer();
-  if (!algorithm || *algorithm != hmac_256_256 || mac0.algorithm) return false;
-  mac0.algorithm = algorithm;
-  return true;
-}
-
-bool read_headers(cbor::Reader& reader, Mac0& mac0, bool key_id_allowed) {
-  const auto headers = reader.map();
-  if (!headers || *headers > 2) return false;
-  std::uint64_t previous = 0;
-  for (std::uint64_t i = 0; i < *headers; ++i) {
-    const auto label = reader.unsigned_integer();
-    if (!label || *label <= previous) return false;
-    previous = *label;
-    if (*label == algorithm_label) {
-      if (!read_algorithm(reader, mac0)) return false;
-    } else if (*label == key_id_label && key_id_allowed) {
-      mac0.key_id = reader.bytes();
-      if (!mac0.key_id) return false;
-    } else {
-      return false;
-    }
-  }
-  return true;
-}
-
-bool read_protected_header(std::string_view header, Mac0& mac0) {
-  if (header.empty()) return true;
-  cbor::Reader reader(header);
-  if (!read_headers(reader, mac0, false) || !reader.at_end()) return false;
-  // RFC 9052, section 3: an empty map counts as an empty string in the MAC_structure.
-  if (mac0.algorithm) mac0.protected_header = header;
-  return true;
-}
 
 bool is_obols_form(const Mac0& mac0) {
   return mac0.tagged && mac0.protected_header == algorithm_header && mac0.key_id && mac0.tag.size() == Digest{}.size();
@@ -58,17 +19,11 @@ bool is_obols_form(const Mac0& mac0) {
 std::optional<Mac0> parse_mac0(std::string_view bytes) {
   cbor::Reader reader(bytes);
   Mac0 mac0;
-  if (reader.next_major() == 6U) {
-    if (reader.tag() != mac0_tag_number) return std::nullopt;
-    mac0.tagged = true;
-  }
-  if (reader.array() != 4U) return std::nullopt;
-  const auto protected_header = reader.bytes();
-  if (!protected_header || !read_protected_header(*protected_header, mac0)) return std::nullopt;
-  if (!read_headers(reader, mac0, true)) return std::nullopt;
+  if (!read_headers(reader, mac0_tag_number, 4, mac0)) return std::nullopt;
+  if (mac0.algorithm != hmac_256_256 || mac0.initialization_vector) return std::nullopt;
   const auto payload = reader.bytes();
   const auto tag = reader.bytes();
-  if (!payload || !tag || !mac0.algorithm || !reader.at_end()) return std::nullopt;
+  if (!payload || !tag || !reader.at_end()) return std::nullopt;
   mac0.payload = *payload;
   mac0.tag = *tag;
   return mac0;

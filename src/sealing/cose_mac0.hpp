@@ -1,24 +1,20 @@
 // COSE_Mac0 (RFC 9052, section 6.2) with HMAC 256/256, and the one form of it that Obol writes and accepts.
 #pragma once
 
-#include <cstdint>
 #include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "obol/observer.hpp"
+#include "sealing/cose_headers.hpp"
 #include "sealing/hmac.hpp"
 #include "sealing/keyring.hpp"
 
 namespace obol::inline v0::sealing {
 
 /// A COSE_Mac0 taken apart; views into the bytes it was read from.
-struct Mac0 {
-  bool tagged = false;
-  std::string_view protected_header;  ///< Empty also where an empty map was written.
-  std::optional<std::int64_t> algorithm;
-  std::optional<std::string_view> key_id;  ///< Of the unprotected header.
+struct Mac0 : CoseHeaders {
   std::string_view payload;
   std::string_view tag;
 };

@@ -16,6 +16,7 @@ constexpr std::size_t least_key_bytes = 32;
 constexpr std::size_t most_key_bytes = 128;
 constexpr std::size_t most_id_bytes = 32;
 constexpr std::string_view derivation_salt = "RedisStore HMAC";
+constexpr std::string_view encryption_purpose = "obol session encryption A256GCM";
 constexpr int derivation_iterations = 250'000;
 
 std::unexpected<Error> refuse(std::string message) {
@@ -23,7 +24,8 @@ std::unexpected<Error> refuse(std::string message) {
 }
 
 std::unexpected<Error> openssl_refused() {
-  return std::unexpected(Error{ErrorCode::internal, "OpenSSL cannot compute HMAC-SHA-256 here; check its providers"});
+  return std::unexpected(
+      Error{ErrorCode::internal, "OpenSSL cannot do HMAC-SHA-256, HKDF and AES-256-GCM here; check its providers"});
 }
 
 }  // namespace
@@ -46,15 +48,16 @@ Result<SigningKey> SigningKey::from_bytes(std::string_view key, std::string_view
     return refuse(fmt::format("the key id is {} bytes long; 1 to {} are allowed", id.size(), most_id_bytes));
   }
   auto hmac = sealing::HmacKey::load(key);
-  if (!hmac) return openssl_refused();
+  auto aes = sealing::AesGcmKey::derive(key, encryption_purpose);
+  if (!hmac || !aes) return openssl_refused();
   std::string key_id(id);
   if (key_id.empty()) {
     const auto digest = hmac->compute({"obol key id"});
     if (!digest) return openssl_refused();
     key_id = sealing::as_text(*digest).substr(0, 8);
   }
-  return SigningKey(
-      std::make_shared<const sealing::LoadedKey>(sealing::LoadedKey{.id = std::move(key_id), .hmac = std::move(hmac)}));
+  return SigningKey(std::make_shared<const sealing::LoadedKey>(
+      sealing::LoadedKey{.id = std::move(key_id), .hmac = std::move(hmac), .aes = std::move(aes)}));
 }
 
 Result<SigningKey> SigningKey::from_base_secret(std::string_view base_secret) {

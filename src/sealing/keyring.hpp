@@ -1,4 +1,4 @@
-// What a keyring holds: keys loaded for use, found by their id. A key for encryption will stand beside the HMAC one.
+// What a keyring holds: keys loaded for use, found by their id.
 #pragma once
 
 #include <memory>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "obol/keyring.hpp"
+#include "sealing/aes_gcm.hpp"
 #include "sealing/hmac.hpp"
 
 namespace obol::inline v0::sealing {
@@ -14,6 +15,7 @@ namespace obol::inline v0::sealing {
 struct LoadedKey {
   std::string id;
   std::unique_ptr<const HmacKey> hmac;
+  std::unique_ptr<const AesGcmKey> aes;  ///< Derived from the same bytes.
 };
 
 struct KeyringKeys {

@@ -44,18 +44,20 @@ const Session& genuine_session() {
 }
 
 const std::string& genuine() {
-  static const std::string sealed =
-      sealing::seal(genuine_session(), place, signing_keyring(), {1, 2, 3, 4, 5, 6, 7, 8}).value();
+  static const std::string sealed = sealing::seal(genuine_session(), place, signing_keyring(), Encryption::off,
+                                                  {.write_id = {1, 2, 3, 4, 5, 6, 7, 8}})
+                                        .value();
   return sealed;
 }
 
 void check_foreign_bytes(std::string_view bytes) {
-  require(!sealing::open(bytes, place, genuine_session().key(), unused_keyring()), "what no key signed does not open");
+  require(!sealing::open(bytes, place, genuine_session().key(), unused_keyring(), Encryption::off),
+          "what no key signed does not open");
 }
 
 void check_edited_bytes(Input& input) {
   const auto bytes = edited(genuine(), input);
-  const auto opened = sealing::open(bytes, place, genuine_session().key(), signing_keyring());
+  const auto opened = sealing::open(bytes, place, genuine_session().key(), signing_keyring(), Encryption::off);
   require(opened.has_value() == (bytes == genuine()), "a sealed session opens unchanged and in no other form");
   if (opened) require(*opened == genuine_session(), "a sealed session opens to what was sealed");
 }
@@ -65,7 +67,7 @@ void check_other_place(Input& input) {
   const auto other_place = input.short_string();
   key.id = input.rest();
   const bool its_own = other_place == place && key.id == genuine_session().id;
-  require(sealing::open(genuine(), other_place, key, signing_keyring()).has_value() == its_own,
+  require(sealing::open(genuine(), other_place, key, signing_keyring(), Encryption::off).has_value() == its_own,
           "a sealed session opens in its own place and in no other");
 }
 
@@ -88,7 +90,7 @@ void check_signed_payload(Input& input) {
   const auto lock_version = input.take(sizeof(std::uint64_t));
   const auto sealed = signed_payload(lock_version, input.rest());
   const auto key = genuine_session().key();
-  const auto opened = sealing::open(sealed, place, key, signing_keyring());
+  const auto opened = sealing::open(sealed, place, key, signing_keyring(), Encryption::off);
   if (!opened) {
     require(opened.error() == VerificationFailure::malformed || opened.error() == VerificationFailure::newer_format,
             "what is signed is never called a forgery");
@@ -96,9 +98,11 @@ void check_signed_payload(Input& input) {
   }
   require(opened->key() == key && opened->lock_version != 0,
           "an opened session has the key of its place and a version");
-  const auto sealed_again = sealing::seal(*opened, place, signing_keyring());
-  require(sealed_again && sealing::open(*sealed_again, place, key, signing_keyring()) == opened,
-          "an opened session can be sealed again and opens the same");
+  for (const auto encryption : {Encryption::off, Encryption::require}) {
+    const auto sealed_again = sealing::seal(*opened, place, signing_keyring(), encryption);
+    require(sealed_again && sealing::open(*sealed_again, place, key, signing_keyring(), encryption) == opened,
+            "an opened session can be sealed again and opens the same");
+  }
 }
 
 }  // namespace

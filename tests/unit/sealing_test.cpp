@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "sealing/cbor.hpp"
+#include "sealing/cose_encrypt0.hpp"
 #include "sealing/cose_mac0.hpp"
 #include "support/hex.hpp"
 #include "support/sessions.hpp"
@@ -24,21 +25,21 @@ Session sealed_session() {
   return session;
 }
 
-class Sealed : public ::testing::Test {
+class Sealed : public ::testing::TestWithParam<Encryption> {
  protected:
   std::expected<Session, VerificationFailure> opened(std::string_view bytes) const {
-    return open(bytes, place, session.key(), keyring);
+    return open(bytes, place, session.key(), keyring, GetParam());
   }
   const Keyring keyring{signing_key()};
   const Session session = sealed_session();
-  const std::string sealed = seal(session, place, keyring).value();
+  const std::string sealed = seal(session, place, keyring, GetParam()).value();
 };
 
-TEST_F(Sealed, OpensToTheSameSession) { EXPECT_EQ(opened(sealed), session); }
+TEST_P(Sealed, OpensToTheSameSession) { EXPECT_EQ(opened(sealed), session); }
 
-TEST_F(Sealed, IsDifferentBytesEachTime) { EXPECT_NE(seal(session, place, keyring).value(), sealed); }
+TEST_P(Sealed, IsDifferentBytesEachTime) { EXPECT_NE(seal(session, place, keyring, GetParam()).value(), sealed); }
 
-TEST_F(Sealed, IsRefusedWithAnyBitOfAnyByteChanged) {
+TEST_P(Sealed, IsRefusedWithAnyBitOfAnyByteChanged) {
   for (std::size_t i = 0; i < sealed.size(); ++i) {
     for (int bit = 0; bit < 8; ++bit) {
       auto changed = sealed;
@@ -48,20 +49,20 @@ TEST_F(Sealed, IsRefusedWithAnyBitOfAnyByteChanged) {
   }
 }
 
-TEST_F(Sealed, IsRefusedCutAtEveryLengthFromBothEnds) {
+TEST_P(Sealed, IsRefusedCutAtEveryLengthFromBothEnds) {
   for (std::size_t length = 0; length < sealed.size(); ++length) {
     ASSERT_FALSE(opened(std::string_view(sealed).substr(0, length)).has_value());
     ASSERT_FALSE(opened(std::string_view(sealed).substr(sealed.size() - length)).has_value());
   }
 }
 
-TEST_F(Sealed, IsRefusedWithAnythingBehindIt) { EXPECT_FALSE(opened(sealed + '\0').has_value()); }
+TEST_P(Sealed, IsRefusedWithAnythingBehindIt) { EXPECT_FALSE(opened(sealed + '\0').has_value()); }
 
-TEST_F(Sealed, IsRefusedInAnyOtherPlace) {
+TEST_P(Sealed, IsRefusedInAnyOtherPlace) {
   const auto elsewhere = [&](std::string_view other_place, std::string_view id) {
     auto key = session.key();
     key.id = id;
-    return open(sealed, other_place, key, keyring);
+    return open(sealed, other_place, key, keyring, GetParam());
   };
   ASSERT_TRUE(elsewhere(place, session.id).has_value());
   for (const auto* other : {"obol_{other}:full", "obol_{user}:oauth2", "other_{user}:full", "obol_{user}:ful", ""}) {
@@ -72,63 +73,67 @@ TEST_F(Sealed, IsRefusedInAnyOtherPlace) {
   }
 }
 
-TEST_F(Sealed, IsRefusedUnderAnyOtherLockVersion) {
+TEST_P(Sealed, IsRefusedUnderAnyOtherLockVersion) {
   for (const std::uint64_t version : {std::uint64_t{6}, std::uint64_t{8}, ~std::uint64_t{0}}) {
     EXPECT_EQ(opened(encode_lock_version(version) + sealed.substr(8)).error(), VerificationFailure::bad_signature);
   }
   EXPECT_EQ(opened(encode_lock_version(0) + sealed.substr(8)).error(), VerificationFailure::malformed);
 }
 
-TEST_F(Sealed, IsReadWithAnOlderKeyThatStillVerifies) {
+TEST_P(Sealed, IsReadWithAnOlderKeyThatStillVerifies) {
   const auto rotated = Keyring(signing_key('n')).with_verifying_key(signing_key());
-  EXPECT_EQ(open(sealed, place, session.key(), rotated), session);
+  EXPECT_EQ(open(sealed, place, session.key(), rotated, GetParam()), session);
 }
 
-TEST_F(Sealed, IsRefusedWhereItsKeyWasRemoved) {
-  EXPECT_EQ(open(sealed, place, session.key(), Keyring(signing_key('n'))).error(), VerificationFailure::unknown_key);
+TEST_P(Sealed, IsRefusedWhereItsKeyWasRemoved) {
+  EXPECT_EQ(open(sealed, place, session.key(), Keyring(signing_key('n')), GetParam()).error(),
+            VerificationFailure::unknown_key);
 }
 
-TEST_F(Sealed, IsRefusedByAnotherKeyOfTheSameId) {
+TEST_P(Sealed, IsRefusedByAnotherKeyOfTheSameId) {
   const Keyring forger(SigningKey::from_bytes(std::string(32, 'x'), keyring.current_key_id()).value());
-  EXPECT_EQ(open(sealed, place, session.key(), forger).error(), VerificationFailure::bad_signature);
+  EXPECT_EQ(open(sealed, place, session.key(), forger, GetParam()).error(), VerificationFailure::bad_signature);
 }
 
-/// Signs any payload as if it were this session's.
-std::string sealed_payload(const Session& session, const Keyring& keyring, std::string_view payload) {
+/// Seals any payload as if it were this session's.
+std::string sealed_payload(const Session& session, const Keyring& keyring, std::string_view payload,
+                           Encryption encryption) {
   std::string data;
   cbor::Writer(data).array(4).text("obol").bytes(place).bytes(session.id).unsigned_integer(session.lock_version);
   std::string bytes = encode_lock_version(session.lock_version);
-  EXPECT_TRUE(write_mac0(bytes, keyring.keys()->current(), data, payload));
+  const auto& key = keyring.keys()->current();
+  EXPECT_TRUE(encryption == Encryption::off ? write_mac0(bytes, key, data, payload)
+                                            : write_encrypt0(bytes, key, {}, data, payload));
   return bytes;
 }
 
-TEST_F(Sealed, WithKeysThisVersionDoesNotKnowIsReadWithoutThem) {
+TEST_P(Sealed, WithKeysThisVersionDoesNotKnowIsReadWithoutThem) {
   auto payload = encode_session(session, {});
   payload[0] = static_cast<char>(payload[0] + 2);
   cbor::Writer(payload).unsigned_integer(11).text("new").unsigned_integer(40).map(1).unsigned_integer(1).array(0);
-  EXPECT_EQ(opened(sealed_payload(session, keyring, payload)), session);
+  EXPECT_EQ(opened(sealed_payload(session, keyring, payload, GetParam())), session);
 }
 
-TEST_F(Sealed, OfANewerFormatIsToldFromAForgedOne) {
+TEST_P(Sealed, OfANewerFormatIsToldFromAForgedOne) {
   auto payload = encode_session(session, {});
   payload[2] = 2;
-  EXPECT_EQ(opened(sealed_payload(session, keyring, payload)).error(), VerificationFailure::newer_format);
+  EXPECT_EQ(opened(sealed_payload(session, keyring, payload, GetParam())).error(), VerificationFailure::newer_format);
 }
 
-TEST_F(Sealed, WithAMalformedMapIsRefusedThoughItIsSigned) {
+TEST_P(Sealed, WithAMalformedMapIsRefusedThoughItIsSigned) {
   const auto good = encode_session(session, {});
-  ASSERT_EQ(opened(sealed_payload(session, keyring, good)), session);
+  ASSERT_EQ(opened(sealed_payload(session, keyring, good, GetParam())), session);
   auto missing = good;
   missing[0] = static_cast<char>(missing[0] - 1);
   auto version_zero = good;
   version_zero[2] = 0;
   for (const auto& payload : {std::string(), std::string("\xA0", 1), missing, version_zero, good + '\0',
                               good.substr(0, 20), missing.substr(0, missing.size() - 10)}) {
-    EXPECT_EQ(opened(sealed_payload(session, keyring, payload)).error(), VerificationFailure::malformed);
+    EXPECT_EQ(opened(sealed_payload(session, keyring, payload, GetParam())).error(), VerificationFailure::malformed);
   }
 }
 
-TEST_F(Sealed, KeepsEveryByteAndEveryTime) {
+TEST_P(Sealed, KeepsEveryByteAndEveryTime) {
   auto extreme = session;
   extreme.refresh_token_id.clear();
   extreme.extra_payload.clear();
@@ -136,8 +141,11 @@ TEST_F(Sealed, KeepsEveryByteAndEveryTime) {
   extreme.created_at = std::chrono::sys_seconds::min();
   extreme.refreshed_at = std::chrono::sys_seconds::max();
   extreme.expires_at = std::chrono::sys_seconds(std::chrono::seconds(-1));
-  EXPECT_EQ(opened(seal(extreme, place, keyring).value()), extreme);
+  EXPECT_EQ(opened(seal(extreme, place, keyring, GetParam()).value()), extreme);
 }
+
+INSTANTIATE_TEST_SUITE_P(Forms, Sealed, ::testing::Values(Encryption::off, Encryption::encrypt, Encryption::require),
+                         [](const auto& parameter) { return std::to_string(static_cast<int>(parameter.param)); });
 
 }  // namespace
 }  // namespace obol::sealing

@@ -56,10 +56,10 @@ TEST_F(SessionToken, OfAnOlderKeyStillOpens) {
 TEST_F(SessionToken, IsNoStoredSessionAndAStoredSessionIsNoToken) {
   auto session = new_session();
   session.lock_version = 1;
-  const auto sealed = sealing::seal(session, "obol_{user}:full", keyring).value();
+  const auto sealed = sealing::seal(session, "obol_{user}:full", keyring, Encryption::off).value();
   EXPECT_FALSE(open_token(base64url_encode(sealed.substr(8)), keyring).has_value());
   const auto as_session = sealing::encode_lock_version(1) + base64url_decode(token).value();
-  EXPECT_FALSE(sealing::open(as_session, "obol_{user}:full", session.key(), keyring).has_value());
+  EXPECT_FALSE(sealing::open(as_session, "obol_{user}:full", session.key(), keyring, Encryption::off).has_value());
 }
 
 TEST_F(SessionToken, FitsTheLongestIdsThereMayBe) {

@@ -41,9 +41,18 @@ TEST(StoredFormat, IsThatOfTheDocument) {
                   .lock_version = 2,
                   .extra_payload = "hello"};
   const sealing::WriteId write_id{1, 2, 3, 4, 5, 6, 7, 8};
-  const auto sealed = to_hex(sealing::seal(session, "obol_{426}:full", example_keyring(), write_id).value());
+  const auto sealed = to_hex(
+      sealing::seal(session, "obol_{426}:full", example_keyring(), Encryption::off, {.write_id = write_id}).value());
   EXPECT_NE(document().find(sealed), std::string::npos) << sealed;
-  EXPECT_EQ(sealing::open(testing::from_hex(sealed), "obol_{426}:full", session.key(), example_keyring()), session);
+  EXPECT_EQ(
+      sealing::open(testing::from_hex(sealed), "obol_{426}:full", session.key(), example_keyring(), Encryption::off),
+      session);
+
+  const sealing::AesGcmKey::Nonce nonce{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  const auto encrypted = to_hex(sealing::seal(session, "obol_{426}:full", example_keyring(), Encryption::encrypt,
+                                              {.write_id = write_id, .nonce = nonce})
+                                    .value());
+  EXPECT_NE(document().find(encrypted), std::string::npos) << encrypted;
 
   std::string external_data;
   sealing::cbor::Writer(external_data).array(4).text("obol").bytes("obol_{426}:full").bytes("S1").unsigned_integer(2);
