@@ -40,8 +40,12 @@ void expect_all_end_in_time(SessionStore& store) {
 class FaultTest : public ServerTest {
  protected:
   RedisStore store_through_proxy(const Timeouts& timeouts, PoolOptions pool = {}) {
+    return store_over(proxy.tcp_connection(), timeouts, pool);
+  }
+
+  RedisStore store_over(const ConnectionOptions& connection, const Timeouts& timeouts, PoolOptions pool = {}) {
     auto options = options_for(server, observer);
-    options.connection = proxy.tcp_connection();
+    options.connection = connection;
     options.timeouts = timeouts;
     options.pool = pool;
     return RedisStore::connect(options).value();
@@ -421,7 +425,7 @@ TEST_P(Signals, DoNotPutOffADeadline) {
 }
 
 TEST_P(Signals, AreNeverRaisedByAWriteToAConnectionThatIsGone) {
-  auto store = store_through_proxy(patient);
+  auto store = store_over(proxy.connection(), patient);  // TCP would be reset, without a signal.
   auto* const before = std::signal(SIGPIPE, SIG_DFL);
   auto session = new_session();
   session.extra_payload.assign(1'000'000, 'x');  // More than a socket takes in, so that the end comes in mid-write.
