@@ -8,6 +8,8 @@
 #include <random>
 #include <utility>
 
+#include "redis/socket.hpp"
+
 namespace obol::inline v0::redis {
 namespace {
 
@@ -30,9 +32,16 @@ Pool::Lease::~Lease() {
   if (member_) pool_->give_back(std::move(member_));
 }
 
-void Pool::Lease::discard(std::string_view reason) { pool_->give_up(std::move(member_), reason); }
+// A command that this side still holds must not reach the server after the caller has gone on without it.
+void Pool::Lease::discard(std::string_view reason) {
+  reset_on_close(member_->connection.descriptor());
+  pool_->give_up(std::move(member_), reason);
+}
 
-void Pool::Lease::discard_all(std::string_view reason) { pool_->give_up_all(std::move(member_), reason); }
+void Pool::Lease::discard_all(std::string_view reason) {
+  reset_on_close(member_->connection.descriptor());
+  pool_->give_up_all(std::move(member_), reason);
+}
 
 Pool::Pool(const PoolOptions& options, std::chrono::milliseconds patience, Open open, Report report)
     : options_(options),
@@ -45,6 +54,7 @@ Pool::~Pool() { close(); }
 
 Result<Pool::Lease> Pool::checkout(Deadline deadline) {
   const auto waiting_ends = deadline.within(options_.checkout_timeout);
+  std::optional<Error> why;
   for (;;) {
     Lock lock(mutex_);
     auto granted = acquire(lock, waiting_ends);
@@ -57,7 +67,10 @@ Result<Pool::Lease> Pool::checkout(Deadline deadline) {
       continue;
     }
     auto lease = dial(deadline);
-    if (lease || !may_pass(lease.error()) || deadline.passed()) return lease;
+    if (lease || !may_pass(lease.error())) return lease;
+    // An attempt that the deadline cut short says less than the one before it.
+    if (deadline.passed()) return std::unexpected(std::move(why ? *why : lease.error()));
+    why = std::move(lease.error());
   }
 }
 

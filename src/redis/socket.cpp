@@ -73,6 +73,11 @@ Result<void> finish_connect(int descriptor, const sockaddr* address, socklen_t l
 
 }  // namespace
 
+void reset_on_close(int descriptor) {
+  const linger none{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
+
 std::unexpected<Error> connection_lost(int error) {
   return unavailable(fmt::format("the connection was lost: {}", system_message(error)));
 }

@@ -43,6 +43,9 @@ class Socket final : public Stream {
   bool is_local_ = false;
 };
 
+/// Closing this descriptor will reset the connection: what the kernel has not sent yet is never sent.
+void reset_on_close(int descriptor);
+
 /// `unavailable`: the connection broke with this errno.
 std::unexpected<Error> connection_lost(int error);
 

@@ -64,7 +64,7 @@ void act(Workload& workload, const Arguments& arguments, const std::shared_ptr<R
   FaultProxy proxy(server);
   auto options = options_for(server, observer);
   options.connection = proxy.connection();
-  options.timeouts = {.connect = milliseconds(200), .command = milliseconds(100), .total = milliseconds(1000)};
+  options.timeouts = {.connect = milliseconds(1000), .command = milliseconds(100), .total = milliseconds(5000)};
   options.pool = {.size = 8, .max_overflow = 2};
   {
     auto store = RedisStore::connect(options).value();

@@ -169,19 +169,6 @@ TEST_P(LostAnswer, DoesNotMakeAWriterTakeAnothersEqualWriteForItsOwn) {
   EXPECT_EQ(code_of(outcome), ErrorCode::conflict) << "both were given lock version 2";
 }
 
-TEST_P(LostAnswer, DISABLED_LetsALateCopyOfACreateBringNoSessionBack) {
-  Monitor monitor(server);
-  proxy.once(Fault::deliver_late(milliseconds(1000)), "HSETEX");
-  const auto session = created(store);
-  ASSERT_FALSE(code_of(store.delete_one(session.key())));
-  int creates = 0;
-  const auto give_up = std::chrono::steady_clock::now() + seconds(3);
-  while (creates < 2 && std::chrono::steady_clock::now() < give_up) {
-    for (const auto& command : monitor.commands()) creates += command.starts_with("\"HSETEX\"") ? 1 : 0;
-  }
-  EXPECT_EQ(direct.get(session.key()).value(), std::nullopt);
-}
-
 TEST_P(LostAnswer, LetsALateCopyOfARefreshBringNoSessionBack) {
   auto session = created(store);
   Monitor monitor(server);

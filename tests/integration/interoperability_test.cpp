@@ -29,8 +29,10 @@ Verdict verify_with_ruby(const std::string& sealed) {
 
 class StoredSession : public ServerTest {
  protected:
-  std::string stored(Session session) const {
-    auto store = store_on(server);
+  std::string stored(Session session, Encryption encryption = Encryption::off) const {
+    auto options = options_for(server);
+    options.encryption = encryption;
+    auto store = RedisStore::connect(options).value();
     EXPECT_TRUE(store.upsert(session).has_value());
     return server.command({"HGET", "obol_{user}:full", "session"}).text;
   }
@@ -40,14 +42,18 @@ TEST_P(StoredSession, IsVerifiedAndDecodedByAnotherLibrary) {
   auto session = new_session();
   session.created_at = std::chrono::sys_seconds(std::chrono::seconds(-5));
   session.expires_at = session.refresh_expires_at + std::chrono::hours(1);
-  const auto verdict = verify_with_ruby(stored(session));
-  ASSERT_EQ(verdict.status, 0) << verdict.output;
   const auto seconds = [](std::chrono::sys_seconds time) { return std::to_string(time.time_since_epoch().count()); };
-  EXPECT_EQ(verdict.output, "lock_version=1\n1=1\n2=-5\n3=" + seconds(session.refreshed_at) + "\n4=" +
-                                seconds(session.refresh_expires_at) + "\n5=" + seconds(session.tokens_fresh_from) +
-                                "\n6=" + seconds(session.prev_tokens_fresh_from) +
-                                "\n7=" + seconds(*session.expires_at) + "\n8=" + to_hex(session.refresh_token_id) +
-                                "\n9=" + to_hex(session.extra_payload) + "\nwrite_id_bytes=8\n");
+  const auto contents = "lock_version=1\n1=1\n2=-5\n3=" + seconds(session.refreshed_at) +
+                        "\n4=" + seconds(session.refresh_expires_at) + "\n5=" + seconds(session.tokens_fresh_from) +
+                        "\n6=" + seconds(session.prev_tokens_fresh_from) + "\n7=" + seconds(*session.expires_at) +
+                        "\n8=" + to_hex(session.refresh_token_id) + "\n9=" + to_hex(session.extra_payload) +
+                        "\nwrite_id_bytes=8\n";
+  for (const auto encryption : {Encryption::off, Encryption::encrypt}) {
+    const auto verdict = verify_with_ruby(stored(session, encryption));
+    ASSERT_EQ(verdict.status, 0) << verdict.output;
+    EXPECT_EQ(verdict.output, contents);
+    server.command({"FLUSHALL"});
+  }
 }
 
 TEST_P(StoredSession, IsRefusedByAnotherLibraryWithAByteChanged) {
