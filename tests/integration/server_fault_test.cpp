@@ -266,7 +266,7 @@ TEST_P(ServerFault, BusyWithAScriptFailsInTimeAndIsUsedOnceItHasEnded) {
 // ---- that refuses
 
 TEST_P(ServerFault, WithAChangedPasswordIsAuthAtOnceUntilTheOldOneIsBack) {
-  const auto set_password = [this](const ConnectionOptions& as, std::string_view password) {
+  const auto set_password = [](const ConnectionOptions& as, std::string_view password) {
     const auto soon = redis::Deadline::after(seconds(10));
     auto control = redis::Dialer(as, 1 << 20).dial(soon).value();
     ASSERT_FALSE(control.call({"CONFIG", "SET", "requirepass", password}, soon)->is_error());
