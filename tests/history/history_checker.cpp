@@ -111,8 +111,9 @@ int run(const Arguments& arguments) {
   }
   if (violations.empty() && unverified == 0) return 0;
   fmt::print(
-      "{} broken promises; run the line at the top again, with the same seed, to meet them again: the calls and\n"
-      "faults are the same, the order of the threads may differ. Look at the session named first.\n",
+      "{} broken promises. Run the line at the top again: the seed fixes the random choices, though not the order of "
+      "the\n"
+      "threads, so it may take some runs. Begin with the session named first.\n",
       violations.size() + unverified);
   return 1;
 }

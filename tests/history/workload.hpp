@@ -25,7 +25,7 @@ class Workload {
  public:
   explicit Workload(const WorkloadOptions& options);
 
-  /// Makes the calls, at random but for their order decided by the seed.
+  /// Makes the calls. The seed fixes each thread's random choices; how the threads interleave is left to chance.
   void run(SessionStore& store);
 
   /// Reads everything that was ever stored, once nothing else goes on: what this finds is the final state.
