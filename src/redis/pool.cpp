@@ -173,7 +173,7 @@ Pool::Lease Pool::enlist(Connection connection) {
     descriptors_.push_back(member->connection.descriptor());
   }
   report_(member->connection, {});
-  return Lease(*this, std::move(member));
+  return {*this, std::move(member)};
 }
 
 void Pool::note_failure(const Error& error) {

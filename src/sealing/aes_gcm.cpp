@@ -8,6 +8,7 @@
 #include <openssl/params.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace obol::inline v0::sealing {
 namespace {
@@ -39,19 +40,19 @@ bool hkdf(std::string_view secret, std::string_view purpose, unsigned char* out,
   return context && ::EVP_KDF_derive(context.get(), out, size, parameters) == 1;
 }
 
-AesGcmKey::AesGcmKey(std::string_view key, evp_cipher_st* cipher) : cipher_(cipher) {
+void AesGcmKey::Free::operator()(evp_cipher_st* cipher) const noexcept { ::EVP_CIPHER_free(cipher); }
+
+AesGcmKey::AesGcmKey(std::string_view key, Cipher cipher) : cipher_(std::move(cipher)) {
   std::ranges::copy(key, key_.begin());
 }
 
-AesGcmKey::~AesGcmKey() {
-  ::OPENSSL_cleanse(key_.data(), key_.size());
-  ::EVP_CIPHER_free(cipher_);
-}
+AesGcmKey::~AesGcmKey() { ::OPENSSL_cleanse(key_.data(), key_.size()); }
 
 std::unique_ptr<const AesGcmKey> AesGcmKey::load(std::string_view key) {
   if (key.size() != 16 && key.size() != 32) return nullptr;
-  EVP_CIPHER* cipher = ::EVP_CIPHER_fetch(nullptr, key.size() == 32 ? "AES-256-GCM" : "AES-128-GCM", nullptr);
-  return cipher == nullptr ? nullptr : std::unique_ptr<const AesGcmKey>(new AesGcmKey(key, cipher));
+  Cipher cipher(::EVP_CIPHER_fetch(nullptr, key.size() == 32 ? "AES-256-GCM" : "AES-128-GCM", nullptr));
+  if (!cipher) return nullptr;
+  return std::unique_ptr<const AesGcmKey>(new AesGcmKey(key, std::move(cipher)));
 }
 
 std::unique_ptr<const AesGcmKey> AesGcmKey::derive(std::string_view secret, std::string_view purpose) {
@@ -68,7 +69,7 @@ std::optional<std::string> AesGcmKey::encrypt(const Nonce& nonce, std::string_vi
   std::string out(plaintext.size() + tag_bytes, '\0');
   int written = 0;
   const bool done =
-      context && ::EVP_EncryptInit_ex2(context.get(), cipher_, key_.data(), nonce.data(), nullptr) == 1 &&
+      context && ::EVP_EncryptInit_ex2(context.get(), cipher_.get(), key_.data(), nonce.data(), nullptr) == 1 &&
       ::EVP_EncryptUpdate(context.get(), nullptr, &written, bytes_of(bound_to), size_of(bound_to)) == 1 &&
       ::EVP_EncryptUpdate(context.get(), bytes_of(out), &written, bytes_of(plaintext), size_of(plaintext)) == 1 &&
       ::EVP_EncryptFinal_ex(context.get(), bytes_of(out) + plaintext.size(), &written) == 1 &&
@@ -85,7 +86,7 @@ std::optional<std::string> AesGcmKey::decrypt(std::string_view nonce, std::strin
   std::string out(text.size() + 1, '\0');
   int written = 0;
   const bool done = context &&
-                    ::EVP_DecryptInit_ex2(context.get(), cipher_, key_.data(), bytes_of(nonce), nullptr) == 1 &&
+                    ::EVP_DecryptInit_ex2(context.get(), cipher_.get(), key_.data(), bytes_of(nonce), nullptr) == 1 &&
                     ::EVP_DecryptUpdate(context.get(), nullptr, &written, bytes_of(bound_to), size_of(bound_to)) == 1 &&
                     ::EVP_DecryptUpdate(context.get(), bytes_of(out), &written, bytes_of(text), size_of(text)) == 1 &&
                     ::EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, tag_bytes, tag.data()) == 1 &&

@@ -37,9 +37,14 @@ class AesGcmKey {
                                      std::string_view ciphertext) const;
 
  private:
-  AesGcmKey(std::string_view key, evp_cipher_st* cipher);
+  struct Free {
+    void operator()(evp_cipher_st* cipher) const noexcept;
+  };
+  using Cipher = std::unique_ptr<evp_cipher_st, Free>;
+
+  AesGcmKey(std::string_view key, Cipher cipher);
   std::array<unsigned char, 32> key_{};
-  evp_cipher_st* cipher_;
+  Cipher cipher_;
 };
 
 /// HKDF-SHA-256 (RFC 5869) without salt into `out`. False where OpenSSL refuses.
