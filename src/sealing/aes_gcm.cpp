@@ -13,7 +13,7 @@
 namespace obol::inline v0::sealing {
 namespace {
 
-struct Free {
+struct FreeContext {
   void operator()(EVP_CIPHER_CTX* context) const noexcept { ::EVP_CIPHER_CTX_free(context); }
   void operator()(EVP_KDF* kdf) const noexcept { ::EVP_KDF_free(kdf); }
   void operator()(EVP_KDF_CTX* context) const noexcept { ::EVP_KDF_CTX_free(context); }
@@ -30,9 +30,9 @@ OSSL_PARAM octets(const char* name, std::string_view value) {
 }  // namespace
 
 bool hkdf(std::string_view secret, std::string_view purpose, unsigned char* out, std::size_t size) {
-  const std::unique_ptr<EVP_KDF, Free> kdf(::EVP_KDF_fetch(nullptr, "HKDF", nullptr));
+  const std::unique_ptr<EVP_KDF, FreeContext> kdf(::EVP_KDF_fetch(nullptr, "HKDF", nullptr));
   if (!kdf) return false;
-  const std::unique_ptr<EVP_KDF_CTX, Free> context(::EVP_KDF_CTX_new(kdf.get()));
+  const std::unique_ptr<EVP_KDF_CTX, FreeContext> context(::EVP_KDF_CTX_new(kdf.get()));
   char digest[] = "SHA256";
   const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
                                    octets(OSSL_KDF_PARAM_KEY, secret), octets(OSSL_KDF_PARAM_INFO, purpose),
@@ -65,7 +65,7 @@ std::unique_ptr<const AesGcmKey> AesGcmKey::derive(std::string_view secret, std:
 
 std::optional<std::string> AesGcmKey::encrypt(const Nonce& nonce, std::string_view bound_to,
                                               std::string_view plaintext) const {
-  const std::unique_ptr<EVP_CIPHER_CTX, Free> context(::EVP_CIPHER_CTX_new());
+  const std::unique_ptr<EVP_CIPHER_CTX, FreeContext> context(::EVP_CIPHER_CTX_new());
   std::string out(plaintext.size() + tag_bytes, '\0');
   int written = 0;
   const bool done =
@@ -82,7 +82,7 @@ std::optional<std::string> AesGcmKey::decrypt(std::string_view nonce, std::strin
   if (nonce.size() != nonce_bytes || ciphertext.size() < tag_bytes) return std::nullopt;
   const auto text = ciphertext.substr(0, ciphertext.size() - tag_bytes);
   std::string tag(ciphertext.substr(text.size()));
-  const std::unique_ptr<EVP_CIPHER_CTX, Free> context(::EVP_CIPHER_CTX_new());
+  const std::unique_ptr<EVP_CIPHER_CTX, FreeContext> context(::EVP_CIPHER_CTX_new());
   std::string out(text.size() + 1, '\0');
   int written = 0;
   const bool done = context &&
