@@ -1,7 +1,6 @@
 // How many repeats a struggling server is asked for: a share of what it answers well.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 
 namespace obol::inline v0::redis {

@@ -31,36 +31,52 @@ using std::chrono::milliseconds;
 
 INSTANTIATE_TEST_SUITE_P(
     Table, RefusedOptions,
-    ::testing::Values(Case{"pool.size", [](Options& o) { o.pool.size = 0; }},
-                      Case{"pool.size", [](Options& o) { o.pool.size = 1'000'000; }},
-                      Case{"pool.max_overflow", [](Options& o) { o.pool.max_overflow = 1'000'000; }},
-                      Case{"pool.checkout_timeout", [](Options& o) { o.pool.checkout_timeout = milliseconds(-1); }},
-                      Case{"pool.idle_limit", [](Options& o) { o.pool.idle_limit = milliseconds(0); }},
-                      Case{"pool.lifetime_limit", [](Options& o) { o.pool.lifetime_limit = milliseconds(-5); }},
-                      Case{"timeouts.connect", [](Options& o) { o.timeouts.connect = milliseconds(0); }},
-                      Case{"timeouts.command", [](Options& o) { o.timeouts.command = milliseconds(-1); }},
-                      Case{"timeouts.total", [](Options& o) { o.timeouts.total = milliseconds::max(); }},
-                      Case{"key_prefix", [](Options& o) { o.key_prefix = "a{b"; }},
-                      Case{"key_prefix", [](Options& o) { o.key_prefix = "}"; }},
-                      Case{"key_prefix", [](Options& o) { o.key_prefix = std::string(65, 'a'); }},
-                      Case{"keyring", [](Options& o) { o.keyring = {}; }},
-                      Case{"clock", [](Options& o) { o.clock = nullptr; }},
-                      Case{"maximum_reply_bytes", [](Options& o) { o.maximum_reply_bytes = 1000; }},
-                      Case{"maximum_payload_bytes", [](Options& o) { o.maximum_payload_bytes = ~std::size_t{0}; }},
-                      Case{"connection.unix_socket",
-                           [](Options& o) { o.connection.unix_socket = std::string(200, 'a'); }},
-                      Case{"connection.port",
-                           [](Options& o) {
-                             o.connection.unix_socket.clear();
-                             o.connection.port = 0;
-                           }},
-                      Case{"connection.host",
-                           [](Options& o) {
-                             o.connection.unix_socket.clear();
-                             o.connection.host.clear();
-                           }},
-                      Case{"connection.username", [](Options& o) { o.connection.username = "alice"; }},
-                      Case{"connection.client_name", [](Options& o) { o.connection.client_name = "two words"; }}));
+    ::testing::Values(
+        Case{"pool.size", [](Options& o) { o.pool.size = 0; }},
+        Case{"pool.size", [](Options& o) { o.pool.size = 1'000'000; }},
+        Case{"pool.max_overflow", [](Options& o) { o.pool.max_overflow = 1'000'000; }},
+        Case{"pool.checkout_timeout", [](Options& o) { o.pool.checkout_timeout = milliseconds(-1); }},
+        Case{"pool.idle_limit", [](Options& o) { o.pool.idle_limit = milliseconds(0); }},
+        Case{"pool.lifetime_limit", [](Options& o) { o.pool.lifetime_limit = milliseconds(-5); }},
+        Case{"timeouts.connect", [](Options& o) { o.timeouts.connect = milliseconds(0); }},
+        Case{"timeouts.command", [](Options& o) { o.timeouts.command = milliseconds(-1); }},
+        Case{"timeouts.total", [](Options& o) { o.timeouts.total = milliseconds::max(); }},
+        Case{"key_prefix", [](Options& o) { o.key_prefix = "a{b"; }},
+        Case{"key_prefix", [](Options& o) { o.key_prefix = "}"; }},
+        Case{"key_prefix", [](Options& o) { o.key_prefix = std::string(65, 'a'); }},
+        Case{"keyring", [](Options& o) { o.keyring = {}; }}, Case{"clock", [](Options& o) { o.clock = nullptr; }},
+        Case{"policy.maximum_sessions", [](Options& o) { o.policy.maximum_sessions = 1001; }},
+        Case{"policy.revocation_mark_lifetime",
+             [](Options& o) { o.policy.revocation_mark_lifetime = std::chrono::seconds(-1); }},
+        Case{"delete_durability.replicas", [](Options& o) { o.delete_durability.replicas = 101; }},
+        Case{"delete_durability.timeout",
+             [](Options& o) { o.delete_durability = {.replicas = 1, .timeout = o.timeouts.command}; }},
+        Case{"connection.tls", [](Options& o) { o.connection.tls.enabled = true; }},
+        Case{"connection.tls",
+             [](Options& o) {
+               o.connection.unix_socket.clear();
+               o.connection.tls = {.enabled = true, .certificate_file = "/cert.pem"};
+             }},
+        Case{"connection.tls",
+             [](Options& o) {
+               o.connection.unix_socket.clear();
+               o.connection.tls = {.enabled = true, .ca_file = "/ca.pem", .insecure_skip_verification = true};
+             }},
+        Case{"maximum_reply_bytes", [](Options& o) { o.maximum_reply_bytes = 1000; }},
+        Case{"maximum_payload_bytes", [](Options& o) { o.maximum_payload_bytes = ~std::size_t{0}; }},
+        Case{"connection.unix_socket", [](Options& o) { o.connection.unix_socket = std::string(200, 'a'); }},
+        Case{"connection.port",
+             [](Options& o) {
+               o.connection.unix_socket.clear();
+               o.connection.port = 0;
+             }},
+        Case{"connection.host",
+             [](Options& o) {
+               o.connection.unix_socket.clear();
+               o.connection.host.clear();
+             }},
+        Case{"connection.username", [](Options& o) { o.connection.username = "alice"; }},
+        Case{"connection.client_name", [](Options& o) { o.connection.client_name = "two words"; }}));
 
 }  // namespace
 }  // namespace obol
