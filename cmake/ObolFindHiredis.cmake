@@ -15,7 +15,7 @@ if(NOT TARGET hiredis::hiredis)
 endif()
 if(NOT TARGET hiredis::hiredis)
   set(_obol_message "Obol needs hiredis 1.2 or newer, and none was found. Install libhiredis-dev (Debian 13 or newer), "
-    "or add hiredis with vcpkg or Conan, or run scripts/setup and set the environment it writes to .deps/environment.")
+    "or add hiredis with vcpkg or Conan, or run scripts/setup in the folder of Obol and then, in this shell, '. .deps/environment' there.")
   list(JOIN _obol_message "" _obol_message)
   if(CMAKE_FIND_PACKAGE_NAME STREQUAL "obol")
     set(obol_FOUND FALSE)

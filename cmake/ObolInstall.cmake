@@ -1,7 +1,12 @@
-# Installs the library, its headers and a package that find_package(obol) finds.
-include(CMakePackageConfigHelpers)
-
+# Installs the library, its headers, a package that find_package(obol) finds, and one for pkg-config.
 set(OBOL_CMAKE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/obol")
+if(NOT OBOL_INSTALL)
+  return()
+endif()
+include(CMakePackageConfigHelpers)
+include(ObolPkgConfig)
+
+get_target_property(OBOL_LIBRARY_TYPE obol TYPE)
 install(TARGETS obol EXPORT obol-targets)
 install(DIRECTORY include/obol TYPE INCLUDE)
 install(EXPORT obol-targets NAMESPACE obol:: DESTINATION "${OBOL_CMAKE_DIR}")
@@ -9,4 +14,4 @@ configure_package_config_file(cmake/obol-config.cmake.in "${CMAKE_CURRENT_BINARY
   INSTALL_DESTINATION "${OBOL_CMAKE_DIR}")
 write_basic_package_version_file("${CMAKE_CURRENT_BINARY_DIR}/obol-config-version.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/obol-config.cmake" "${CMAKE_CURRENT_BINARY_DIR}/obol-config-version.cmake"
-  cmake/ObolFindHiredis.cmake DESTINATION "${OBOL_CMAKE_DIR}")
+  cmake/ObolFindHiredis.cmake cmake/ObolFindOpenTelemetry.cmake DESTINATION "${OBOL_CMAKE_DIR}")

@@ -3,19 +3,57 @@ function(obol_add_library name lua_file)
   set(generated "${PROJECT_BINARY_DIR}/generated")
   obol_embed_functions("${PROJECT_SOURCE_DIR}/${lua_file}" "${generated}/session_functions.hpp")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/*.cpp")
+  list(FILTER sources EXCLUDE REGEX "/src/(adapters|obolctl)/")
   add_library(${name} ${sources})
-  target_compile_features(${name} PUBLIC cxx_std_23)
   set_target_properties(${name} PROPERTIES
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} POSITION_INDEPENDENT_CODE ON)
-  target_include_directories(${name}
-    PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>" "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>"
-    PRIVATE "${PROJECT_SOURCE_DIR}/src" "${generated}")
-  target_link_libraries(${name} PRIVATE hiredis::hiredis OpenSSL::SSL OpenSSL::Crypto fmt::fmt Threads::Threads)
+  target_include_directories(${name} PRIVATE "${generated}")
+  obol_set_requirements(${name})
+  obol_set_visibility(${name})
   obol_set_warnings(${name})
-  obol_set_sanitizers(${name} PUBLIC)
 endfunction()
 
+# What it takes to compile the library and to link with it.
+function(obol_set_requirements target)
+  target_compile_features(${target} PUBLIC cxx_std_23)
+  target_include_directories(${target}
+    PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>" "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>"
+    PRIVATE "${PROJECT_SOURCE_DIR}/src")
+  target_link_libraries(${target} PRIVATE hiredis::hiredis OpenSSL::SSL OpenSSL::Crypto fmt::fmt Threads::Threads)
+  obol_set_sanitizers(${target} PUBLIC)
+endfunction()
+
+# Nothing is visible outside a shared library but what OBOL_EXPORT marks.
+function(obol_set_visibility target)
+  set_target_properties(${target} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "SHARED_LIBRARY")
+    set(map "${PROJECT_SOURCE_DIR}/cmake/libobol.map")
+    target_link_options(${target} PRIVATE "LINKER:--version-script=${map}")
+    set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${map}")
+  else()
+    target_compile_definitions(${target} PRIVATE OBOL_BUILDING_STATIC)
+  endif()
+endfunction()
+
+# The library as tests, benchmarks and tools link it that reach into src/, which a shared library hides: a static one of
+# the same objects.
+function(obol_add_internals name library)
+  get_target_property(type ${library} TYPE)
+  if(type STREQUAL "STATIC_LIBRARY")
+    add_library(${name} ALIAS ${library})
+    return()
+  endif()
+  add_library(${name} STATIC EXCLUDE_FROM_ALL $<TARGET_OBJECTS:${library}>)
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
+  obol_set_requirements(${name})
+endfunction()
+
+# Off inside another project, whose own -Werror would make errors of them.
 function(obol_set_warnings target)
+  if(NOT PROJECT_IS_TOP_LEVEL)
+    return()
+  endif()
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
   if(OBOL_WARNINGS_AS_ERRORS)
     target_compile_options(${target} PRIVATE -Werror)

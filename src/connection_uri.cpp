@@ -1,34 +1,36 @@
-// Reads redis://, rediss:// and unix:// addresses into ConnectionOptions.
+// Reads connection URIs into ConnectionOptions.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
+#include <vector>
 
+#include "decimal.hpp"
 #include "obol/redis_options.hpp"
 
 namespace obol::inline v0 {
 namespace {
 
 constexpr std::string_view forms =
-    "redis://[user[:password]@]host[:port][/database] (rediss:// for TLS) or unix://[user[:password]@]/path, with "
-    "optional ?client_name=NAME and ?db=N, and with rediss:// ca_file, certificate_file, private_key_file, server_name "
-    "and insecure_skip_verification=true";
+    "redis://[user[:password]@]host[:port][/database], redis+sentinel://[user[:password]@]host[:port],.../primary_name"
+    "[/database], redis+cluster://[user[:password]@]host[:port],... (rediss for TLS) or "
+    "unix://[user[:password]@]/path, "
+    "with optional ?client_name=NAME and ?db=N, with Sentinel sentinel_username and sentinel_password, and with TLS "
+    "ca_file, certificate_file, private_key_file, server_name and insecure_skip_verification=true";
+
+constexpr std::uint16_t default_port = 6379;
+constexpr std::uint16_t default_sentinel_port = 26379;
 
 // The message never repeats the address: it may hold a password.
 std::unexpected<Error> refuse(std::string_view what) {
   return std::unexpected(
       Error{ErrorCode::invalid_argument, fmt::format("in the connection URI {}; write {}", what, forms)});
-}
-
-template <class Number>
-std::optional<Number> number(std::string_view text) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 std::optional<unsigned char> hex_byte(std::string_view digits) {
@@ -72,7 +74,7 @@ Result<void> read_credentials(std::string_view text, ConnectionOptions& options)
 }
 
 Result<void> read_database(std::string_view text, ConnectionOptions& options) {
-  const auto database = number<std::uint32_t>(text);
+  const auto database = decimal<std::uint32_t>(text);
   if (!database) return refuse("the database is no number");
   options.database = *database;
   return {};
@@ -88,20 +90,20 @@ std::string* tls_text(std::string_view name, TlsOptions& tls) {
 }
 
 Result<void> read_parameter(std::string_view name, std::string value, ConnectionOptions& options) {
-  if (name == "db") return read_database(value, options);
-  if (name == "client_name") {
-    options.client_name = std::move(value);
+  if (name == "db" && options.cluster.seeds.empty()) return read_database(value, options);
+  std::string* text = name == "client_name" ? &options.client_name : nullptr;
+  if (!options.sentinel.sentinels.empty()) {
+    if (name == "sentinel_username") text = &options.sentinel.username;
+    if (name == "sentinel_password") text = &options.sentinel.password;
+  }
+  if (options.tls.enabled && text == nullptr) text = tls_text(name, options.tls);
+  if (text != nullptr) {
+    *text = std::move(value);
     return {};
   }
-  if (options.tls.enabled) {
-    if (std::string* text = tls_text(name, options.tls)) {
-      *text = std::move(value);
-      return {};
-    }
-    if (name == "insecure_skip_verification" && (value == "true" || value == "false")) {
-      options.tls.insecure_skip_verification = value == "true";
-      return {};
-    }
+  if (options.tls.enabled && name == "insecure_skip_verification" && (value == "true" || value == "false")) {
+    options.tls.insecure_skip_verification = value == "true";
+    return {};
   }
   return refuse("there is a parameter that is unknown, or of another scheme, or has no such value");
 }
@@ -119,7 +121,7 @@ Result<void> read_parameters(std::string_view text, ConnectionOptions& options) 
   return {};
 }
 
-Result<void> read_host_and_port(std::string_view text, ConnectionOptions& options) {
+Result<ServerAddress> read_address(std::string_view text, std::uint16_t port_left_out) {
   std::string_view host = text;
   std::optional<std::string_view> port;
   if (text.starts_with('[')) {
@@ -132,15 +134,84 @@ Result<void> read_host_and_port(std::string_view text, ConnectionOptions& option
   } else {
     std::tie(host, port) = split(text, ':');
   }
-  const auto decoded = percent_decoded(host);
+  auto decoded = percent_decoded(host);
   if (!decoded || decoded->empty()) return refuse("the host is missing");
-  options.host = *decoded;
-  if (!port) return {};
-  const auto value = number<std::uint16_t>(*port);
+  if (!port) return ServerAddress{.host = std::move(*decoded), .port = port_left_out};
+  const auto value = decimal<std::uint16_t>(*port);
   if (!value || *value == 0) return refuse("the port is no number from 1 to 65535");
-  options.port = *value;
+  return ServerAddress{.host = std::move(*decoded), .port = *value};
+}
+
+Result<std::vector<ServerAddress>> read_addresses(std::string_view text, std::uint16_t port_left_out) {
+  std::vector<ServerAddress> addresses;
+  std::optional<std::string_view> rest = text;
+  while (rest) {
+    const auto [first, more] = split(*rest, ',');
+    rest = more;
+    auto address = read_address(first, port_left_out);
+    if (!address) return std::unexpected(std::move(address.error()));
+    addresses.push_back(std::move(*address));
+  }
+  return addresses;
+}
+
+/// What each kind of URI has between its scheme and its parameters. `path` begins with a slash or is empty.
+struct Place {
+  std::string_view authority;
+  std::string_view path;
+};
+
+Result<void> read_server(Place place, ConnectionOptions& options) {
+  auto address = read_address(place.authority, default_port);
+  if (!address) return std::unexpected(std::move(address.error()));
+  options.host = std::move(address->host);
+  options.port = address->port;
+  return place.path.size() > 1 ? read_database(place.path.substr(1), options) : Result<void>{};
+}
+
+Result<void> read_socket(Place place, ConnectionOptions& options) {
+  auto decoded = percent_decoded(place.path);
+  if (!place.authority.empty() || !decoded || decoded->size() < 2) {
+    return refuse("the path of the unix socket is missing");
+  }
+  options.unix_socket = std::move(*decoded);
   return {};
 }
+
+Result<void> read_sentinels(Place place, ConnectionOptions& options) {
+  auto addresses = read_addresses(place.authority, default_sentinel_port);
+  if (!addresses) return std::unexpected(std::move(addresses.error()));
+  options.sentinel.sentinels = std::move(*addresses);
+  const auto [name, database] = split(place.path.empty() ? place.path : place.path.substr(1), '/');
+  auto decoded = percent_decoded(name);
+  if (!decoded || decoded->empty()) return refuse("the primary's name is missing behind the sentinels");
+  options.sentinel.primary_name = std::move(*decoded);
+  return database ? read_database(*database, options) : Result<void>{};
+}
+
+Result<void> read_cluster(Place place, ConnectionOptions& options) {
+  if (place.path.size() > 1) return refuse("there is a path; a cluster has only database 0");
+  auto addresses = read_addresses(place.authority, default_port);
+  if (!addresses) return std::unexpected(std::move(addresses.error()));
+  options.cluster.seeds = std::move(*addresses);
+  return {};
+}
+
+struct Scheme {
+  std::string_view name;
+  bool uses_tls;
+  Result<void> (*read)(Place place, ConnectionOptions& options);
+};
+
+constexpr std::array schemes{
+    Scheme{"redis", false, read_server},
+    Scheme{"rediss", true, read_server},
+    Scheme{"redis+sentinel", false, read_sentinels},
+    Scheme{"rediss+sentinel", true, read_sentinels},
+    Scheme{"redis+cluster", false, read_cluster},
+    Scheme{"rediss+cluster", true, read_cluster},
+    Scheme{"unix", false, read_socket},
+};
 
 }  // namespace
 
@@ -148,32 +219,30 @@ Result<ConnectionOptions> ConnectionOptions::from_uri(std::string_view uri) {
   if (uri.find('\0') != std::string_view::npos) return refuse("there is a zero byte");
   ConnectionOptions options;
   const auto scheme_end = uri.find("://");
-  const auto scheme = scheme_end == std::string_view::npos ? std::string_view{} : uri.substr(0, scheme_end);
-  if (scheme != "redis" && scheme != "rediss" && scheme != "unix") {
-    return refuse("the scheme is not redis://, rediss:// or unix://");
+  const auto* const scheme = std::ranges::find(schemes, uri.substr(0, scheme_end), &Scheme::name);
+  if (scheme_end == std::string_view::npos || scheme == schemes.end()) {
+    return refuse("the scheme is none of those that are known");
   }
-  options.tls.enabled = scheme == "rediss";
+  options.tls.enabled = scheme->uses_tls;
 
   const auto [address, parameters] = split(uri.substr(scheme_end + 3), '?');
-  const auto path_start = address.find('/');
-  std::string_view authority = address.substr(0, path_start);
-  const auto path = path_start == std::string_view::npos ? std::string_view{} : address.substr(path_start);
-  if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
-    if (auto read = read_credentials(authority.substr(0, at), options); !read) return std::unexpected(read.error());
-    authority.remove_prefix(at + 1);
+  const auto path_start = std::min(address.find('/'), address.size());
+  Place place{.authority = address.substr(0, path_start), .path = address.substr(path_start)};
+  if (const auto at = place.authority.rfind('@'); at != std::string_view::npos) {
+    if (auto read = read_credentials(place.authority.substr(0, at), options); !read) {
+      return std::unexpected(read.error());
+    }
+    place.authority.remove_prefix(at + 1);
   }
-
-  Result<void> read;
-  if (scheme == "unix") {
-    const auto decoded = percent_decoded(path);
-    if (!authority.empty() || !decoded || decoded->size() < 2) return refuse("the path of the unix socket is missing");
-    options.unix_socket = *decoded;
-  } else {
-    read = read_host_and_port(authority, options);
-    if (read && path.size() > 1) read = read_database(path.substr(1), options);
-  }
+  auto read = scheme->read(place, options);
   if (read && parameters) read = read_parameters(*parameters, options);
-  if (!read) return std::unexpected(read.error());
+  if (!read) return std::unexpected(std::move(read.error()));
+  if (!options.sentinel.sentinels.empty()) {
+    if (!options.sentinel.username.empty() && options.sentinel.password.empty()) {
+      return refuse("there is a sentinel_username without a sentinel_password");
+    }
+    options.sentinel.tls = options.tls;
+  }
   return options;
 }
 

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
+#include "decimal.hpp"
 #include "redis/reply_error.hpp"
 #include "session_commands.hpp"
 
@@ -33,13 +33,6 @@ constexpr std::array<std::string_view, 7> probed{"HGET",
                                                  "FCALL of the update function",
                                                  "FCALL of the delete-others function"};
 
-template <class Number>
-std::optional<Number> number(std::string_view text) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
-}
-
 /// The value of a line of INFO.
 /// Source: https://redis.io/docs/latest/commands/info/
 std::optional<std::string_view> field(std::string_view info, std::string_view name) {
@@ -55,7 +48,7 @@ Version version_of(std::string_view text) {
   Version version{};
   for (auto& part : version) {
     const auto dot = text.find('.');
-    part = number<int>(text.substr(0, dot)).value_or(0);
+    part = decimal<int>(text.substr(0, dot)).value_or(0);
     text = dot == std::string_view::npos ? std::string_view{} : text.substr(dot + 1);
   }
   return version;
@@ -101,11 +94,11 @@ class Diagnosis {
       add(Severity::warning, "unencrypted_connection",
           "the connection leaves this machine unencrypted: whoever sits on the network reads the password and can "
           "change "
-          "answers; set ConnectionOptions::tls");
+          "answers; set connection.tls");
     }
     if (tls.enabled && tls.insecure_skip_verification) {
       add(Severity::warning, "unverified_tls",
-          "any certificate is accepted: whoever sits on the network can read everything; set TlsOptions::ca_file "
+          "any certificate is accepted: whoever sits on the network can read everything; set connection.tls.ca_file "
           "instead");
     }
   }
@@ -141,7 +134,7 @@ class Diagnosis {
   }
 
   void look_at_replication(std::string_view info, std::size_t wanted) {
-    const auto replicas = number<std::size_t>(field(info, "connected_slaves").value_or("0")).value_or(0);
+    const auto replicas = decimal<std::size_t>(field(info, "connected_slaves").value_or("0")).value_or(0);
     if (replicas < wanted) {
       add(Severity::warning, "replication",
           fmt::format("{} replicas are connected and delete_durability wants {}: every delete waits in vain", replicas,
@@ -160,7 +153,7 @@ class Diagnosis {
       add(Severity::note, "clock", "the server's clock cannot be seen (no +time)");
       return;
     }
-    const auto theirs = number<std::int64_t>(time.elements.front().text);
+    const auto theirs = decimal<std::int64_t>(time.elements.front().text);
     if (!theirs) return;
     constexpr seconds tolerated{2};
     const auto ours = std::chrono::floor<seconds>(now).time_since_epoch();
@@ -186,9 +179,7 @@ class Diagnosis {
 
 }  // namespace
 
-std::vector<Command> diagnosis_commands(std::string_view key_prefix) {
-  // No user id is empty, so nothing is stored there.
-  const auto nowhere = stored_key(key_prefix, "", "probe");
+std::vector<Command> diagnosis_commands(std::string_view nowhere) {
   return {{"INFO", "memory", "persistence", "replication"},
           {"CONFIG", "GET", "save"},
           {"TIME"},
@@ -197,7 +188,7 @@ std::vector<Command> diagnosis_commands(std::string_view key_prefix) {
           {"HSETEX", nowhere, "FXX", "PX", "1", "FIELDS", "1", "probe", ""},
           delete_one_command(nowhere, "probe"),
           delete_all_command(nowhere),
-          probe_command(key_prefix),
+          probe_command(nowhere),
           delete_others_command(nowhere, "probe")};
 }
 
@@ -205,6 +196,10 @@ std::vector<Finding> diagnose(const redis::Inspection& inspection, const RedisSt
                               std::chrono::system_clock::time_point now) {
   const auto& replies = inspection.replies;
   Diagnosis diagnosis;
+  if (inspection.trouble) {
+    diagnosis.add(Severity::problem, "server", inspection.trouble->message);
+    return std::move(diagnosis.findings);
+  }
   diagnosis.look_at_version(inspection.server);
   diagnosis.look_at_connection(inspection.is_exposed, options.connection.tls);
   if (const auto& info = replies[question_info]; info.is_error()) {

@@ -13,7 +13,7 @@
 namespace obol::inline v0 {
 
 /// Questions that change nothing on the server.
-std::vector<redis::Command> diagnosis_commands(std::string_view key_prefix);
+std::vector<redis::Command> diagnosis_commands(std::string_view nowhere);
 
 /// What the answers to these questions say. `now`: our clock when they came.
 std::vector<Finding> diagnose(const redis::Inspection& inspection, const RedisStoreOptions& options,

@@ -1,59 +1,73 @@
-// The error category "obol" and the one-line meaning of each code.
+// The error category "obol": the name of each code, what it means, and where its page is.
 #include "obol/error.hpp"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
 
 namespace obol::inline v0 {
 namespace {
 
-const char* meaning(ErrorCode code) noexcept {
+struct Meaning {
+  std::string_view code;  ///< As the enumerator is called, and its page under docs/errors/.
+  std::string_view text;
+};
+
+Meaning meaning(ErrorCode code) noexcept {
   switch (code) {
     case ErrorCode::conflict:
-      return "another writer was first";
+      return {"conflict", "another writer was first"};
     case ErrorCode::gone:
-      return "the session is no longer stored";
+      return {"gone", "the session is no longer stored"};
     case ErrorCode::expired:
-      return "the session has expired";
+      return {"expired", "the session has expired"};
     case ErrorCode::invalid_argument:
-      return "an argument is outside what is allowed";
+      return {"invalid_argument", "an argument is outside what is allowed"};
     case ErrorCode::too_large:
-      return "over the size limit";
+      return {"too_large", "over the size limit"};
     case ErrorCode::invalid_token:
-      return "the session token was not issued by this keyring";
+      return {"invalid_token", "the session token was not issued by this keyring"};
     case ErrorCode::pool_timeout:
-      return "no connection came free in time";
+      return {"pool_timeout", "no connection came free in time"};
     case ErrorCode::timeout:
-      return "the server did not answer in time";
+      return {"timeout", "the server did not answer in time"};
     case ErrorCode::unavailable:
-      return "the server cannot be reached or cannot serve for now";
+      return {"unavailable", "the server cannot be reached or cannot serve for now"};
     case ErrorCode::auth:
-      return "the server refused the user name or the password";
+      return {"auth", "the server refused the user name or the password"};
     case ErrorCode::permission:
-      return "the server's ACL forbids it";
+      return {"permission", "the server's ACL forbids it"};
     case ErrorCode::out_of_memory:
-      return "the server is out of memory";
+      return {"out_of_memory", "the server is out of memory"};
     case ErrorCode::unsupported_server:
-      return "the server cannot run Obol";
+      return {"unsupported_server", "the server cannot run Obol"};
     case ErrorCode::server:
-      return "the server answered with an error";
+      return {"server", "the server answered with an error"};
     case ErrorCode::protocol:
-      return "a reply or stored session that this version does not understand";
+      return {"protocol", "a reply or stored session that this version does not understand"};
     case ErrorCode::closed:
-      return "the store is closed";
+      return {"closed", "the store is closed"};
     case ErrorCode::tls:
-      return "TLS cannot be set up or is not accepted";
+      return {"tls", "TLS cannot be set up or is not accepted"};
     case ErrorCode::too_many_sessions:
-      return "the user has too many sessions";
+      return {"too_many_sessions", "the user has too many sessions"};
     case ErrorCode::revoked:
-      return "the session was begun before its user was logged out everywhere";
+      return {"revoked", "the session was begun before its user was logged out everywhere"};
     case ErrorCode::internal:
-      return "OpenSSL or the operating system refused a basic service";
+      return {"internal", "OpenSSL or the operating system refused a basic service"};
   }
-  return "unknown error";
+  return {};
 }
 
 class ObolCategory final : public std::error_category {
  public:
   const char* name() const noexcept override { return "obol"; }
-  std::string message(int value) const override { return meaning(static_cast<ErrorCode>(value)); }
+  std::string message(int value) const override {
+    const auto [code, text] = meaning(static_cast<ErrorCode>(value));
+    if (code.empty()) return "unknown error";
+    return fmt::format("{}: {}; see docs/errors/{}.md", code, text, code);
+  }
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 #include <vector>
 
@@ -31,7 +32,10 @@ void release() {
   registry().mutex.unlock();
 }
 
+std::atomic<std::uint64_t> generation{0};
+
 void after_fork_in_child() {
+  ++generation;
   for (const auto* entry : registry().entries) entry->run_in_child();
   release();
 }
@@ -48,6 +52,11 @@ ForkRegistration::ForkRegistration(std::mutex& mutex, std::function<void()> in_c
   install_handlers();
   const std::scoped_lock lock(registry().mutex);
   registry().entries.push_back(this);
+}
+
+std::uint64_t fork_generation() {
+  install_handlers();
+  return generation.load(std::memory_order_relaxed);
 }
 
 ForkRegistration::~ForkRegistration() {

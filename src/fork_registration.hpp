@@ -1,6 +1,7 @@
 // Keeps an object usable in a forked child: its mutex is free there, and it may drop what belongs to the parent.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <mutex>
 
@@ -23,5 +24,8 @@ class ForkRegistration {
   std::mutex& mutex_;
   std::function<void()> in_child_;
 };
+
+/// Differs between a process and its forked children.
+std::uint64_t fork_generation();
 
 }  // namespace obol::inline v0

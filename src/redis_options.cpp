@@ -28,20 +28,60 @@ bool is_client_name(std::string_view name) {
   return name.size() <= 256 && std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~'; });
 }
 
-Result<void> check(const TlsOptions& tls) {
+/// `name`: of the options, for messages.
+Result<void> check(const TlsOptions& tls, std::string_view name) {
   for (const auto& text : {tls.ca_file, tls.certificate_file, tls.private_key_file, tls.server_name}) {
-    if (holds_nul(text)) return refuse("a text of connection.tls holds a zero byte");
+    if (holds_nul(text)) return refuse(fmt::format("a file or name of {} holds a zero byte", name));
   }
   if (tls.certificate_file.empty() != tls.private_key_file.empty()) {
-    return refuse("connection.tls has one of certificate_file and private_key_file; set both or neither");
+    return refuse(fmt::format("{} has one of certificate_file and private_key_file; set both or neither", name));
   }
   if (tls.insecure_skip_verification && !(tls.ca_file.empty() && tls.server_name.empty())) {
-    return refuse("connection.tls skips verification and names what to verify; leave one of them out");
+    return refuse(fmt::format(
+        "{} sets insecure_skip_verification beside ca_file or server_name, which it would ignore; leave one out",
+        name));
   }
   return {};
 }
 
-Result<void> check(const ConnectionOptions& connection) {
+Result<void> check(const std::vector<ServerAddress>& addresses, std::string_view name) {
+  constexpr std::size_t most_addresses = 1000;
+  if (addresses.size() > most_addresses) {
+    return refuse(fmt::format("{} has {} addresses; at most {} are allowed", name, addresses.size(), most_addresses));
+  }
+  for (const auto& [host, port] : addresses) {
+    if (host.empty() || holds_nul(host)) return refuse(fmt::format("{} has a host that is empty or no name", name));
+    if (port == 0) return refuse(fmt::format("{} has the port 0; 1 to 65535 are allowed", name));
+  }
+  return {};
+}
+
+Result<void> check(const SentinelOptions& sentinel) {
+  if (sentinel.primary_name.empty() != sentinel.sentinels.empty()) {
+    return refuse("connection.sentinel has one of primary_name and sentinels; set both or neither");
+  }
+  if (sentinel.primary_name.size() > 256 || holds_nul(sentinel.primary_name)) {
+    return refuse("connection.sentinel.primary_name is no name of at most 256 bytes");
+  }
+  if (!sentinel.username.empty() && sentinel.password.empty()) {
+    return refuse("connection.sentinel.username is set without a password; set both or neither");
+  }
+  if (auto valid = check(sentinel.sentinels, "connection.sentinel.sentinels"); !valid) return valid;
+  return sentinel.tls.enabled ? check(sentinel.tls, "connection.sentinel.tls") : Result<void>{};
+}
+
+// Where the servers are.
+Result<void> check_place(const ConnectionOptions& connection) {
+  const bool by_sentinel = !connection.sentinel.sentinels.empty();
+  const bool by_cluster = !connection.cluster.seeds.empty();
+  if (by_sentinel + by_cluster + !connection.unix_socket.empty() > 1) {
+    return refuse("connection has more than one of unix_socket, sentinel and cluster; choose one");
+  }
+  if (by_cluster && connection.database != 0) {
+    return refuse(fmt::format("connection.database is {}; a cluster has only 0", connection.database));
+  }
+  if (auto valid = check(connection.cluster.seeds, "connection.cluster.seeds"); !valid) return valid;
+  if (by_sentinel || by_cluster) return {};
   if (connection.unix_socket.empty()) {
     if (connection.host.empty() || holds_nul(connection.host))
       return refuse("connection.host is empty or no host name");
@@ -50,10 +90,16 @@ Result<void> check(const ConnectionOptions& connection) {
   if (connection.unix_socket.size() > maximum_socket_path_bytes || holds_nul(connection.unix_socket)) {
     return refuse(fmt::format("connection.unix_socket is no path of at most {} bytes", maximum_socket_path_bytes));
   }
+  return {};
+}
+
+Result<void> check(const ConnectionOptions& connection) {
+  if (auto valid = check(connection.sentinel); !valid) return valid;
+  if (auto valid = check_place(connection); !valid) return valid;
   if (connection.tls.enabled) {
     if (!connection.unix_socket.empty())
       return refuse("connection.tls is set for a unix socket; it never leaves this machine");
-    if (auto valid = check(connection.tls); !valid) return valid;
+    if (auto valid = check(connection.tls, "connection.tls"); !valid) return valid;
   }
   if (!connection.username.empty() && connection.password.empty()) {
     return refuse("connection.username is set without a password; set both or neither");
@@ -107,6 +153,31 @@ Result<void> check(const DeleteDurability& durability, const Timeouts& timeouts)
   return {};
 }
 
+Result<void> check(const NearCacheOptions& cache) {
+  constexpr std::size_t least_bytes = std::size_t{1024} * 1024;
+  constexpr std::chrono::milliseconds least_staleness{30};
+  constexpr std::chrono::milliseconds most_staleness{60'000};
+  if (!cache.enabled) return {};
+  if (cache.maximum_bytes < least_bytes) {
+    return refuse(
+        fmt::format("near_cache.maximum_bytes is {}; at least {} are needed", cache.maximum_bytes, least_bytes));
+  }
+  if (cache.max_staleness < least_staleness || cache.max_staleness > most_staleness) {
+    return refuse(fmt::format("near_cache.max_staleness is {} ms; {} to {} ms are allowed", cache.max_staleness.count(),
+                              least_staleness.count(), most_staleness.count()));
+  }
+  return {};
+}
+
+Result<void> check(const ReplicaReads& reads) {
+  // The primary counts in whole seconds, and hears of each replica once a second.
+  constexpr std::chrono::seconds least_lag{2};
+  constexpr std::chrono::seconds most_lag{3600};
+  if (!reads.enabled || (reads.maximum_lag >= least_lag && reads.maximum_lag <= most_lag)) return {};
+  return refuse(fmt::format("replica_reads.maximum_lag is {} s; {} to {} s are allowed", reads.maximum_lag.count(),
+                            least_lag.count(), most_lag.count()));
+}
+
 Result<void> check_sizes(const RedisStoreOptions& options) {
   if (options.pool.size == 0 || options.pool.size > maximum_connections) {
     return refuse(fmt::format("pool.size is {}; 1 to {} are allowed", options.pool.size, maximum_connections));
@@ -115,6 +186,10 @@ Result<void> check_sizes(const RedisStoreOptions& options) {
     return refuse(
         fmt::format("pool.max_overflow is {}; 0 to {} are allowed", options.pool.max_overflow, maximum_connections));
   }
+  if (const auto busy_wait = options.pool.busy_wait.count(); busy_wait < 0 || busy_wait > 1000) {
+    return refuse(fmt::format("pool.busy_wait is {} us; 0 to 1000 are allowed", busy_wait));
+  }
+  if (options.pool.maximum_waiting == 0) return refuse("pool.maximum_waiting is 0; 1 or more are needed");
   if (options.maximum_payload_bytes > most_payload_bytes) {
     return refuse(fmt::format("maximum_payload_bytes is {}; at most {} are allowed", options.maximum_payload_bytes,
                               most_payload_bytes));
@@ -134,6 +209,13 @@ Result<void> validate(const RedisStoreOptions& options) {
   if (auto valid = check_sizes(options); !valid) return valid;
   if (auto valid = check(options.policy); !valid) return valid;
   if (auto valid = check(options.delete_durability, options.timeouts); !valid) return valid;
+  if (auto valid = check(options.near_cache); !valid) return valid;
+  if (auto valid = check(options.replica_reads); !valid) return valid;
+  if (options.near_cache.enabled && !options.connection.cluster.seeds.empty()) {
+    return refuse(
+        "near_cache is enabled for a cluster, where it is not supported; switch it off, or use one primary "
+        "with connection.sentinel");
+  }
   if (options.key_prefix.size() > maximum_key_prefix_bytes) {
     return refuse(fmt::format("key_prefix is {} bytes long; 0 to {} are allowed", options.key_prefix.size(),
                               maximum_key_prefix_bytes));

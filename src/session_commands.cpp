@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "obol/session_limits.hpp"
+#include "redis/key_slot.hpp"
 #include "sealing/sealing.hpp"
 #include "session_functions.hpp"
 
@@ -21,16 +22,18 @@ std::unexpected<Error> unexpected_reply() {
                                "the server's reply is not of the kind its command has; is a proxy changing replies?"});
 }
 
-// Servers keep a field through the very millisecond of its expiry (https://redis.io/docs/latest/commands/hsetex/), the
-// store does not: one less makes both agree, so that no refresh succeeds after a get has found nothing.
-std::string expiry(const Session& session) {
-  return fmt::format("{}", std::chrono::milliseconds(end_of_life(session).time_since_epoch()).count() - 1);
-}
+std::string milliseconds(FieldExpiry expiry) { return fmt::format("{}", expiry.time_since_epoch().count()); }
 
-// A type holds no '/', so these keys are nobody's sessions.
-std::string mark_key(std::string_view stored_key) { return std::string(stored_key) + "/revoked"; }
+std::string expiry(const Session& session) { return milliseconds(field_expiry(session)); }
+std::string barrier_key(std::string_view stored_key) { return redis::companion_key(stored_key, "/barrier"); }
 
 }  // namespace
+
+// Servers keep a field through the very millisecond of its expiry (https://redis.io/docs/latest/commands/hsetex/), the
+// store does not: one less makes both agree, so that no refresh succeeds after a get has found nothing.
+FieldExpiry field_expiry(const Session& session) { return end_of_life(session) - std::chrono::milliseconds(1); }
+
+std::string mark_key(std::string_view stored_key) { return redis::companion_key(stored_key, mark_suffix); }
 
 redis::FunctionLibrary session_functions() {
   return {.name = embedded::library_name, .source = embedded::library_source};
@@ -79,6 +82,11 @@ Command managed_create_command(std::string_view stored_key, const Session& sessi
           created_at};
 }
 
+Command exchange_command(std::string_view stored_key, std::string_view id, std::string_view standing,
+                         std::string_view sealed, FieldExpiry expiry) {
+  return {"FCALL", embedded::exchange_function, "1", stored_key, id, standing, sealed, milliseconds(expiry)};
+}
+
 Command rotate_command(std::string_view stored_key, std::string_view old_id, const Session& session,
                        std::string_view sealed) {
   return {"FCALL",
@@ -103,7 +111,7 @@ Command revoke_all_command(std::string_view stored_key, std::chrono::sys_seconds
 }
 
 Command barrier_command(std::string_view stored_key) {
-  return {"FCALL", embedded::barrier_function, "1", std::string(stored_key) + "/barrier"};
+  return {"FCALL", embedded::barrier_function, "1", barrier_key(stored_key)};
 }
 
 Command wait_command(const DeleteDurability& durability) {
@@ -118,26 +126,28 @@ Command delete_others_command(std::string_view stored_key, std::string_view kept
   return {"FCALL", embedded::delete_others_function, "1", stored_key, kept_id};
 }
 
-Command probe_command(std::string_view prefix) {
-  // No user id is empty, so nothing can be stored there.
-  return {"FCALL", embedded::update_function, "1", stored_key(prefix, "", "probe"), "probe", "", "", "0"};
+// No user id is empty.
+std::string nowhere(std::string_view prefix) { return stored_key(prefix, "", "probe"); }
+
+Command probe_command(std::string_view nowhere) {
+  return {"FCALL", embedded::update_function, "1", nowhere, "probe", "", "", "0"};
 }
 
-Result<std::optional<std::string>> get_result(Reply reply) {
+Result<std::optional<std::string_view>> get_result(const Reply& reply) {
   if (reply.kind == Reply::Kind::nil) return std::nullopt;
-  if (reply.kind == Reply::Kind::text) return std::move(reply.text);
+  if (reply.kind == Reply::Kind::text) return reply.text;
   return unexpected_reply();
 }
 
-Result<std::vector<StoredField>> get_all_result(Reply reply) {
+Result<std::vector<StoredField>> get_all_result(const Reply& reply) {
   if (reply.kind != Reply::Kind::map || reply.elements.size() % 2 != 0) return unexpected_reply();
   std::vector<StoredField> fields;
   fields.reserve(reply.elements.size() / 2);
   for (std::size_t i = 0; i < reply.elements.size(); i += 2) {
-    Reply& id = reply.elements[i];
-    Reply& sealed = reply.elements[i + 1];
+    const Reply& id = reply.elements[i];
+    const Reply& sealed = reply.elements[i + 1];
     if (id.kind != Reply::Kind::text || sealed.kind != Reply::Kind::text) return unexpected_reply();
-    fields.push_back({.id = std::move(id.text), .sealed = std::move(sealed.text)});
+    fields.push_back({.id = id.text, .sealed = sealed.text});
   }
   return fields;
 }
@@ -147,20 +157,20 @@ Result<bool> create_result(const Reply& reply) {
   return reply.integer == 1;
 }
 
-Result<CreateResult> managed_create_result(Reply reply) {
+Result<CreateResult> managed_create_result(const Reply& reply) {
   using Outcome = CreateResult::Outcome;
   const auto is_text = [](const Reply& element) { return element.kind == Reply::Kind::text; };
   if (reply.kind != Reply::Kind::list || reply.elements.empty() || !std::ranges::all_of(reply.elements, is_text)) {
     return unexpected_reply();
   }
   CreateResult result;
-  const auto& outcome = reply.elements.front().text;
+  const auto outcome = reply.elements.front().text;
   if (outcome == "stored") {
     result.outcome = Outcome::stored;
-    for (std::size_t i = 1; i < reply.elements.size(); ++i) result.evicted.push_back(std::move(reply.elements[i].text));
+    for (std::size_t i = 1; i < reply.elements.size(); ++i) result.evicted.emplace_back(reply.elements[i].text);
   } else if (outcome == "conflict" && reply.elements.size() == 2) {
     result.outcome = Outcome::conflict;
-    result.sealed = std::move(reply.elements[1].text);
+    result.sealed = reply.elements[1].text;
   } else if (outcome == "revoked") {
     result.outcome = Outcome::revoked;
   } else if (outcome == "full") {
@@ -171,7 +181,7 @@ Result<CreateResult> managed_create_result(Reply reply) {
   return result;
 }
 
-Result<UpdateResult> update_result(Reply reply) {
+Result<UpdateResult> update_result(const Reply& reply) {
   using Outcome = UpdateResult::Outcome;
   switch (reply.kind) {
     case Reply::Kind::integer:
@@ -179,7 +189,7 @@ Result<UpdateResult> update_result(Reply reply) {
         return std::unexpected(Error{ErrorCode::internal, "the new session id is taken; try again"});
       return UpdateResult{.outcome = Outcome::stored, .sealed = {}};
     case Reply::Kind::text:
-      return UpdateResult{.outcome = Outcome::conflict, .sealed = std::move(reply.text)};
+      return UpdateResult{.outcome = Outcome::conflict, .sealed = reply.text};
     case Reply::Kind::nil:
       return UpdateResult{.outcome = Outcome::gone, .sealed = {}};
     default:
@@ -187,7 +197,13 @@ Result<UpdateResult> update_result(Reply reply) {
   }
 }
 
-Result<Deleted> delete_result(const std::vector<Reply>& replies) {
+Result<Exchange> exchange_result(const Reply& reply) {
+  if (reply.kind == Reply::Kind::nil) return Exchange::gone;
+  if (reply.kind != Reply::Kind::integer) return unexpected_reply();
+  return reply.integer == 1 ? Exchange::replaced : Exchange::changed;
+}
+
+Result<Deleted> delete_result(std::span<const Reply> replies) {
   for (const auto& reply : replies) {
     if (reply.kind != Reply::Kind::integer) return unexpected_reply();
   }

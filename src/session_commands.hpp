@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,14 @@ redis::FunctionLibrary session_functions();
 /// `<prefix>{<user id>}:<type>`: the hash that holds the sessions of one user and type.
 std::string stored_key(std::string_view prefix, std::string_view user_id, std::string_view type);
 
+/// What the key of a user's revocation mark has behind the hash's. A type holds no '/', so it is nobody's sessions.
+inline constexpr std::string_view mark_suffix = "/revoked";
+std::string mark_key(std::string_view stored_key);
+
+/// When the field that holds a session expires.
+using FieldExpiry = std::chrono::sys_time<std::chrono::milliseconds>;
+FieldExpiry field_expiry(const Session& session);
+
 redis::Command get_command(std::string_view stored_key, std::string_view id);
 redis::Command get_all_command(std::string_view stored_key);
 redis::Command create_command(std::string_view stored_key, const Session& session, std::string_view sealed);
@@ -35,6 +44,10 @@ redis::Command managed_create_command(std::string_view stored_key, const Session
 redis::Command rotate_command(std::string_view stored_key, std::string_view old_id, const Session& session,
                               std::string_view sealed);
 
+/// Replaces exactly the bytes `standing`, whatever their lock version.
+redis::Command exchange_command(std::string_view stored_key, std::string_view id, std::string_view standing,
+                                std::string_view sealed, FieldExpiry expiry);
+
 redis::Command delete_one_command(std::string_view stored_key, std::string_view id);
 redis::Command delete_all_command(std::string_view stored_key);
 redis::Command delete_others_command(std::string_view stored_key, std::string_view kept_id);
@@ -47,17 +60,22 @@ redis::Command revoke_all_command(std::string_view stored_key, std::chrono::sys_
 redis::Command barrier_command(std::string_view stored_key);
 redis::Command wait_command(const DeleteDurability& durability);
 
-/// An update that finds nothing and changes nothing: shows that the functions are there and may be called.
-redis::Command probe_command(std::string_view prefix);
+/// A key that nothing is stored under, also with a number behind it.
+std::string nowhere(std::string_view prefix);
 
-/// The sealed session, or nothing where none is stored. `protocol` for a reply of another kind.
-Result<std::optional<std::string>> get_result(redis::Reply reply);
+/// An update that finds nothing and changes nothing: shows that the functions are there and may be called.
+redis::Command probe_command(std::string_view nowhere);
+
+// What replies say, as views into them. `protocol` for a reply of another kind.
+
+/// The sealed session, or nothing where none is stored.
+Result<std::optional<std::string_view>> get_result(const redis::Reply& reply);
 
 struct StoredField {
-  std::string id;
-  std::string sealed;
+  std::string_view id;
+  std::string_view sealed;
 };
-Result<std::vector<StoredField>> get_all_result(redis::Reply reply);
+Result<std::vector<StoredField>> get_all_result(const redis::Reply& reply);
 
 /// True: stored; false: one with that id stands.
 Result<bool> create_result(const redis::Reply& reply);
@@ -65,20 +83,27 @@ Result<bool> create_result(const redis::Reply& reply);
 struct CreateResult {
   enum class Outcome { stored, conflict, revoked, full };
   Outcome outcome = Outcome::stored;
-  std::string sealed{};                ///< On conflict: what is stored.
+  std::string_view sealed{};           ///< On conflict: what is stored.
   std::vector<std::string> evicted{};  ///< Ids.
 };
-Result<CreateResult> managed_create_result(redis::Reply reply);
+Result<CreateResult> managed_create_result(const redis::Reply& reply);
 
 /// Of an update or a rotation.
 struct UpdateResult {
   enum class Outcome { stored, conflict, gone };
   Outcome outcome;
-  std::string sealed;  ///< On conflict: what is stored.
+  std::string_view sealed;  ///< On conflict: what is stored.
 };
-Result<UpdateResult> update_result(redis::Reply reply);
+Result<UpdateResult> update_result(const redis::Reply& reply);
+
+enum class Exchange {
+  replaced,  ///< Or the new bytes stood already.
+  changed,   ///< Others stand.
+  gone,
+};
+Result<Exchange> exchange_result(const redis::Reply& reply);
 
 /// Of a delete alone, or followed by a barrier and a WAIT.
-Result<Deleted> delete_result(const std::vector<redis::Reply>& replies);
+Result<Deleted> delete_result(std::span<const redis::Reply> replies);
 
 }  // namespace obol::inline v0

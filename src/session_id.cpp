@@ -2,17 +2,17 @@
 #include "obol/session_id.hpp"
 
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #include <array>
 
 #include "base64url.hpp"
+#include "randomness.hpp"
 
 namespace obol::inline v0 {
 
 Result<std::string> generate_session_id() {
   std::array<unsigned char, 16> bytes{};
-  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
+  if (!random_bytes(bytes.data(), bytes.size())) {
     return std::unexpected(
         Error{ErrorCode::internal, "OpenSSL yields no random bytes; check the machine's entropy source"});
   }

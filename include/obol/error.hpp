@@ -5,9 +5,11 @@
 #include <string>
 #include <system_error>
 
+#include "obol/export.hpp"
+
 namespace obol::inline v0 {
 
-/// Why a call did not do what was asked. What to do about each: docs/errors.md.
+/// Why a call did not do what was asked. Each has a page with causes and cures: docs/errors.md.
 enum class ErrorCode {
   conflict = 1,        ///< Another writer was first; UpsertError::current is the session that won.
   gone,                ///< The session to update is no longer stored: it was logged out or has expired.
@@ -32,16 +34,16 @@ enum class ErrorCode {
 };
 
 /// The category named "obol" that every Obol error code belongs to. Thread-safe.
-const std::error_category& error_category() noexcept;
+OBOL_EXPORT const std::error_category& error_category() noexcept;
 
 /// Makes `error.code == ErrorCode::conflict` and `std::error_code code = ErrorCode::gone` work.
-std::error_code make_error_code(ErrorCode code) noexcept;
+OBOL_EXPORT std::error_code make_error_code(ErrorCode code) noexcept;
 
 /// An error: the code for the program, the message for a human. A message never holds a session id, token, payload or
 /// key.
-struct Error {
-  std::error_code code{};
-  std::string message{};
+struct OBOL_EXPORT Error {
+  std::error_code code{};  ///< One of ErrorCode.
+  std::string message{};   ///< What happened and what to do about it, in English.
 };
 
 /// The value, or why there is none.

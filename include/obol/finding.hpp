@@ -28,9 +28,9 @@ constexpr std::string_view to_string(Severity severity) noexcept {
 
 /// What was found, and what to do about it.
 struct Finding {
-  Severity severity = Severity::note;
-  std::string_view topic{};  ///< One of a fixed set, such as "eviction_policy": see docs/operations.md.
-  std::string message{};
+  Severity severity = Severity::note;  ///< How much it matters.
+  std::string_view topic{};            ///< One of a fixed set, such as "eviction_policy": see docs/operations.md.
+  std::string message{};               ///< What was found and what to do, in English.
 };
 
 }  // namespace obol::inline v0

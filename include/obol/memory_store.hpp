@@ -8,14 +8,18 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "obol/clock.hpp"
+#include "obol/detail/observed_call.hpp"
 #include "obol/detail/upsert_errors.hpp"
+#include "obol/export.hpp"
 #include "obol/observer.hpp"
 #include "obol/session_id.hpp"
 #include "obol/session_limits.hpp"
@@ -27,25 +31,81 @@ namespace obol::inline v0 {
 /// Options of a MemoryStore; all have usable defaults.
 struct MemoryStoreOptions {
   std::size_t maximum_payload_bytes = default_maximum_payload_bytes;  ///< Of Session::extra_payload.
-  SessionPolicy policy{};
+  SessionPolicy policy{};                ///< How many sessions a user may have; logins during a logout everywhere.
   std::shared_ptr<Observer> observer{};  ///< May be null.
-  Clock clock = system_clock();
+  Clock clock = system_clock();          ///< Judges expiry; a test gives its own.
 };
 
 /// Keeps every promise of SessionStore within one process, and loses all sessions with it. Thread-safe. Expired
 /// sessions are removed by the writes that follow.
-class MemoryStore final : public SessionStore {
+class OBOL_EXPORT MemoryStore final : public SessionStore {
  public:
+  /// An empty store.
   explicit MemoryStore(MemoryStoreOptions options = {}) : options_(std::move(options)) {}
 
   Result<std::optional<Session>> get(const SessionKey& key) override {
+    return observed(Operation::get, [&] { return do_get(key); });
+  }
+
+  Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys) override {
+    return observed(Operation::get_many, [&] { return do_get_many(keys); });
+  }
+
+  std::expected<Upserted, UpsertError> upsert(Session& session) override {
+    const auto operation = session.lock_version == 0 ? Operation::create : Operation::update;
+    return observed(operation, [&] { return do_upsert(session); });
+  }
+
+  std::expected<void, UpsertError> rotate_id(Session& session) override {
+    return observed(Operation::rotate_id, [&] { return do_rotate_id(session); });
+  }
+
+  Result<Deleted> delete_one(const SessionKey& key) override {
+    return observed(Operation::delete_one, [&] { return do_delete_one(key); });
+  }
+
+  Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) override {
+    return observed(Operation::get_all, [&] { return do_get_all(user_id, type); });
+  }
+
+  Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override {
+    return observed(Operation::delete_all, [&] { return do_delete_all(user_id, type); });
+  }
+
+  Result<Deleted> delete_others(const SessionKey& keep) override {
+    return observed(Operation::delete_others, [&] { return do_delete_others(keep); });
+  }
+
+ private:
+  using Owner = std::pair<std::string, std::string>;  ///< User id and type.
+  using Sessions = std::map<std::string, Session>;
+  using Users = std::map<Owner, Sessions>;
+  using Expiry = std::tuple<std::chrono::sys_seconds, Owner, std::string>;
+
+  template <class Call>
+  std::invoke_result_t<const Call&> observed(Operation operation, const Call& call) const {
+    return options_.observer ? detail::observed_call(*options_.observer, operation, call) : call();
+  }
+
+  Result<std::optional<Session>> do_get(const SessionKey& key) {
     if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
     const std::scoped_lock lock(mutex_);
     const Session* stored = find_live(key, options_.clock());
     return stored == nullptr ? std::nullopt : std::optional<Session>(*stored);
   }
 
-  std::expected<Upserted, UpsertError> upsert(Session& session) override {
+  Result<std::vector<std::optional<Session>>> do_get_many(std::span<const SessionKey> keys) {
+    std::vector<std::optional<Session>> sessions;
+    sessions.reserve(keys.size());
+    for (const auto& key : keys) {
+      auto session = do_get(key);
+      if (!session) return std::unexpected(std::move(session.error()));
+      sessions.push_back(std::move(*session));
+    }
+    return sessions;
+  }
+
+  std::expected<Upserted, UpsertError> do_upsert(Session& session) {
     const auto now = options_.clock();
     if (auto valid = validate(session, options_.maximum_payload_bytes, now); !valid) {
       return std::unexpected(UpsertError{std::move(valid.error()), {}});
@@ -56,7 +116,7 @@ class MemoryStore final : public SessionStore {
     return outcome;
   }
 
-  std::expected<void, UpsertError> rotate_id(Session& session) override {
+  std::expected<void, UpsertError> do_rotate_id(Session& session) {
     const auto now = options_.clock();
     if (session.lock_version == 0) {
       return std::unexpected(
@@ -74,7 +134,7 @@ class MemoryStore final : public SessionStore {
     return outcome;
   }
 
-  Result<Deleted> delete_one(const SessionKey& key) override {
+  Result<Deleted> do_delete_one(const SessionKey& key) {
     if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
     {
       const std::scoped_lock lock(mutex_);
@@ -86,7 +146,7 @@ class MemoryStore final : public SessionStore {
     return Deleted{};
   }
 
-  Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) override {
+  Result<std::vector<Session>> do_get_all(std::string_view user_id, std::string_view type) {
     if (auto valid = validate(user_id, type); !valid) return std::unexpected(std::move(valid.error()));
     const std::scoped_lock lock(mutex_);
     std::vector<Session> sessions;
@@ -99,7 +159,7 @@ class MemoryStore final : public SessionStore {
     return sessions;
   }
 
-  Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override {
+  Result<Deleted> do_delete_all(std::string_view user_id, std::string_view type) {
     if (auto valid = validate(user_id, type); !valid) return std::unexpected(std::move(valid.error()));
     mark_revoked(user_id, type);
     erase_but(user_id, type, nullptr);
@@ -107,18 +167,12 @@ class MemoryStore final : public SessionStore {
     return Deleted{};
   }
 
-  Result<Deleted> delete_others(const SessionKey& keep) override {
+  Result<Deleted> do_delete_others(const SessionKey& keep) {
     if (auto valid = validate(keep); !valid) return std::unexpected(std::move(valid.error()));
     erase_but(keep.user_id, keep.type, &keep.id);
     if (options_.observer) options_.observer->on_deleted_all({.type = keep.type, .kept_one = true});
     return Deleted{};
   }
-
- private:
-  using Owner = std::pair<std::string, std::string>;  ///< User id and type.
-  using Sessions = std::map<std::string, Session>;
-  using Users = std::map<Owner, Sessions>;
-  using Expiry = std::tuple<std::chrono::sys_seconds, Owner, std::string>;
 
   static Expiry expiry_of(const Session& session) {
     return {end_of_life(session), {session.user_id, session.type}, session.id};

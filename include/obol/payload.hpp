@@ -15,6 +15,8 @@ namespace obol::inline v0 {
 ///       static std::string encode(const Device& device);
 ///       static obol::Result<Device> decode(std::string_view bytes);
 ///     };
+///
+/// examples/quickstart.cpp has one written by hand; obol/json_payload.hpp makes one of nlohmann::json's macro.
 template <class T>
 struct PayloadCodec;
 

@@ -7,11 +7,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "obol/clock.hpp"
 #include "obol/encryption.hpp"
 #include "obol/error.hpp"
+#include "obol/export.hpp"
 #include "obol/keyring.hpp"
+#include "obol/near_cache.hpp"
 #include "obol/observer.hpp"
 #include "obol/session_limits.hpp"
 #include "obol/session_policy.hpp"
@@ -21,41 +24,106 @@ namespace obol::inline v0 {
 /// TLS 1.2 or newer. The server's certificate and name are always checked; there is no switch to skip the name alone.
 /// Files are PEM; one that changes is loaded again for the connections that follow.
 struct TlsOptions {
-  bool enabled = false;
+  bool enabled = false;                     ///< Set by a URI that begins with `rediss://`.
   std::string ca_file{};                    ///< Authorities to trust; empty: the system's.
   std::string certificate_file{};           ///< Our own certificate and its chain, where the server asks for one.
   std::string private_key_file{};           ///< Its key, without a passphrase; set both or neither.
   std::string server_name{};                ///< The name the certificate must bear; empty: ConnectionOptions::host.
   bool insecure_skip_verification = false;  ///< Accepts any certificate: whoever sits on the network reads everything.
+
+  /// Equal in every member.
+  bool operator==(const TlsOptions&) const = default;
 };
 
-/// Where the server is and who we are to it.
+/// Where a server listens.
+struct ServerAddress {
+  std::string host{};         ///< A name or an IP address.
+  std::uint16_t port = 6379;  ///< Of TCP; 1 to 65535.
+
+  /// Equal in every member.
+  bool operator==(const ServerAddress&) const = default;
+};
+
+/// A primary that Redis Sentinel looks after. Before each connection the sentinels are asked which server is the
+/// primary; the first that answers is asked first the next time.
+/// Source: https://redis.io/docs/latest/develop/reference/sentinel-clients/
+struct SentinelOptions {
+  std::string primary_name{};              ///< As in `sentinel monitor <name> ...`; empty: no Sentinel.
+  std::vector<ServerAddress> sentinels{};  ///< Of that primary; at least one.
+  std::string username{};                  ///< ACL user of the sentinels; empty: "default".
+  std::string password{};                  ///< Of the sentinels; empty: no AUTH is sent.
+  TlsOptions tls{};                        ///< Towards the sentinels.
+
+  /// Equal in every member.
+  bool operator==(const SentinelOptions&) const = default;
+};
+
+/// A Redis Cluster or Valkey Cluster. Each user's sessions are on one primary; each primary has a pool of its own.
+/// Source: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
+struct ClusterOptions {
+  std::vector<ServerAddress> seeds{};  ///< Nodes to ask for all others, any of the cluster's; empty: no cluster.
+
+  /// Equal in every member.
+  bool operator==(const ClusterOptions&) const = default;
+};
+
+/// Whether a URI that is written shows user names and passwords.
+enum class Credentials {
+  omitted,   ///< Fit for a log.
+  included,  ///< A secret.
+};
+
+/// Where the server is and who we are to it. With `sentinel` or `cluster`, host and port are not used; all else is
+/// meant for every server.
 struct ConnectionOptions {
-  std::string host = "localhost";  ///< A name or an IP address; every address of a name is tried.
-  std::uint16_t port = 6379;
+  std::string host = "localhost";    ///< A name or an IP address; every address of a name is tried.
+  std::uint16_t port = 6379;         ///< Of TCP, for both plain and TLS; 1 to 65535.
   std::string unix_socket{};         ///< Path of a unix socket; where set, host and port are not used.
   std::string username{};            ///< ACL user; empty: "default".
   std::string password{};            ///< Empty: no AUTH is sent.
-  std::uint32_t database = 0;        ///< SELECTed on each connection; more than 0 needs +select.
+  std::uint32_t database = 0;        ///< SELECTed on each connection; more than 0 needs +select. A cluster has only 0.
   TlsOptions tls{};                  ///< Not for a unix socket.
   std::string client_name = "obol";  ///< Shown by CLIENT LIST; printable ASCII without spaces; empty: none.
+  SentinelOptions sentinel{};        ///< Asked for the primary; unset: none.
+  ClusterOptions cluster{};          ///< Where the server is a cluster's; unset: none.
 
-  /// Reads `redis://[user[:password]@]host[:port][/database]`, the same with `rediss://` for TLS, or
-  /// `unix://[user[:password]@]/path`, each with optional `?client_name=NAME` and `?db=N`; with `rediss://` also
-  /// `ca_file`, `certificate_file`, `private_key_file`, `server_name` and `insecure_skip_verification=true`.
-  /// Percent-encoding is decoded in every part. `invalid_argument` for any other scheme or parameter; the message never
-  /// repeats the password.
-  static Result<ConnectionOptions> from_uri(std::string_view uri);
+  /// Reads one of
+  ///
+  ///     redis://[user[:password]@]host[:port][/database]
+  ///     redis+sentinel://[user[:password]@]host[:port][,host[:port]...]/primary_name[/database]
+  ///     redis+cluster://[user[:password]@]host[:port][,host[:port]...]
+  ///     unix://[user[:password]@]/path
+  ///
+  /// with `rediss` in place of `redis` for TLS. User and password are the servers'; a sentinel's port is 26379 where it
+  /// is left out. Parameters: `client_name`, `db` (not in a cluster); with Sentinel `sentinel_username` and
+  /// `sentinel_password`; with TLS, which is for the sentinels as well, `ca_file`, `certificate_file`,
+  /// `private_key_file`, `server_name` and `insecure_skip_verification=true`. Percent-encoding is decoded in every
+  /// part. `invalid_argument` for any other scheme or parameter; the message never repeats a password.
+  OBOL_EXPORT static Result<ConnectionOptions> from_uri(std::string_view uri);
+
+  /// The URI that from_uri reads as these options, if they are valid; `sentinel.tls` is taken to be as `tls`. Without
+  /// credentials it is fit for a log.
+  OBOL_EXPORT std::string to_uri(Credentials credentials = Credentials::omitted) const;
+
+  /// Equal in every member.
+  bool operator==(const ConnectionOptions&) const = default;
 };
 
-/// How many connections there are and how long they live. Durations must be positive.
+/// How many connections there are and how long they live. They are opened as they are needed; calls that find none free
+/// share the next one, so a few serve many threads. Durations must be positive.
 struct PoolOptions {
-  std::size_t size = 10;                             ///< Connections kept open; at least 1.
-  std::size_t max_overflow = 5;                      ///< More that are opened under load and closed when nobody waits.
+  std::size_t size = 10;                 ///< Connections that stay open; at least 1.
+  std::size_t max_overflow = 5;          ///< More that are opened under load and closed when they are no longer used.
+  std::size_t maximum_waiting = 10'000;  ///< Calls that may wait at once; one more fails with `pool_timeout`.
   std::chrono::milliseconds checkout_timeout{5000};  ///< How long a call waits for a connection.
   std::chrono::milliseconds idle_limit{300'000};     ///< A connection unused for longer is replaced.
   std::chrono::milliseconds lifetime_limit{
       3'600'000};  ///< One older than this is replaced (less up to 10 %, at random).
+
+  /// Near a server, a call looks for its answer for so long before it sleeps, letting other threads run in between:
+  /// that takes less time, and less processor time, than to sleep and to be woken. Elsewhere it soon stops trying. 0:
+  /// never.
+  std::chrono::microseconds busy_wait{50};
 };
 
 /// How long things may take. All must be positive; each call ends by `total`, whatever happens.
@@ -78,17 +146,28 @@ struct DeleteDurability {
   std::chrono::milliseconds timeout{500};  ///< The longest wait; less than Timeouts::command.
 };
 
+/// RedisStore::peek and peek_all may ask a replica, which lacks what was written in the last moments: a session that
+/// has just been logged out may still be seen. No other call does, so what a refresh begins with is always the latest.
+/// The primary is asked once a second which replicas it has, for which the user needs `+info`. Where none can answer,
+/// the primary does.
+struct ReplicaReads {
+  bool enabled = false;                 ///< Where not, the primary answers.
+  std::chrono::seconds maximum_lag{5};  ///< A replica that was silent for longer is not asked; 2 or more.
+};
+
 /// Options of a RedisStore. Only `keyring` has no usable default.
 struct RedisStoreOptions {
-  ConnectionOptions connection{};
-  PoolOptions pool{};
-  Timeouts timeouts{};
-  std::string key_prefix = "obol_";  ///< Begins every key; 0 to 64 bytes, no braces.
-  Keyring keyring{};
+  ConnectionOptions connection{};           ///< Where the server is.
+  PoolOptions pool{};                       ///< How many connections, and for how long.
+  Timeouts timeouts{};                      ///< How long a call may take.
+  std::string key_prefix = "obol_";         ///< Begins every key; 0 to 64 bytes, no braces.
+  Keyring keyring{};                        ///< The keys that sign and verify; the only member that must be set.
   Encryption encryption = Encryption::off;  ///< Of what is stored; see docs/operations.md for the way there.
-  SessionPolicy policy{};
-  DeleteDurability delete_durability{};
-  FunctionLoading functions = FunctionLoading::load_at_connect;
+  SessionPolicy policy{};                   ///< How many sessions a user may have; logins during a logout everywhere.
+  DeleteDurability delete_durability{};     ///< Whether deletes wait for replicas.
+  NearCacheOptions near_cache{};            ///< Whether `get` may answer from this process's memory.
+  ReplicaReads replica_reads{};             ///< Whether `peek` and `peek_all` may answer from replicas.
+  FunctionLoading functions = FunctionLoading::load_at_connect;       ///< Who loads the function library.
   std::size_t maximum_payload_bytes = default_maximum_payload_bytes;  ///< Of Session::extra_payload.
   std::size_t maximum_reply_bytes = std::size_t{64} * 1024 * 1024;    ///< A larger reply is refused with `too_large`.
   std::shared_ptr<Observer> observer{};                               ///< May be null.

@@ -6,9 +6,11 @@
 #include <string_view>
 #include <vector>
 
+#include "obol/export.hpp"
 #include "obol/finding.hpp"
 #include "obol/redis_options.hpp"
 #include "obol/session_store.hpp"
+#include "obol/store_statistics.hpp"
 
 namespace obol::inline v0 {
 
@@ -19,17 +21,21 @@ namespace obol::inline v0 {
 /// Besides the errors of SessionStore a call may fail with `pool_timeout`, `timeout`, `unavailable`, `auth`,
 /// `permission`, `out_of_memory`, `unsupported_server`, `server`, `protocol` or `closed`. A call whose answer was lost
 /// is repeated until Timeouts::total; that never counts twice, since every command is one that may be.
-class RedisStore final : public SessionStore {
+class OBOL_EXPORT RedisStore final : public SessionStore {
  public:
   /// Opens one connection, checks the server's version and loads the function library (or checks that it is there).
   /// Fails with `invalid_argument`, `unavailable`, `timeout`, `auth`, `permission`, `unsupported_server` or `server`.
   static Result<RedisStore> connect(RedisStoreOptions options);
 
+  /// Not while another thread uses either store.
   RedisStore(RedisStore&&) noexcept;
+  /// Closes the store that was here; not while another thread uses either.
   RedisStore& operator=(RedisStore&&) noexcept;
   ~RedisStore() override;
 
   Result<std::optional<Session>> get(const SessionKey& key) override;
+  /// In one round trip for each thousand keys.
+  Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys) override;
   std::expected<Upserted, UpsertError> upsert(Session& session) override;
   std::expected<void, UpsertError> rotate_id(Session& session) override;
   Result<Deleted> delete_one(const SessionKey& key) override;
@@ -37,10 +43,28 @@ class RedisStore final : public SessionStore {
   Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override;
   Result<Deleted> delete_others(const SessionKey& keep) override;
 
+  /// get for what may be some moments old, such as a page that shows devices: a replica may answer, where
+  /// RedisStoreOptions::replica_reads is enabled. Nothing to change or to trust a session by. The near cache takes no
+  /// part.
+  Result<std::optional<Session>> peek(const SessionKey& key);
+
+  /// get_all, in the same way.
+  Result<std::vector<Session>> peek_all(std::string_view user_id, std::string_view type);
+
   /// Looks at the server: its version and known faults of it, eviction, persistence, replication, clock, encryption,
   /// and whether this user may do what the store does. connect tells the observer the same. One round trip; changes
   /// nothing.
   Result<std::vector<Finding>> diagnose();
+
+  /// Cheap; thread-safe.
+  PoolStatistics pool_statistics() const;
+
+  /// All zero where the near cache is off.
+  NearCacheStatistics near_cache_statistics() const;
+
+  /// Both, for whoever may outlive the store, such as a metrics endpoint: may be called at any time, also while the
+  /// store is moved or destroyed.
+  StatisticsSource statistics_source() const;
 
   /// From now on signs and verifies with this keyring; calls under way finish with the one they began with.
   /// Thread-safe. `invalid_argument` for an empty keyring.

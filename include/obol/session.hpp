@@ -16,20 +16,22 @@ struct SessionKey {
   std::string type = "full";  ///< What kind of login: 1 to 64 of A-Z a-z 0-9 _ -
   std::string id{};           ///< Any bytes, 1 to 256.
 
+  /// Equal in every member.
   bool operator==(const SessionKey&) const = default;
 };
 
 /// One login of one user on one device: the record that a refresh token points at.
 struct Session {
-  std::string id{};                ///< Any bytes, 1 to 256; use generate_session_id().
-  std::string user_id{};           ///< Any bytes, 1 to 256.
-  std::string type = "full";       ///< What kind of login: 1 to 64 of A-Z a-z 0-9 _ -
-  std::string refresh_token_id{};  ///< Any bytes, 0 to 256.
-  std::chrono::sys_seconds created_at{};
-  std::chrono::sys_seconds refreshed_at{};
+  std::string id{};                               ///< Any bytes, 1 to 256; use generate_session_id().
+  std::string user_id{};                          ///< Any bytes, 1 to 256.
+  std::string type = "full";                      ///< What kind of login: 1 to 64 of A-Z a-z 0-9 _ -
+  std::string refresh_token_id{};                 ///< Any bytes, 0 to 256.
+  std::chrono::sys_seconds created_at{};          ///< When the user logged in; a revocation mark is held against it.
+  std::chrono::sys_seconds refreshed_at{};        ///< When the host last refreshed it; Obol only keeps it.
   std::chrono::sys_seconds refresh_expires_at{};  ///< From then on the session is gone; at most the year 3999.
-  std::chrono::sys_seconds tokens_fresh_from{};
-  std::chrono::sys_seconds prev_tokens_fresh_from{};
+  std::chrono::sys_seconds
+      tokens_fresh_from{};  ///< Tokens issued earlier are of an older generation: the host's to judge.
+  std::chrono::sys_seconds prev_tokens_fresh_from{};  ///< The same, of the generation before.
   std::optional<std::chrono::sys_seconds>
       expires_at{};                ///< An absolute end; nullopt: lives as long as it is refreshed.
   std::uint64_t lock_version = 0;  ///< Counts the stored writes; 0: never stored.
@@ -50,6 +52,7 @@ struct Session {
     extra_payload = PayloadCodec<T>::encode(value);
   }
 
+  /// Equal in every member.
   bool operator==(const Session&) const = default;
 };
 

@@ -5,14 +5,15 @@
 #include <string_view>
 
 #include "obol/error.hpp"
+#include "obol/export.hpp"
 
 namespace obol::inline v0 {
 
 /// A new session id: 128 random bits of OpenSSL's generator as 22 characters of base64url (RFC 4648, section 5). Safe
 /// to call from any thread and after a fork. Fails with `internal` where the machine yields no random bytes.
-Result<std::string> generate_session_id();
+OBOL_EXPORT Result<std::string> generate_session_id();
 
 /// The first 16 hex digits of the SHA-256 of an id: what events carry instead of the id itself.
-std::string session_id_hash(std::string_view id);
+OBOL_EXPORT std::string session_id_hash(std::string_view id);
 
 }  // namespace obol::inline v0

@@ -16,8 +16,8 @@ enum class WhenFull {
 /// a create is one plain command, else a function call, which costs the server several times as much
 /// (docs/operations.md has the figures).
 struct SessionPolicy {
-  std::size_t maximum_sessions = 0;  ///< Of one user and type; 0: any number.
-  WhenFull when_full = WhenFull::evict;
+  std::size_t maximum_sessions = 0;      ///< Of one user and type; 0: any number.
+  WhenFull when_full = WhenFull::evict;  ///< What happens to the next login.
 
   /// More than 0: delete_all leaves a mark for this long, and a create whose `created_at` is not later
   /// than the mark fails with `revoked`, so that a login in flight does not survive "log out everywhere". Choose longer

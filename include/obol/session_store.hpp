@@ -4,19 +4,21 @@
 #include <cstddef>
 #include <expected>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "obol/error.hpp"
+#include "obol/export.hpp"
 #include "obol/session.hpp"
 
 namespace obol::inline v0 {
 
 /// Why an upsert stored nothing. On `conflict`, `current` is the session that won, so that the loser of a refresh race
 /// can answer with it (nullopt where it was deleted in between or does not verify).
-struct UpsertError : Error {
-  std::optional<Session> current{};
+struct OBOL_EXPORT UpsertError : Error {
+  std::optional<Session> current{};  ///< The session that won, verified; only on `conflict`.
 };
 
 /// What an upsert did besides storing the session.
@@ -34,7 +36,7 @@ struct Deleted {
 /// A place where sessions are kept. Every function may be called from any thread, ends by its deadline, reports failure
 /// as a value, and refuses ids, types and payloads outside their limits with `invalid_argument` or `too_large` before
 /// anything is done. obol/testing/store_conformance.hpp holds every promise made here.
-class SessionStore {
+class OBOL_EXPORT SessionStore {
  public:
   SessionStore() = default;
   SessionStore(const SessionStore&) = delete;
@@ -44,6 +46,18 @@ class SessionStore {
   /// The session exactly as it was stored, or nothing where it is absent, expired (`refresh_expires_at` or `expires_at`
   /// not in the future) or fails verification (the observer is told which).
   virtual Result<std::optional<Session>> get(const SessionKey& key) = 0;
+
+  /// What get would return for each of the keys, in their order; keys of any users. The first error ends it.
+  virtual Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys) {
+    std::vector<std::optional<Session>> sessions;
+    sessions.reserve(keys.size());
+    for (const auto& key : keys) {
+      auto session = get(key);
+      if (!session) return std::unexpected(std::move(session.error()));
+      sessions.push_back(std::move(*session));
+    }
+    return sessions;
+  }
 
   /// Stores the session if its lock version is that of the stored one, and counts `session.lock_version` up by one.
   /// With lock version 0 it stores a new session, or fails with `conflict` where one with that id stands, and with
@@ -72,7 +86,9 @@ class SessionStore {
   virtual Result<Deleted> delete_others(const SessionKey& keep) = 0;
 
  protected:
+  /// For derived stores that can be moved.
   SessionStore(SessionStore&&) = default;
+  /// For derived stores that can be moved.
   SessionStore& operator=(SessionStore&&) = default;
 };
 

@@ -1,27 +1,80 @@
-// Runs commands: borrow, send, judge the answer, repeat where that can help.
+// Runs commands: find the server, borrow, send, judge the answer, repeat where that can help.
 #include "redis/client.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <thread>
 #include <utility>
 
 #include "redis/backoff.hpp"
+#include "redis/cluster.hpp"
+#include "redis/dialer.hpp"
 #include "redis/reply_error.hpp"
+#include "redis/sentinel_dialer.hpp"
+#include "redis/single_primary.hpp"
 
 namespace obol::inline v0::redis {
 namespace {
 
-bool is_transient(const Error& error) {
-  return error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout;
+/// Repeats without a pause: redirections, and functions that had to be loaded.
+constexpr int most_at_once = 5;
+
+std::unique_ptr<Topology> topology_for(const RedisStoreOptions& options, RetryBudget& budget) {
+  const auto& connection = options.connection;
+  const auto maximum = options.maximum_reply_bytes;
+  Node::Settings settings{.pool = options.pool,
+                          .timeouts = options.timeouts,
+                          .observer = options.observer,
+                          .budget = budget,
+                          .maximum_lag = options.replica_reads.maximum_lag};
+  if (options.replica_reads.enabled) {
+    settings.replica_source = [connection, maximum](const ServerAddress& address) {
+      auto there = connection;
+      there.unix_socket.clear();
+      there.host = address.host;
+      there.port = address.port;
+      return std::make_shared<Dialer>(there, maximum, Peer::replica);
+    };
+  }
+  if (!connection.cluster.seeds.empty()) return std::make_unique<Cluster>(connection, maximum, settings);
+  std::shared_ptr<ConnectionSource> source;
+  if (connection.sentinel.sentinels.empty()) {
+    source = std::make_shared<Dialer>(connection, maximum);
+  } else {
+    source = std::make_shared<SentinelDialer>(connection, maximum);
+  }
+  return std::make_unique<SinglePrimary>(settings, std::move(source));
+}
+
+/// With ASKING in front of each.
+std::vector<Command> asked(std::span<const Command> commands) {
+  std::vector<Command> all;
+  for (const auto& command : commands) {
+    all.push_back({"ASKING"});
+    all.push_back(command);
+  }
+  return all;
+}
+
+/// Without the replies of those.
+std::vector<Reply> unasked(std::vector<Reply> replies) {
+  std::vector<Reply> own;
+  for (std::size_t i = 1; i < replies.size(); i += 2) own.push_back(std::move(replies[i]));
+  return own;
 }
 
 }  // namespace
 
-/// What came of sending commands once.
+/// What came of sending something once.
+template <class T>
 struct Client::Attempt {
-  Result<std::vector<Reply>> outcome;
-  bool repeat = false;  ///< Another attempt can do better.
-  bool pause = true;    ///< Wait a little first.
+  enum class Next { stop, at_once, after_pause };
+
+  Result<T> outcome;
+  Next next = Next::stop;       ///< What can do better, and the retry budget allows.
+  Target target{};              ///< Of the next attempt.
+  bool was_run_partly = false;  ///< Some commands were, the others sent elsewhere.
 };
 
 Client::Client(const RedisStoreOptions& options, FunctionLibrary functions)
@@ -29,114 +82,319 @@ Client::Client(const RedisStoreOptions& options, FunctionLibrary functions)
       loading_(options.functions),
       functions_(functions),
       observer_(options.observer),
-      dialer_(options.connection, options.maximum_reply_bytes),
-      pool_(
-          options.pool, options.timeouts.total,
-          [this](Deadline deadline) { return dialer_.dial(deadline.within(timeouts_.connect)); },
-          [this](const Connection& connection, std::string_view reason) { report(connection, reason); }) {}
+      topology_(topology_for(options, budget_)) {}
+
+// One primary that serves is enough: functions are loaded into the others when they are first needed there.
+Result<void> Client::start(std::string_view probe_key, const MakeProbe& make_probe) {
+  const auto deadline = new_deadline();
+  if (auto started = topology_->start(deadline); !started) return started;
+  std::optional<Error> trouble;
+  bool has_started = false;
+  for (const auto& node : topology_->nodes()) {
+    auto started = start_on(*node, make_probe(topology_->key_at(*node, probe_key)), deadline);
+    if (!started && !may_pass(started.error())) return started;
+    if (!started) trouble = std::move(started.error());
+    has_started = has_started || started.has_value();
+    if (has_started && loading_ == FunctionLoading::load_at_connect) return {};
+  }
+  if (has_started || !trouble) return {};
+  return std::unexpected(std::move(*trouble));
+}
 
 // Opens the connection without the pool's patience: who starts a program wants to know at once.
-Result<void> Client::start(const Command& probe) {
-  const auto deadline = new_deadline();
-  auto connection = dialer_.dial(deadline.within(timeouts_.connect));
+Result<void> Client::start_on(Node& node, const Command& probe, Deadline deadline) {
+  auto connection = node.source().dial(deadline.within(timeouts_.connect));
   if (!connection) return std::unexpected(std::move(connection.error()));
-  auto lease = pool_.adopt(std::move(*connection));
-  if (loading_ == FunctionLoading::load_at_connect) {
-    auto loaded = load_functions(lease.connection(), deadline);
-    if (!loaded) lease.discard(loaded.error().message);
-    return loaded;
+  auto lease = node.pool().adopt(std::move(*connection));
+  const bool loads = loading_ == FunctionLoading::load_at_connect;
+  // As a batch of one: better to hear now than under load that batches are not permitted.
+  const Command command = loads ? functions_.load_command() : probe;
+  auto replies = lease.connection().call_all({&command, 1}, deadline.within(timeouts_.command));
+  if (!replies) {
+    lease.discard(replies.error().message);
+    return std::unexpected(node.source().at_endpoint(std::move(replies.error())));
   }
-  auto reply = lease.connection().call(probe, deadline.within(timeouts_.command));
-  if (!reply) {
-    lease.discard(reply.error().message);
-    return std::unexpected(dialer_.at_endpoint(std::move(reply.error())));
+  if (loads) return take_loaded(node, replies->front());
+  if (replies->front().is_error()) {
+    return std::unexpected(node.source().at_endpoint(error_of(replies->front())));
   }
-  if (reply->is_error()) return std::unexpected(dialer_.at_endpoint(error_of(*reply)));
   return {};
 }
 
-Result<Reply> Client::call(const Command& command, Deadline deadline) {
-  auto replies = call_all({&command, 1}, deadline);
-  if (!replies) return std::unexpected(std::move(replies.error()));
-  return std::move(replies->front());
-}
-
-Result<std::vector<Reply>> Client::call_all(std::span<const Command> commands, Deadline deadline) {
+template <class TryOnce>
+auto Client::repeat(std::string_view key, Deadline deadline, TryOnce try_once)
+    -> decltype(try_once(std::declval<const Target&>()).outcome) {
+  using Attempted = decltype(try_once(std::declval<const Target&>()));
+  using Next = typename Attempted::Next;
   Backoff backoff;
+  int times_at_once = 0;
+  Target target;
+  const auto attempt_once = [&]() -> Attempted {
+    if (!target.node) {
+      auto node = topology_->node_of(key, deadline);
+      if (!node) {
+        const auto next = may_pass(node.error()) ? Next::after_pause : Next::stop;
+        return {.outcome = std::unexpected(std::move(node.error())), .next = next};
+      }
+      target = {.node = std::move(*node)};
+    }
+    return try_once(target);
+  };
   for (;;) {
-    auto attempt = try_once(commands, deadline);
-    if (attempt.outcome) budget_.earn();
-    if (!attempt.repeat || !budget_.spend()) return std::move(attempt.outcome);
-    const auto pause_ends = Deadline::Time::now() + (attempt.pause ? backoff.next() : std::chrono::microseconds(0));
+    auto attempt = attempt_once();
+    if (attempt.next == Next::stop) return std::move(attempt.outcome);
+    target = std::move(attempt.target);
+    if (attempt.next == Next::at_once && ++times_at_once <= most_at_once && !deadline.passed()) continue;
+    const auto pause_ends = Deadline::Time::now() + backoff.next();
     if (pause_ends >= deadline.time()) return std::move(attempt.outcome);
     std::this_thread::sleep_until(pause_ends);
   }
 }
 
-Client::Attempt Client::try_once(std::span<const Command> commands, Deadline deadline) {
-  auto lease = pool_.checkout(deadline);
-  // The pool has tried again for as long as it made sense.
-  if (!lease) return {.outcome = std::unexpected(std::move(lease.error()))};
-  auto replies = lease->connection().call_all(commands, deadline.within(timeouts_.command));
-  if (!replies) {
-    lease->discard_all(replies.error().message);
-    const bool transient = is_transient(replies.error());
-    return {.outcome = std::unexpected(dialer_.at_endpoint(std::move(replies.error()))), .repeat = transient};
-  }
-  const auto error = std::ranges::find_if(*replies, &Reply::is_error);
-  if (error == replies->end()) return {.outcome = std::move(replies)};
-  return judge(*lease, *error, deadline);
+Result<Reply> Client::call(std::string_view key, const Command& command, Deadline deadline) {
+  auto sharing = Pool::Sharing::allowed;
+  return repeat(key, deadline, [&](const Target& target) { return try_call(target, command, deadline, sharing); });
 }
 
-Client::Attempt Client::judge(Pool::Lease& lease, const Reply& error, Deadline deadline) {
-  auto failure = std::unexpected(dialer_.at_endpoint(error_of(error)));
-  switch (remedy_for(error)) {
+Result<Reply> Client::peek(std::string_view key, const Command& command, Deadline deadline) {
+  if (auto reply = ask_replica(key, command, deadline)) return std::move(*reply);
+  return call(key, command, deadline);
+}
+
+// Once only: the primary is the better one to ask after that.
+std::optional<Reply> Client::ask_replica(std::string_view key, const Command& command, Deadline deadline) {
+  const auto node = topology_->node_of(key, deadline);
+  if (!node || (*node)->replicas() == nullptr) return std::nullopt;
+  auto& replicas = *(*node)->replicas();
+  const auto ends = deadline.within(timeouts_.command);
+  const auto replica = replicas.pick((*node)->pool(), ends);
+  if (!replica) return std::nullopt;
+  auto reply = replica->pool().call(command, ends);
+  if (reply && !reply->is_error()) return std::move(*reply);
+  replicas.avoid(replica);
+  return std::nullopt;
+}
+
+Result<std::vector<Reply>> Client::call_all(std::string_view key, std::span<const Command> commands,
+                                            Deadline deadline) {
+  bool was_split = false;
+  auto replies = repeat(key, deadline, [&](const Target& target) {
+    auto attempt = try_call_all(target, commands, deadline);
+    was_split = was_split || attempt.was_run_partly;
+    return attempt;
+  });
+  if (replies && was_split) replies->back().integer = 0;
+  return replies;
+}
+
+// Where no answer came in time, any one of the calls that flew together may have held up the others (a write while the
+// server is paused for writes): from then on each goes by itself.
+Client::Attempt<Reply> Client::try_call(const Target& target, const Command& command, Deadline deadline,
+                                        Pool::Sharing& sharing) {
+  if (target.is_asked) {
+    auto attempt = try_call_all(target, {&command, 1}, deadline);
+    auto outcome = attempt.outcome ? Result<Reply>(std::move(attempt.outcome->front()))
+                                   : std::unexpected(std::move(attempt.outcome.error()));
+    return {.outcome = std::move(outcome),
+            .next = static_cast<Attempt<Reply>::Next>(attempt.next),
+            .target = std::move(attempt.target)};
+  }
+  auto reply = target.node->pool().call(command, deadline, sharing);
+  if (!reply && reply.error().error.code == ErrorCode::timeout) sharing = Pool::Sharing::alone;
+  if (!reply) return failed<Reply>(target, std::move(reply.error()), deadline);
+  if (reply->is_error()) return judge<Reply>(target, *reply, deadline);
+  return {.outcome = std::move(*reply)};
+}
+
+Client::Attempt<std::vector<Reply>> Client::try_call_all(const Target& target, std::span<const Command> commands,
+                                                         Deadline deadline) {
+  using Outcome = std::vector<Reply>;
+  std::optional<Reply> refusal;
+  bool was_run_partly = false;
+  {
+    auto lease = target.node->pool().checkout(deadline);
+    // The pool has tried again for as long as it made sense.
+    if (!lease) return failed<Outcome>(target, {.error = std::move(lease.error())}, deadline);
+    const auto ends = deadline.within(timeouts_.command);
+    auto replies = target.is_asked ? lease->connection().call_all(asked(commands), ends)
+                                   : lease->connection().call_all(commands, ends);
+    if (!replies) {
+      lease->discard_all(replies.error().message);
+      const bool may_repeat = may_pass(replies.error()) && budget_.spend();
+      return failed<Outcome>(
+          target, {.error = std::move(replies.error()), .came_from_server = true, .may_repeat = may_repeat}, deadline);
+    }
+    if (target.is_asked) replies = unasked(std::move(*replies));
+    const auto refused = std::ranges::find_if(*replies, &Reply::is_error);
+    if (refused == replies->end()) return {.outcome = std::move(replies)};
+    if (remedy_for(*refused) == Remedy::reconnect) lease->discard_all(error_of(*refused).message);
+    was_run_partly = remedy_for(*refused) == Remedy::follow && refused != replies->begin();
+    refusal = std::move(*refused);
+  }
+  auto attempt = judge<Outcome>(target, *refusal, deadline);
+  attempt.was_run_partly = was_run_partly;
+  return attempt;
+}
+
+template <class T>
+Client::Attempt<T> Client::judge(const Target& target, const Reply& refusal, Deadline deadline) {
+  using Next = typename Attempt<T>::Next;
+  const auto& node = target.node;
+  Attempt<T> attempt{.outcome = std::unexpected(node->source().at_endpoint(error_of(refusal)))};
+  switch (remedy_for(refusal)) {
     case Remedy::fail:
-      return {.outcome = std::move(failure)};
-    case Remedy::reconnect:
-      lease.discard_all(failure.error().message);
-      return {.outcome = std::move(failure), .repeat = true};
-    case Remedy::load_functions:
       break;
+    case Remedy::reconnect:
+      if (!budget_.spend()) break;
+      topology_->doubt(node, deadline);
+      attempt.next = Next::after_pause;
+      break;
+    case Remedy::wait:
+      topology_->doubt(node, deadline);
+      attempt.next = Next::after_pause;
+      break;
+    case Remedy::follow:
+      return follow<T>(target, refusal, deadline);
+    case Remedy::load_functions:
+      if (loading_ == FunctionLoading::require_loaded) break;
+      if (auto loaded = load_functions(*node, deadline); !loaded) {
+        return failed<T>(target, {.error = std::move(loaded.error())}, deadline);
+      }
+      attempt.next = Next::at_once;
+      attempt.target = target;
   }
-  if (loading_ == FunctionLoading::require_loaded) return {.outcome = std::move(failure)};
-  auto loaded = load_functions(lease.connection(), deadline);
-  if (loaded) return {.outcome = std::move(failure), .repeat = true, .pause = false};
-  lease.discard(loaded.error().message);
-  const bool transient = is_transient(loaded.error());
-  return {.outcome = std::unexpected(std::move(loaded.error())), .repeat = transient};
+  return attempt;
 }
 
-Result<Inspection> Client::inspect(std::span<const Command> commands) {
-  const auto deadline = new_deadline();
-  auto lease = pool_.checkout(deadline);
-  if (!lease) return std::unexpected(std::move(lease.error()));
-  auto& connection = lease->connection();
-  auto replies = connection.call_all(commands, deadline.within(timeouts_.command));
-  if (replies) {
-    return Inspection{
-        .server = connection.server(), .is_exposed = connection.is_exposed(), .replies = std::move(*replies)};
+template <class T>
+Client::Attempt<T> Client::follow(const Target& target, const Reply& refusal, Deadline deadline) {
+  using Next = typename Attempt<T>::Next;
+  const auto redirect = redirect_of(refusal);
+  if (!redirect || !topology_->is_sharded()) {
+    return {.outcome = std::unexpected(target.node->source().at_endpoint(error_of(refusal)))};
   }
-  lease->discard(replies.error().message);
-  return std::unexpected(dialer_.at_endpoint(std::move(replies.error())));
+  auto node = topology_->follow(*redirect, target.node, deadline);
+  const auto next = node ? Next::at_once : Next::after_pause;
+  return {.outcome = std::unexpected(target.node->source().at_endpoint(
+              {ErrorCode::unavailable, "the cluster is moving this user's slot; try again soon"})),
+          .next = next,
+          .target = {.node = std::move(node), .is_asked = redirect->kind == Redirect::Kind::ask}};
 }
 
-Result<void> Client::load_functions(Connection& connection, Deadline deadline) {
-  auto loaded = functions_.load(connection, deadline.within(timeouts_.command));
-  if (!loaded) return std::unexpected(dialer_.at_endpoint(std::move(loaded.error())));
+// A call that waited at a node which has left the cluster was not sent.
+template <class T>
+Client::Attempt<T> Client::failed(const Target& target, Pool::Failure failure, Deadline deadline) {
+  using Next = typename Attempt<T>::Next;
+  auto& node = *target.node;
+  if (failure.error.code == ErrorCode::closed && node.has_left()) {
+    return {.outcome = std::unexpected(
+                node.source().at_endpoint({ErrorCode::unavailable, "the server has left the cluster; try again soon"})),
+            .next = Next::at_once};
+  }
+  if (failure.may_repeat) topology_->doubt(target.node, deadline);
+  if (failure.came_from_server) failure.error = node.source().at_endpoint(std::move(failure.error));
+  return {.outcome = std::unexpected(std::move(failure.error)),
+          .next = failure.may_repeat ? Next::after_pause : Next::stop};
+}
+
+// A node's commands fly together; those it refuses, or all if the connection breaks, are then made one by one.
+Result<std::vector<Reply>> Client::call_many(std::span<const std::string> keys, std::span<const Command> commands,
+                                             Deadline deadline) {
+  if (commands.empty()) return {};
+  if (!topology_->is_sharded()) return call_all(keys.front(), commands, deadline);
+  std::map<NodeHandle, std::vector<std::size_t>> parts;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    auto node = topology_->node_of(keys[i], deadline);
+    parts[node ? std::move(*node) : nullptr].push_back(i);
+  }
+  std::vector<Reply> replies(commands.size());
+  for (const auto& [node, part] : parts) {
+    std::vector<Command> together;
+    for (const auto i : part) together.push_back(commands[i]);
+    auto got = node ? try_together(*node, together, deadline) : std::nullopt;
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      if (got && !(*got)[i].is_error()) {
+        replies[part[i]] = std::move((*got)[i]);
+        continue;
+      }
+      auto reply = call(keys[part[i]], commands[part[i]], deadline);
+      if (!reply) return std::unexpected(std::move(reply.error()));
+      replies[part[i]] = std::move(*reply);
+    }
+  }
+  return replies;
+}
+
+std::optional<std::vector<Reply>> Client::try_together(Node& node, std::span<const Command> commands,
+                                                       Deadline deadline) {
+  auto lease = node.pool().checkout(deadline);
+  if (!lease) return std::nullopt;
+  auto replies = lease->connection().call_all(commands, deadline.within(timeouts_.command));
+  if (replies) return std::move(*replies);
+  lease->discard_all(replies.error().message);
+  return std::nullopt;
+}
+
+PoolStatistics Client::pool_statistics() {
+  PoolStatistics sum;
+  for (const auto& node : topology_->nodes()) {
+    const auto one = node->pool().statistics();
+    sum.idle += one.idle;
+    sum.used += one.used;
+    sum.waiting += one.waiting;
+    sum.maximum += one.maximum;
+    sum.opened += one.opened;
+    sum.failed += one.failed;
+  }
+  return sum;
+}
+
+// Over any connection: they all lead to the same server.
+Result<void> Client::load_functions(Node& node, Deadline deadline) {
+  return node.loading().run(deadline, [&]() -> Result<void> {
+    auto reply = node.pool().call(functions_.load_command(), deadline);
+    if (reply) return take_loaded(node, *reply);
+    if (!reply.error().came_from_server) return std::unexpected(std::move(reply.error().error));
+    return std::unexpected(node.source().at_endpoint(std::move(reply.error().error)));
+  });
+}
+
+Result<void> Client::take_loaded(Node& node, const Reply& reply) const {
+  auto loaded = functions_.load_result(reply);
+  if (!loaded) return std::unexpected(node.source().at_endpoint(std::move(loaded.error())));
   if (*loaded && observer_) observer_->on_functions_loaded({.library = functions_.name});
   return {};
 }
 
-void Client::report(const Connection& connection, std::string_view reason) const {
-  if (!observer_) return;
-  const std::string server = connection.server().name();
-  const ConnectionEvent event{.endpoint = dialer_.endpoint(), .server = server, .reason = reason};
-  if (reason.empty()) {
-    observer_->on_connection_opened(event);
-  } else {
-    observer_->on_connection_closed(event);
+Result<std::vector<Inspection>> Client::inspect(std::string_view key, const MakeCommands& make_commands) {
+  const auto deadline = new_deadline();
+  std::vector<Inspection> inspections;
+  for (const auto& node : topology_->nodes()) {
+    inspections.push_back(inspect(*node, make_commands(topology_->key_at(*node, key)), deadline));
   }
+  const auto is_troubled = [](const Inspection& inspection) { return inspection.trouble.has_value(); };
+  if (std::ranges::all_of(inspections, is_troubled)) return std::unexpected(std::move(*inspections.front().trouble));
+  return inspections;
+}
+
+Inspection Client::inspect(Node& node, std::span<const Command> commands, Deadline deadline) {
+  Inspection inspection{.endpoint = node.source().endpoint()};
+  auto lease = node.pool().checkout(deadline);
+  if (!lease) {
+    inspection.trouble = std::move(lease.error());
+    return inspection;
+  }
+  auto& connection = lease->connection();
+  auto replies = connection.call_all(commands, deadline.within(timeouts_.command));
+  if (replies) {
+    inspection.server = connection.server();
+    inspection.is_exposed = connection.is_exposed();
+    inspection.replies = std::move(*replies);
+    return inspection;
+  }
+  lease->discard(replies.error().message);
+  inspection.trouble = node.source().at_endpoint(std::move(replies.error()));
+  return inspection;
 }
 
 }  // namespace obol::inline v0::redis

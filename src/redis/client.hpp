@@ -1,70 +1,117 @@
 // Commands with everything around them: a pooled connection, one deadline, the functions in place, repeats.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "obol/error.hpp"
 #include "obol/observer.hpp"
 #include "obol/redis_options.hpp"
+#include "obol/store_statistics.hpp"
 #include "redis/command.hpp"
+#include "redis/connection_source.hpp"
 #include "redis/deadline.hpp"
-#include "redis/dialer.hpp"
 #include "redis/function_library.hpp"
+#include "redis/node.hpp"
 #include "redis/pool.hpp"
 #include "redis/reply.hpp"
 #include "redis/retry_budget.hpp"
 #include "redis/server_version.hpp"
+#include "redis/topology.hpp"
 
 namespace obol::inline v0::redis {
 
 /// What a look at one server gave.
 struct Inspection {
-  ServerVersion server;
+  std::string endpoint;
+  ServerVersion server{};
   bool is_exposed = false;  ///< Unencrypted, to another machine.
-  std::vector<Reply> replies;
+  std::vector<Reply> replies{};
+  std::optional<Error> trouble{};  ///< Why there is no more than the endpoint.
 };
 
 /// Thread-safe. Every command given to it must be one that may be sent twice.
 class Client {
  public:
+  /// Makes a harmless call of one of the functions out of a key that nothing is stored under.
+  using MakeProbe = std::function<Command(std::string_view key)>;
+  using MakeCommands = std::function<std::vector<Command>(std::string_view key)>;
+
   /// The options must be valid; see validate(RedisStoreOptions).
   Client(const RedisStoreOptions& options, FunctionLibrary functions);
 
-  /// Opens the first connection and loads the functions, or, where this client may not, checks with `probe`, a call of
-  /// one of them, that they are there. Tries once.
-  Result<void> start(const Command& probe);
+  /// Opens the first connection and loads the functions, or, where this client may not, checks with a probe on every
+  /// primary that can be reached that they are there. Tries once.
+  Result<void> start(std::string_view probe_key, const MakeProbe& make_probe);
 
-  /// The reply, never an error reply. Repeats, with growing jittered pauses, what was lost or cannot be served for now,
-  /// until the deadline or until the retry budget is used up.
-  Result<Reply> call(const Command& command, Deadline deadline);
+  /// The reply, never an error reply, of the server that holds the key. Repeats, with growing jittered pauses, what was
+  /// lost or cannot be served for now, until the deadline or until the retry budget is used up.
+  Result<Reply> call(std::string_view key, const Command& command, Deadline deadline);
 
-  /// The same for commands that belong together: they go out in one send and are repeated together.
-  Result<std::vector<Reply>> call_all(std::span<const Command> commands, Deadline deadline);
+  /// The same for a read that a replica may answer; the primary does where none can.
+  Result<Reply> peek(std::string_view key, const Command& command, Deadline deadline);
 
-  /// Like call_all, but once, on one connection, error replies included.
-  Result<Inspection> inspect(std::span<const Command> commands);
+  /// The same as call for commands that belong together and to one slot: they go out in one send and are repeated
+  /// together. Where they were repeated on another node after some had been run on the first, the last reply is 0: what
+  /// a WAIT counted is true of one node only.
+  Result<std::vector<Reply>> call_all(std::string_view key, std::span<const Command> commands, Deadline deadline);
+
+  /// The same for commands that have nothing to do with each other, each with its key: one send for each server.
+  Result<std::vector<Reply>> call_many(std::span<const std::string> keys, std::span<const Command> commands,
+                                       Deadline deadline);
+
+  /// Of the pools of all primaries there are now.
+  PoolStatistics pool_statistics();
+
+  /// Sends commands, once and on one connection, to every primary; error replies included. The key of each is such
+  /// that the server holds it. An error where none could be reached.
+  Result<std::vector<Inspection>> inspect(std::string_view key, const MakeCommands& make_commands);
+
+  /// Of the one primary that there is; not for a cluster.
+  ConnectionSource& source() { return topology_->nodes().front()->source(); }
 
   Deadline new_deadline() const { return Deadline::after(timeouts_.total); }
 
-  void close() { pool_.close(); }
+  void close() { topology_->close(); }
 
  private:
+  /// Whom a command is sent to.
+  struct Target {
+    NodeHandle node{};      ///< Null: the primary of the key.
+    bool is_asked = false;  ///< With ASKING in front.
+  };
+  template <class T>
   struct Attempt;
-  Attempt try_once(std::span<const Command> commands, Deadline deadline);
-  Attempt judge(Pool::Lease& lease, const Reply& error, Deadline deadline);
-  Result<void> load_functions(Connection& connection, Deadline deadline);
-  void report(const Connection& connection, std::string_view reason) const;
+  template <class TryOnce>
+  auto repeat(std::string_view key, Deadline deadline, TryOnce try_once)
+      -> decltype(try_once(std::declval<const Target&>()).outcome);
+  std::optional<Reply> ask_replica(std::string_view key, const Command& command, Deadline deadline);
+  Attempt<Reply> try_call(const Target& target, const Command& command, Deadline deadline, Pool::Sharing& sharing);
+  Attempt<std::vector<Reply>> try_call_all(const Target& target, std::span<const Command> commands, Deadline deadline);
+  template <class T>
+  Attempt<T> judge(const Target& target, const Reply& refusal, Deadline deadline);
+  template <class T>
+  Attempt<T> follow(const Target& target, const Reply& refusal, Deadline deadline);
+  template <class T>
+  Attempt<T> failed(const Target& target, Pool::Failure failure, Deadline deadline);
+  std::optional<std::vector<Reply>> try_together(Node& node, std::span<const Command> commands, Deadline deadline);
+  Result<void> start_on(Node& node, const Command& probe, Deadline deadline);
+  Result<void> load_functions(Node& node, Deadline deadline);
+  Result<void> take_loaded(Node& node, const Reply& reply) const;
+  Inspection inspect(Node& node, std::span<const Command> commands, Deadline deadline);
 
   const Timeouts timeouts_;
   const FunctionLoading loading_;
   const FunctionLibrary functions_;
   const std::shared_ptr<Observer> observer_;
-  Dialer dialer_;
   RetryBudget budget_;
-  Pool pool_;
+  const std::unique_ptr<Topology> topology_;
 };
 
 }  // namespace obol::inline v0::redis

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "redis/marker.hpp"
 #include "redis/reply_error.hpp"
 
 namespace obol::inline v0::redis {
@@ -36,24 +37,41 @@ Result<void> check_role(const Reply& hello) {
       Error{ErrorCode::unavailable, "this server is a replica; connect to the primary, or wait for the fail-over"});
 }
 
+Result<void> check_sentinel(const Reply& hello) {
+  const Reply* mode = hello.find("mode");
+  if (mode != nullptr && mode->text == "sentinel") return {};
+  return std::unexpected(
+      Error{ErrorCode::invalid_argument, "this server is no sentinel; check connection.sentinel.sentinels"});
+}
+
 }  // namespace
 
 Connection::Connection(std::unique_ptr<Stream> stream, std::size_t maximum_reply_bytes, bool is_exposed)
     : stream_(std::move(stream)), reader_(maximum_reply_bytes), is_exposed_(is_exposed) {}
 
-Result<void> Connection::introduce(const ConnectionOptions& options, Deadline deadline) {
+Result<void> Connection::introduce(const ConnectionOptions& options, Peer peer, Deadline deadline) {
   const auto exchange = [&](const Command& command) -> Result<Reply> {
     if (auto sent = stream_->write_all(command.bytes(), deadline); !sent) return std::unexpected(sent.error());
     return read_reply(deadline);
   };
-  role_seen_at_ = Deadline::Time::now();
+  role_asked_at_ = Deadline::Time::now();
   auto greeting = exchange(hello(options));
   if (!greeting) return std::unexpected(std::move(greeting.error()));
   if (greeting->is_error()) return std::unexpected(error_of_introduction(*greeting));
+  // Sentinels of any release serve well.
+  if (peer == Peer::sentinel) return check_sentinel(*greeting);
   auto version = check_server_version(*greeting);
   if (!version) return std::unexpected(std::move(version.error()));
   server_ = std::move(*version);
-  if (auto primary = check_role(*greeting); !primary) return primary;
+  if (peer == Peer::node) return {};
+  must_be_primary_ = peer == Peer::primary;
+  if (must_be_primary_) {
+    if (auto primary = check_role(*greeting); !primary) return primary;
+  } else if (!options.cluster.seeds.empty()) {
+    auto admitted = exchange(Command{"READONLY"});
+    if (!admitted) return std::unexpected(std::move(admitted.error()));
+    if (admitted->is_error()) return std::unexpected(error_of(*admitted));
+  }
 
   if (options.database == 0) return {};
   auto selected = exchange(Command{"SELECT", fmt::format("{}", options.database)});
@@ -63,12 +81,16 @@ Result<void> Connection::introduce(const ConnectionOptions& options, Deadline de
 }
 
 Result<Reply> Connection::call(const Command& command, Deadline deadline) {
-  if (auto sent = send({&command, 1}, deadline); !sent) return std::unexpected(std::move(sent.error()));
+  if (auto sent = send(command.bytes(), deadline); !sent) return std::unexpected(std::move(sent.error()));
   return read_reply(deadline);
 }
 
 Result<std::vector<Reply>> Connection::call_all(std::span<const Command> commands, Deadline deadline) {
-  if (auto sent = send(commands, deadline); !sent) return std::unexpected(std::move(sent.error()));
+  const auto marker = Marker::next();
+  std::string batch;
+  for (const auto& command : commands) batch += command.bytes();
+  batch += marker.command().bytes();
+  if (auto sent = send(batch, deadline); !sent) return std::unexpected(std::move(sent.error()));
   std::vector<Reply> replies;
   replies.reserve(commands.size());
   while (replies.size() < commands.size()) {
@@ -76,36 +98,61 @@ Result<std::vector<Reply>> Connection::call_all(std::span<const Command> command
     if (!reply) return std::unexpected(std::move(reply.error()));
     replies.push_back(std::move(*reply));
   }
+  const auto last = read_reply(deadline);
+  if (!last) return std::unexpected(last.error());
+  if (auto checked = marker.check(*last); !checked) return std::unexpected(std::move(checked.error()));
   return replies;
 }
 
-// The role is asked for in front of the commands: their answers count only once it is known.
-Result<void> Connection::send(std::span<const Command> commands, Deadline deadline) {
+Result<void> Connection::send(std::string_view commands, Deadline deadline) {
   const auto now = Deadline::Time::now();
-  const bool asks_role = now - role_seen_at_ >= role_check_interval;
-  if (!asks_role && commands.size() == 1) return stream_->write_all(commands.front().bytes(), deadline);
-  std::string batch;
-  if (asks_role) batch += role_question().bytes();
-  for (const auto& command : commands) batch += command.bytes();
-  if (auto sent = stream_->write_all(batch, deadline); !sent || !asks_role) return sent;
-  auto role = read_reply(deadline);
-  if (!role) return std::unexpected(std::move(role.error()));
-  if (role->is_error()) return std::unexpected(error_of_introduction(*role));
-  role_seen_at_ = now;
-  return check_role(*role);
+  if (!must_be_primary_ || now - role_asked_at_ < role_check_interval) return stream_->write_all(commands, deadline);
+  role_asked_at_ = now;
+  role_is_due_ = true;
+  return stream_->write_all(std::string(role_question().bytes()).append(commands), deadline);
+}
+
+Result<void> Connection::receive(Deadline deadline) {
+  std::array<char, 65'536> buffer;
+  const auto received = stream_->read_some(buffer.data(), buffer.size(), deadline);
+  if (!received) return std::unexpected(received.error());
+  return reader_.feed({buffer.data(), *received});
+}
+
+Result<std::optional<Reply>> Connection::next_reply() {
+  for (;;) {
+    auto reply = reader_.next();
+    if (!reply || !*reply) return reply;
+    if ((*reply)->kind == Reply::Kind::push) {
+      if (take_push_) take_push_(**reply);
+      continue;
+    }
+    if (!role_is_due_) return reply;
+    if (auto role = take_role(**reply); !role) return std::unexpected(std::move(role.error()));
+  }
+}
+
+Result<void> Connection::confirm_role(Deadline deadline) {
+  role_asked_at_ = Deadline::Time::now();
+  if (auto sent = stream_->write_all(role_question().bytes(), deadline); !sent) return sent;
+  const auto role = read_reply(deadline);
+  if (!role) return std::unexpected(role.error());
+  return take_role(*role);
+}
+
+// The answers of the commands behind the question count only once the role is known.
+Result<void> Connection::take_role(const Reply& role) {
+  role_is_due_ = false;
+  if (role.is_error()) return std::unexpected(error_of_introduction(role));
+  return check_role(role);
 }
 
 Result<Reply> Connection::read_reply(Deadline deadline) {
-  std::array<char, 16'384> buffer;
   for (;;) {
-    auto reply = reader_.next();
+    auto reply = next_reply();
     if (!reply) return std::unexpected(std::move(reply.error()));
-    // A push answers no command.
-    if (*reply && (*reply)->kind != Reply::Kind::push) return std::move(**reply);
-    if (*reply) continue;
-    auto received = stream_->read_some(buffer.data(), buffer.size(), deadline);
-    if (!received) return std::unexpected(std::move(received.error()));
-    if (auto fed = reader_.feed({buffer.data(), *received}); !fed) return std::unexpected(std::move(fed.error()));
+    if (*reply) return std::move(**reply);
+    if (auto received = receive(deadline); !received) return std::unexpected(std::move(received.error()));
   }
 }
 

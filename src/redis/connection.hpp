@@ -3,8 +3,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "obol/error.hpp"
@@ -20,39 +24,68 @@ namespace obol::inline v0::redis {
 /// A demoted primary goes on answering reads on old connections, so no answer is older than this since the last look.
 constexpr std::chrono::milliseconds role_check_interval{1500};
 
-/// Not thread-safe: one caller at a time. After any error of call the connection is of no use and must be closed: an
-/// answer that comes late would reach another caller.
+/// Who is expected at the other end.
+enum class Peer {
+  primary,
+  replica,  ///< Or what has become of it: it is only read from.
+  node,     ///< A primary or a replica.
+  sentinel,
+};
+
+/// Not thread-safe: one caller at a time. After any error but a `timeout` of receive the connection is of no use and
+/// must be closed: an answer that comes late would reach another caller.
 class Connection {
  public:
   /// `is_exposed`: unencrypted, to another machine.
   Connection(std::unique_ptr<Stream> stream, std::size_t maximum_reply_bytes, bool is_exposed);
 
   /// Introduces itself: HELLO 3 with AUTH and SETNAME, then SELECT. The server's version and role are checked.
-  Result<void> introduce(const ConnectionOptions& options, Deadline deadline);
+  Result<void> introduce(const ConnectionOptions& options, Peer peer, Deadline deadline);
 
-  /// Sends the command and gives its reply, an error reply included. Where the server's role was last seen more than
-  /// `role_check_interval` ago, it is asked for again in the same send. `timeout`, `unavailable` (the server has become
-  /// a replica, too), `protocol`, `too_large`.
+  /// Sends encoded commands. Where the server's role was last seen more than `role_check_interval` ago, it is asked for
+  /// in front of them.
+  Result<void> send(std::string_view commands, Deadline deadline);
+
+  /// Waits for bytes of the replies and takes them in. After a `timeout` it may be called again.
+  Result<void> receive(Deadline deadline);
+
+  /// The next command's reply among what was received, an error reply included; nothing where it is not whole yet.
+  /// `unavailable` where the server has become a replica, `protocol`.
+  Result<std::optional<Reply>> next_reply();
+
+  /// Sends the command and gives its reply, an error reply included. `timeout`, `unavailable`, `protocol`, `too_large`.
   Result<Reply> call(const Command& command, Deadline deadline);
 
-  /// Several commands in one send; their replies in order.
+  /// Several commands in one send; their replies in order, once a marker behind them has shown that they are theirs.
   Result<std::vector<Reply>> call_all(std::span<const Command> commands, Deadline deadline);
+
+  /// Asks for the server's role: `unavailable` where it is no primary (any more).
+  Result<void> confirm_role(Deadline deadline);
+
+  /// From now on `take` is given each push among what was received, in its place between the replies.
+  void on_push(std::function<void(const Reply&)> take) { take_push_ = std::move(take); }
 
   /// True where it can be lent out again: the peer is there and nothing unread has come.
   bool is_reusable() const { return !reader_.has_unread_bytes() && stream_->is_quiet(); }
+
+  /// True where receive() would not wait: bytes have come, or the connection is lost.
+  bool has_news() const { return !stream_->is_quiet(); }
 
   bool is_exposed() const { return is_exposed_; }
   const ServerVersion& server() const { return server_; }
   int descriptor() const { return stream_->descriptor(); }
 
  private:
-  Result<void> send(std::span<const Command> commands, Deadline deadline);
   Result<Reply> read_reply(Deadline deadline);
+  Result<void> take_role(const Reply& role);
 
   std::unique_ptr<Stream> stream_;
   ReplyReader reader_;
   bool is_exposed_;
-  Deadline::Time::time_point role_seen_at_{};
+  bool must_be_primary_ = true;
+  Deadline::Time::time_point role_asked_at_{};
+  std::function<void(const Reply&)> take_push_;
+  bool role_is_due_ = false;  ///< The next reply is the role's.
   ServerVersion server_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <compare>
 
 namespace obol::inline v0::redis {
 
@@ -10,10 +11,13 @@ class Deadline {
  public:
   using Time = std::chrono::steady_clock;
 
+  static Deadline at(Time::time_point time) { return Deadline(time); }
   static Deadline after(std::chrono::milliseconds span) { return Deadline(Time::now() + span); }
 
   /// The earlier of this deadline and one `span` from now.
   Deadline within(std::chrono::milliseconds span) const { return Deadline(std::min(time_, Time::now() + span)); }
+
+  auto operator<=>(const Deadline&) const = default;
 
   Time::time_point time() const { return time_; }
   bool passed() const { return Time::now() >= time_; }

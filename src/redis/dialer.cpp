@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "redis/server_address.hpp"
 #include "redis/socket.hpp"
 
 namespace obol::inline v0::redis {
@@ -13,24 +14,25 @@ namespace {
 
 std::string endpoint_name(const ConnectionOptions& options) {
   if (!options.unix_socket.empty()) return options.unix_socket;
-  const bool ipv6 = options.host.find(':') != std::string::npos;
-  return fmt::format("{}{}{}:{}", ipv6 ? "[" : "", options.host, ipv6 ? "]" : "", options.port);
+  return name_of({.host = options.host, .port = options.port});
 }
 
 }  // namespace
 
-Dialer::Dialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes)
+Dialer::Dialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes, Peer peer)
     : options_(options),
       maximum_reply_bytes_(maximum_reply_bytes),
+      peer_(peer),
       endpoint_(endpoint_name(options)),
       resolver_(options.host, options.port) {
   if (options.tls.enabled) tls_.emplace(options.tls, options.host);
 }
 
-Result<Connection> Dialer::dial(Deadline deadline) {
+Result<Connection> Dialer::dial(Peer peer, Deadline deadline) {
   auto connection = open(deadline);
   if (connection) {
-    if (auto done = connection->introduce(options_, deadline); !done) return std::unexpected(at_endpoint(done.error()));
+    if (auto done = connection->introduce(options_, peer, deadline); !done)
+      return std::unexpected(at_endpoint(done.error()));
     return connection;
   }
   return std::unexpected(at_endpoint(std::move(connection.error())));
@@ -53,11 +55,6 @@ Result<Connection> Dialer::open(Deadline deadline) {
   auto stream = tls_->handshake(std::move(*socket), deadline);
   if (!stream) return std::unexpected(std::move(stream.error()));
   return Connection(std::move(*stream), maximum_reply_bytes_, is_exposed);
-}
-
-Error Dialer::at_endpoint(Error error) const {
-  error.message = fmt::format("{}: {}", endpoint_, error.message);
-  return error;
 }
 
 }  // namespace obol::inline v0::redis

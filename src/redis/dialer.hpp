@@ -8,31 +8,29 @@
 #include "obol/error.hpp"
 #include "obol/redis_options.hpp"
 #include "redis/connection.hpp"
+#include "redis/connection_source.hpp"
 #include "redis/deadline.hpp"
 #include "redis/resolver.hpp"
 #include "redis/tls.hpp"
 
 namespace obol::inline v0::redis {
 
-/// Thread-safe. The name is resolved anew and changed certificates are loaded anew for each connection.
-class Dialer {
+/// The name is resolved anew and changed certificates are loaded anew for each connection.
+class Dialer final : public ConnectionSource {
  public:
-  Dialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes);
+  Dialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes, Peer peer = Peer::primary);
 
-  /// A connection to a primary. `unavailable` (a replica, too), `timeout`, `tls`, `auth`, `permission`,
-  /// `unsupported_server`, `invalid_argument` (no such database).
-  Result<Connection> dial(Deadline deadline);
+  Result<Connection> dial(Deadline deadline) override { return dial(peer_, deadline); }
+  Result<Connection> dial(Peer peer, Deadline deadline);
 
-  /// "host:port" or the unix socket's path, for messages.
-  const std::string& endpoint() const { return endpoint_; }
-
-  Error at_endpoint(Error error) const;
+  std::string endpoint() const override { return endpoint_; }
 
  private:
   Result<Connection> open(Deadline deadline);
 
   const ConnectionOptions options_;
   const std::size_t maximum_reply_bytes_;
+  const Peer peer_;
   const std::string endpoint_;
   Resolver resolver_;
   std::optional<TlsContext> tls_;

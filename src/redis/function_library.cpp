@@ -7,12 +7,18 @@
 
 namespace obol::inline v0::redis {
 
+Command FunctionLibrary::load_command() const { return {"FUNCTION", "LOAD", source}; }
+
 Result<bool> FunctionLibrary::load(Connection& connection, Deadline deadline) const {
-  auto reply = connection.call(Command{"FUNCTION", "LOAD", source}, deadline);
-  if (!reply) return std::unexpected(std::move(reply.error()));
-  if (!reply->is_error()) return true;
-  if (reply->text == fmt::format("ERR Library '{}' already exists", name)) return false;
-  Error error = error_of(*reply);
+  const auto reply = connection.call(load_command(), deadline);
+  if (!reply) return std::unexpected(reply.error());
+  return load_result(*reply);
+}
+
+Result<bool> FunctionLibrary::load_result(const Reply& reply) const {
+  if (!reply.is_error()) return true;
+  if (reply.text == fmt::format("ERR Library '{}' already exists", name)) return false;
+  Error error = error_of(reply);
   error.message = fmt::format("the function library {} could not be loaded: {}", name, error.message);
   if (error.code == ErrorCode::permission) {
     error.message +=

@@ -13,8 +13,14 @@ struct FunctionLibrary {
   std::string_view name;
   std::string_view source;
 
-  /// FUNCTION LOAD without REPLACE. True where it was loaded now, false where it stood already.
+  /// FUNCTION LOAD without REPLACE.
   /// Source: https://redis.io/docs/latest/commands/function-load/
+  Command load_command() const;
+
+  /// What its reply means: true where it was loaded now, false where it stood already.
+  Result<bool> load_result(const Reply& reply) const;
+
+  /// Both at once.
   Result<bool> load(Connection& connection, Deadline deadline) const;
 };
 

@@ -8,16 +8,16 @@
 #include <random>
 #include <utility>
 
+#include "closed_error.hpp"
 #include "redis/socket.hpp"
 
 namespace obol::inline v0::redis {
 namespace {
 
-std::unexpected<Error> closed() {
-  return std::unexpected(Error{ErrorCode::closed, "the store was closed; make a new one"});
-}
+constexpr std::chrono::milliseconds patience_with_those_in_use{5};
 
-bool may_pass(const Error& error) { return error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout; }
+/// Beyond the pool's size.
+constexpr std::chrono::milliseconds overflow_idle_limit{1000};
 
 // Up to a tenth less than the limit, so that connections opened together do not all end together.
 std::chrono::milliseconds jittered(std::chrono::milliseconds limit) {
@@ -35,84 +35,132 @@ Pool::Lease::~Lease() {
 // A command that this side still holds must not reach the server after the caller has gone on without it.
 void Pool::Lease::discard(std::string_view reason) {
   reset_on_close(member_->connection.descriptor());
-  pool_->give_up(std::move(member_), reason);
+  pool_->retire(std::move(member_), reason);
 }
 
 void Pool::Lease::discard_all(std::string_view reason) {
   reset_on_close(member_->connection.descriptor());
-  pool_->give_up_all(std::move(member_), reason);
+  pool_->retire_all(std::move(member_), reason);
 }
 
-Pool::Pool(const PoolOptions& options, std::chrono::milliseconds patience, Open open, Report report)
+Pool::Pool(const PoolOptions& options, const Timeouts& timeouts, RetryBudget& budget, Open open, Report report)
     : options_(options),
-      patience_(patience),
+      timeouts_(timeouts),
+      budget_(budget),
       open_(std::move(open)),
       report_(std::move(report)),
+      lanes_(options.size + options.max_overflow),
       fork_registration_(mutex_, [this] { forget_parent(); }) {}
 
 Pool::~Pool() { close(); }
 
 Result<Pool::Lease> Pool::checkout(Deadline deadline) {
-  const auto waiting_ends = deadline.within(options_.checkout_timeout);
-  std::optional<Error> why;
+  Caller self{.command = {}, .deadline = deadline, .waiting_ends = deadline.within(options_.checkout_timeout)};
   for (;;) {
-    Lock lock(mutex_);
-    auto granted = acquire(lock, waiting_ends);
+    take_turn(self);
+    if (self.failure) return std::unexpected(std::move(self.failure->error));
+    const auto reason = why_unusable(*self.member);
+    if (reason.empty()) return Lease(*this, std::move(self.member));
+    retire(std::move(self.member), reason);
+  }
+}
+
+void Pool::take_turn(Caller& self) {
+  Lock lock(mutex_);
+  if (queue_.size() < options_.maximum_waiting) {
+    self.group = group_for(self);
+    queue_.push_back(&self);
+    return await_turn(lock, self);
+  }
+  fail(self, {ErrorCode::pool_timeout, fmt::format("{} calls wait already; raise pool.maximum_waiting or look "
+                                                   "for what keeps the server busy",
+                                                   queue_.size())});
+}
+
+// The first in the queue will lead the others, and has to be woken before them.
+unsigned Pool::group_for(const Caller& caller) {
+  if (!queue_.empty() && !caller.command.empty()) return gathering_;
+  leading_ = (leading_ + 1) % Dormitory::shared_groups;
+  return Dormitory::shared_groups + leading_;
+}
+
+// The caller stands in the queue.
+void Pool::await_turn(Lock& lock, Caller& self) {
+  for (;;) {
+    while (!look_again(self)) {
+      const auto time = wake_time(self);
+      const bool lingers = options_.busy_wait.count() > 0 && lanes_.is_near();
+      lock.unlock();
+      if (lingers) linger(self);
+      dormitory_.sleep(self.notice, self.group, time);
+      if (self.notice.is_final()) return;
+      lock.lock();
+    }
+    if (!self.is_to_dial) return;
     lock.unlock();
-    if (!granted) return std::unexpected(std::move(granted.error()));
-    if (auto member = std::move(*granted)) {
-      const auto reason = why_unusable(*member);
-      if (reason.empty()) return Lease(*this, std::move(member));
-      give_up(std::move(member), reason);
-      continue;
-    }
-    auto lease = dial(deadline);
-    if (lease || !may_pass(lease.error())) return lease;
-    // An attempt that the deadline cut short says less than the one before it.
-    if (deadline.passed()) return std::unexpected(std::move(why ? *why : lease.error()));
-    why = std::move(lease.error());
+    auto connection = open_(self.deadline);
+    lock.lock();
+    if (take_dialed(lock, self, std::move(connection))) return;
   }
 }
 
-Pool::Granted Pool::acquire(Lock& lock, Deadline deadline) {
-  if (closed_) return closed();
+// True once the wait is over.
+bool Pool::look_again(Caller& self) {
+  if (self.notice.is_final()) return true;
+  self.notice.clear();
   const auto now = Deadline::Time::now();
-  if (!idle_.empty()) {
-    auto member = std::move(idle_.back());
+  if (self.batch != nullptr) return now >= self.deadline.time() && leave_batch(self);
+  const bool is_next = queue_.front() == &self && may_use_another(now);
+  if (closed_) {
+    fail(self, closed_error());
+  } else if (is_next && !idle_.empty()) {
+    self.member = std::move(idle_.back());
     idle_.pop_back();
-    return member;
-  }
-  if (waiters_.empty() && may_dial(now)) {
-    dialing_ = true;
+  } else if (is_next && may_dial(now)) {
+    self.is_to_dial = dialing_ = true;
     ++slots_;
-    return nullptr;
+  } else if (now >= self.waiting_ends.time() || is_hopeless(now)) {
+    fail(self, late());
+  } else {
+    return false;
   }
-  if (is_hopeless(now)) return std::unexpected(outage_->error);
-  return wait(lock, deadline);
+  std::erase(queue_, &self);
+  if (self.member) load(*self.member, self);
+  wake_first();
+  return true;
 }
 
-// The first in the queue is the one that dials when it may; the others wait for a grant, or to become the first.
-Pool::Granted Pool::wait(Lock& lock, Deadline deadline) {
-  Waiter self;
-  waiters_.push_back(&self);
-  for (;;) {
-    self.changed.wait_until(lock, wake_time(self, deadline));
-    // Granted a connection just before the pool closed, it still uses that one; give_back sees to the rest.
-    if (self.done && self.member) return std::move(self.member);
-    if (self.done) return closed();
-    const auto now = Deadline::Time::now();
-    const bool dials = waiters_.front() == &self && may_dial(now);
-    const bool gives_up = now >= deadline.time() || (!dials && is_hopeless(now));
-    if (!dials && !gives_up) continue;
-    std::erase(waiters_, &self);
-    if (gives_up) {
-      wake_first();
-      return std::unexpected(late());
-    }
-    dialing_ = true;
-    ++slots_;
-    return nullptr;
+void Pool::fail(Caller& self, Error error) { self.failure.emplace(Failure{.error = std::move(error)}); }
+
+// True where the turn has come to its end, with the connection or with a failure; else the caller is the first in the
+// queue again. An attempt that the deadline cut short says less than the one before it.
+bool Pool::take_dialed(Lock& lock, Caller& self, Result<Connection> connection) {
+  self.is_to_dial = dialing_ = false;
+  if (connection) {
+    outage_.reset();
+    self.member = enlist(std::move(*connection));
+    load(*self.member, self);
+    wake_first();
+    lock.unlock();
+    report_(self.member->connection, {});
+    return true;
   }
+  --slots_;
+  note_failure(connection.error());
+  const bool gives_up = !may_pass(connection.error()) || self.deadline.passed();
+  if (!gives_up || !self.dial_error) self.dial_error = std::move(connection.error());
+  if (gives_up) {
+    fail(self, std::move(*self.dial_error));
+    wake_first();
+  } else {
+    queue_.push_front(&self);
+  }
+  return gives_up;
+}
+
+// Connections in use are enough as long as they come back; while they stay away, the next call does not wait for them.
+bool Pool::may_use_another(Deadline::Time::time_point now) const {
+  return in_use() < lanes_.limit() || now - progress_at_ >= patience_with_those_in_use;
 }
 
 bool Pool::may_dial(Deadline::Time::time_point now) const {
@@ -122,129 +170,126 @@ bool Pool::may_dial(Deadline::Time::time_point now) const {
 // With connections on loan there is hope: they come back.
 bool Pool::is_hopeless(Deadline::Time::time_point now) const {
   const bool alone = slots_ == (dialing_ ? 1U : 0U);
-  return alone && outage_ && (!outage_->may_pass || now - outage_->since >= patience_);
+  return alone && outage_ && (!outage_->may_pass || now - outage_->since >= timeouts_.total);
 }
 
-Deadline::Time::time_point Pool::wake_time(const Waiter& self, Deadline deadline) const {
-  const bool waits_to_dial = waiters_.front() == &self && !dialing_ && slots_ < options_.size + options_.max_overflow;
-  if (!waits_to_dial) return deadline.time();
-  return outage_ ? std::min(deadline.time(), outage_->next_attempt) : Deadline::Time::now();
+// An idle one, or one that may be dialed as soon as the outage's pause is over.
+bool Pool::has_another() const {
+  return !idle_.empty() || (!dialing_ && slots_ < options_.size + options_.max_overflow);
+}
+
+std::size_t Pool::in_use() const { return slots_ - leased_ - idle_.size(); }
+
+Deadline::Time::time_point Pool::wake_time(const Caller& self) const {
+  if (self.batch != nullptr) return self.deadline.time();
+  if (queue_.front() != &self || !has_another()) return self.waiting_ends.time();
+  auto time = idle_.empty() && outage_ ? outage_->next_attempt : Deadline::Time::now();
+  if (in_use() >= lanes_.limit()) time = std::max(time, progress_at_ + patience_with_those_in_use);
+  return std::min(time, self.waiting_ends.time());
 }
 
 Error Pool::late() const {
   if (outage_) return outage_->error;
   return {ErrorCode::pool_timeout,
-          fmt::format("all {} connections stayed busy; raise PoolOptions::size or look for what keeps the server busy",
+          fmt::format("all {} connections stayed busy; raise pool.size or look for what keeps the server busy",
                       options_.size + options_.max_overflow)};
 }
 
-// Called with dialing_ and a slot of its own; gives up the first, and the slot where it fails.
-Result<Pool::Lease> Pool::dial(Deadline deadline) {
-  auto connection = open_(deadline);
-  Lock lock(mutex_);
-  dialing_ = false;
-  if (!connection) {
-    --slots_;
-    note_failure(connection.error());
-    wake_first();
-    return std::unexpected(std::move(connection.error()));
-  }
-  outage_.reset();
-  wake_first();
-  lock.unlock();
-  return enlist(std::move(*connection));
-}
-
 Pool::Lease Pool::adopt(Connection connection) {
-  {
-    const std::scoped_lock lock(mutex_);
-    ++slots_;
-  }
-  return enlist(std::move(connection));
-}
-
-Pool::Lease Pool::enlist(Connection connection) {
-  const auto now = Deadline::Time::now();
-  auto member =
-      std::make_unique<Member>(Member{std::move(connection), {}, now + jittered(options_.lifetime_limit), now});
-  {
-    const std::scoped_lock lock(mutex_);
-    member->generation = generation_;
-    descriptors_.push_back(member->connection.descriptor());
-  }
+  Lock lock(mutex_);
+  ++slots_;
+  auto member = enlist(std::move(connection));
+  member->is_leased = true;
+  ++leased_;
+  lock.unlock();
   report_(member->connection, {});
   return {*this, std::move(member)};
+}
+
+std::unique_ptr<Pool::Member> Pool::enlist(Connection connection) {
+  const auto now = Deadline::Time::now();
+  descriptors_.push_back(connection.descriptor());
+  ++opened_;
+  return std::make_unique<Member>(Member{.connection = std::move(connection),
+                                         .generation = generation_,
+                                         .retire_at = now + jittered(options_.lifetime_limit),
+                                         .idle_since = now,
+                                         .busy_wait = BusyWait(options_.busy_wait)});
 }
 
 void Pool::note_failure(const Error& error) {
   const auto now = Deadline::Time::now();
   if (!outage_) outage_.emplace(Outage{.since = now, .next_attempt = now, .backoff = {}, .error = {}});
   outage_->error = error;
+  ++failed_;
   outage_->may_pass = may_pass(error);
   outage_->next_attempt = now + outage_->backoff.next();
   if (!is_hopeless(now)) return;
-  for (Waiter* waiter : waiters_) waiter->changed.notify_one();
+  for (Caller* caller : queue_) nudge(*caller);
 }
 
-// Under the lock: a waiter destroys its condition variable as soon as it may go on.
 void Pool::wake_first() {
-  if (!waiters_.empty()) waiters_.front()->changed.notify_one();
+  if (!queue_.empty()) nudge(*queue_.front());
+}
+
+void Pool::nudge(Caller& caller) {
+  caller.notice.post(Notice::look);
+  dormitory_.wake(Dormitory::Groups{1} << caller.group);
 }
 
 void Pool::give_back(std::unique_ptr<Member> member) {
   const auto now = Deadline::Time::now();
-  if (now >= member->retire_at) return give_up(std::move(member), "its lifetime is over");
-  member->idle_since = now;
   std::unique_ptr<Member> surplus;
-  std::string_view reason = "the pool was closed";
+  std::string_view reason;
   {
+    Wakes wakes(dormitory_);
     const std::scoped_lock lock(mutex_);
-    if (closed_) {
-      --slots_;
+    if (const auto& batch = member->batch; batch.deadline) {
+      lanes_.note(batch.callers.size(), flying_ + queue_.size(), batch.round_trip, now);
+    }
+    end_use(*member, now);
+    reason = why_retired(*member, now);
+    if (!reason.empty()) {
       surplus = std::move(member);
-    } else if (member->generation != generation_) {
-      --slots_;
-      surplus = std::move(member);
-      reason = "another connection to this server was lost";
-      wake_first();
-    } else if (!waiters_.empty()) {
-      Waiter* const first = waiters_.front();
-      waiters_.pop_front();
-      first->member = std::move(member);
-      first->done = true;
-      first->changed.notify_one();
-      wake_first();
-    } else if (slots_ > options_.size) {
-      --slots_;
-      surplus = std::move(member);
-      reason = "no longer needed";
+    } else if (!queue_.empty()) {
+      Caller& first = *queue_.front();
+      queue_.pop_front();
+      load(*member, first);
+      if (member->is_leased) {
+        first.member = std::move(member);
+        wakes.post(first, Notice::granted);
+      }
+      if (may_use_another(now) && has_another()) wake_first();
     } else {
+      member->idle_since = now;
       idle_.push_back(std::move(member));
       surplus = take_stale_idle(now);
-      reason = "unused for too long";
+      reason = "no longer needed";
     }
   }
+  if (member) pass_on(std::move(member));
   if (surplus) retire(std::move(surplus), reason);
 }
 
-void Pool::give_up(std::unique_ptr<Member> member, std::string_view reason) {
-  retire(std::move(member), reason);
-  free_slot();
+std::string_view Pool::why_retired(const Member& member, Deadline::Time::time_point now) const {
+  if (closed_) return "the pool was closed";
+  if (member.generation != generation_) return "another connection to this server was lost";
+  if (now >= member.retire_at) return "its lifetime is over";
+  return {};
 }
 
-void Pool::give_up_all(std::unique_ptr<Member> member, std::string_view reason) {
+void Pool::retire_all(std::unique_ptr<Member> member, std::string_view reason) {
   std::deque<std::unique_ptr<Member>> idle;
   {
     const std::scoped_lock lock(mutex_);
     // Where a later connection exists already, the doubt about this one says nothing about that.
     if (member->generation == generation_) {
       ++generation_;
-      slots_ -= idle_.size();
       idle.swap(idle_);
     }
   }
   for (auto& other : idle) retire(std::move(other), reason);
-  give_up(std::move(member), reason);
+  retire(std::move(member), reason);
 }
 
 void Pool::retire(std::unique_ptr<Member> member, std::string_view reason) {
@@ -252,21 +297,25 @@ void Pool::retire(std::unique_ptr<Member> member, std::string_view reason) {
   // Closed under the lock: a fork in between would close a number that is already somebody else's.
   const std::scoped_lock lock(mutex_);
   std::erase(descriptors_, member->connection.descriptor());
+  end_use(*member, Deadline::Time::now());
   member.reset();
-}
-
-void Pool::free_slot() {
-  const std::scoped_lock lock(mutex_);
   --slots_;
   wake_first();
 }
 
+void Pool::end_use(Member& member, Deadline::Time::time_point now) {
+  if (std::exchange(member.is_leased, false)) --leased_;
+  flying_ -= member.batch.callers.size();
+  member.batch.callers.clear();
+  progress_at_ = now;
+}
+
 // The connections least used stand at the front and would otherwise never be looked at again.
 std::unique_ptr<Pool::Member> Pool::take_stale_idle(Deadline::Time::time_point now) {
-  if (idle_.empty() || now - idle_.front()->idle_since < options_.idle_limit) return nullptr;
+  const auto limit = slots_ > options_.size ? std::min(overflow_idle_limit, options_.idle_limit) : options_.idle_limit;
+  if (now - idle_.front()->idle_since < limit) return nullptr;
   auto stale = std::move(idle_.front());
   idle_.pop_front();
-  --slots_;
   return stale;
 }
 
@@ -283,15 +332,20 @@ void Pool::close() {
   {
     const std::scoped_lock lock(mutex_);
     closed_ = true;
-    slots_ -= idle_.size();
     idle.swap(idle_);
-    for (Waiter* waiter : waiters_) {
-      waiter->done = true;
-      waiter->changed.notify_one();
-    }
-    waiters_.clear();
+    for (Caller* caller : queue_) nudge(*caller);
   }
   for (auto& member : idle) retire(std::move(member), "the pool was closed");
+}
+
+PoolStatistics Pool::statistics() {
+  const std::scoped_lock lock(mutex_);
+  return {.idle = idle_.size(),
+          .used = slots_ - idle_.size() - (dialing_ ? 1 : 0),
+          .waiting = queue_.size(),
+          .maximum = options_.size + options_.max_overflow,
+          .opened = opened_,
+          .failed = failed_};
 }
 
 // The child shares the parent's sockets: it closes its copies without a word and begins anew.
@@ -299,8 +353,11 @@ void Pool::forget_parent() {
   idle_.clear();
   for (const int descriptor : descriptors_) ::close(descriptor);
   descriptors_.clear();
-  waiters_.clear();
+  queue_.clear();
+  offer_.reset();
   slots_ = 0;
+  leased_ = 0;
+  flying_ = 0;
   dialing_ = false;
   outage_.reset();
 }

@@ -1,41 +1,106 @@
-// A bounded pool of connections: lent last-in first-out, waiters served first-come first-served.
+// A bounded pool of connections: a caller that finds one free uses it alone; those that wait share the next.
 #pragma once
 
+#include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "fork_registration.hpp"
 #include "obol/error.hpp"
 #include "obol/redis_options.hpp"
+#include "obol/store_statistics.hpp"
 #include "redis/backoff.hpp"
+#include "redis/busy_wait.hpp"
+#include "redis/command.hpp"
 #include "redis/connection.hpp"
+#include "redis/connection_source.hpp"
 #include "redis/deadline.hpp"
+#include "redis/lanes.hpp"
+#include "redis/marker.hpp"
+#include "redis/notice.hpp"
+#include "redis/offer.hpp"
+#include "redis/reply.hpp"
+#include "redis/retry_budget.hpp"
 
 namespace obol::inline v0::redis {
 
-/// Thread-safe. Opens connections in the thread that needs one, never while holding its lock. Every lease must be back
-/// before the pool is destroyed.
+/// Thread-safe. Callers are served first-come first-served. Whoever needs a connection opens it in its own thread,
+/// never under the pool's lock. A connection that comes back goes on at once with all the calls that wait: they fly out
+/// in one send, and the first of their callers, the leader, reads the answers for all, unless another thread that waits
+/// comes before it. Every call must have returned and every lease be back before the pool is destroyed.
 class Pool {
  public:
+  static constexpr std::size_t largest_batch = 256;
+
   using Open = std::function<Result<Connection>(Deadline)>;
   /// Told of each connection that is opened (empty reason) or closed, from the thread that did it, without the lock.
   using Report = std::function<void(const Connection&, std::string_view reason)>;
 
+  /// Whether a call may fly out with others.
+  enum class Sharing { allowed, alone };
+
+  /// Why a call has no reply.
+  struct Failure {
+    Error error;
+    bool came_from_server = false;  ///< Else the pool had no connection to send it on.
+    bool may_repeat = false;        ///< Another attempt can do better, and the retry budget allows it.
+  };
+
  private:
+  struct Caller;
+
+  /// Calls that share one send. `callers` belongs to the lock, the rest to the leader.
+  struct Batch {
+    std::string commands;
+    std::vector<Caller*> callers;  ///< In the order of their commands; null: it gave up.
+    std::vector<Reply> replies;
+    std::optional<Marker> marker;      ///< Where there are several.
+    std::optional<Deadline> deadline;  ///< Of the answers, once it was sent.
+    Deadline::Time::time_point sent_at;
+    Deadline::Time::duration round_trip{};
+    std::size_t looks = 0;    ///< Of others than the leader.
+    bool may_repeat = false;  ///< With `doubt`.
+    std::string doubt;        ///< Why the connection must not be used again once all have their answers.
+
+    void clear();
+  };
+
   struct Member {
     Connection connection;
     std::uint64_t generation;
     Deadline::Time::time_point retire_at;
     Deadline::Time::time_point idle_since;
+    BusyWait busy_wait;
+    bool is_leased = false;
+    Batch batch{};
+  };
+
+  /// A thread that waits for a connection or for an answer.
+  struct Caller {
+    std::string_view command;  ///< Empty: it wants a connection for itself.
+    Deadline deadline;
+    Deadline waiting_ends;  ///< For a connection.
+    Sharing sharing = Sharing::allowed;
+    unsigned group = 0;
+    Notice notice{};
+    Batch* batch = nullptr;            ///< That carries its command.
+    std::unique_ptr<Member> member{};  ///< With `granted`.
+    bool is_offered = false;           ///< With `granted`: it has to be taken back.
+    std::atomic<bool> is_back{false};  ///< It was taken, or could not be offered, and is the caller's own again.
+    bool is_to_dial = false;           ///< Then dialing_ and a slot are its own.
+    std::optional<Error> dial_error{};
+    std::optional<Reply> reply{};  ///< With `answered`: this or the failure.
+    std::optional<Failure> failure{};
   };
 
  public:
@@ -51,7 +116,7 @@ class Pool {
     /// Closes the connection instead of returning it; another may be opened in its place.
     void discard(std::string_view reason);
 
-    /// The same where the server is in doubt: all idle connections go with it, and those on loan when they come back.
+    /// The same where the server is in doubt: all idle connections go with it, and those in use when they come back.
     void discard_all(std::string_view reason);
 
    private:
@@ -61,32 +126,33 @@ class Pool {
     std::unique_ptr<Member> member_;
   };
 
-  /// `patience`: for how long an outage is waited out.
-  Pool(const PoolOptions& options, std::chrono::milliseconds patience, Open open, Report report);
+  /// An outage is waited out for as long as `timeouts.total`. The budget must outlive the pool.
+  Pool(const PoolOptions& options, const Timeouts& timeouts, RetryBudget& budget, Open open, Report report);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  /// A usable connection: an idle one, a new one, or the next that comes back. `pool_timeout` after the checkout
-  /// time-out, `closed`, or the error of opening a connection. One thread at a time opens one. Where that fails for a
-  /// passing reason, it is tried again, with growing pauses, as long as the deadline allows; once the server has been
-  /// away for longer than the patience, or the reason will not pass, callers fail at once, and one of them at a time
-  /// goes on trying after each pause.
+  /// Sends the command over the connection that is next and gives its reply, an error reply included unless another
+  /// connection may do better. A caller whose deadline passes takes nothing from those that share its connection.
+  /// `pool_timeout` after the checkout time-out or where too many wait already; `closed`; else the error of opening a
+  /// connection or of using it.
+  std::expected<Reply, Failure> call(const Command& command, Deadline deadline, Sharing sharing = Sharing::allowed);
+
+  /// A connection for the caller alone: an idle one, a new one, or the next that comes back. One thread at a time opens
+  /// one. Where that fails for a passing reason, it is tried again, with growing pauses, as long as the deadline
+  /// allows; once the server has been away for longer than `timeouts.total`, or the reason will not pass, callers fail
+  /// at once, and one of them at a time goes on trying after each pause.
   Result<Lease> checkout(Deadline deadline);
 
   /// Takes in a connection that was opened elsewhere; only for the first one.
   Lease adopt(Connection connection);
 
-  /// Threads that wait, and all later checkouts, fail with `closed`; idle connections are closed.
+  /// Threads that wait for a connection, and all later ones, fail with `closed`; idle connections are closed.
   void close();
 
- private:
-  struct Waiter {
-    std::condition_variable changed;
-    bool done = false;  ///< Granted a member, or the pool has closed.
-    std::unique_ptr<Member> member;
-  };
+  PoolStatistics statistics();
 
+ private:
   /// Since a connection could last not be opened.
   struct Outage {
     Deadline::Time::time_point since;
@@ -96,40 +162,100 @@ class Pool {
     bool may_pass = true;
   };
   using Lock = std::unique_lock<std::mutex>;
-  using Granted = Result<std::unique_ptr<Member>>;
 
-  /// An idle or returned member, or null: then the caller opens one, for which dialing_ and a slot are its own.
-  Granted acquire(Lock& lock, Deadline deadline);
-  Granted wait(Lock& lock, Deadline deadline);
+  /// Callers that were told something under the lock and are woken without it.
+  class Wakes {
+   public:
+    explicit Wakes(Dormitory& dormitory) : dormitory_(dormitory) {}
+    Wakes(const Wakes&) = delete;
+    Wakes& operator=(const Wakes&) = delete;
+    ~Wakes() {
+      if (groups_ != 0) dormitory_.wake(groups_);
+    }
+
+    void post(Caller& caller, Notice::Word word) {
+      groups_ |= Dormitory::Groups{1} << caller.group;
+      caller.notice.post(word);
+    }
+
+   private:
+    Dormitory& dormitory_;
+    Dormitory::Groups groups_ = 0;
+  };
+
+  // Who gets a connection (pool.cpp).
+  void take_turn(Caller& self);
+  void await_turn(Lock& lock, Caller& self);
+  bool look_again(Caller& self);
+  static void fail(Caller& self, Error error);
+  bool take_dialed(Lock& lock, Caller& self, Result<Connection> connection);
+  bool may_use_another(Deadline::Time::time_point now) const;
   bool may_dial(Deadline::Time::time_point now) const;
+  bool has_another() const;
+  std::size_t in_use() const;
   bool is_hopeless(Deadline::Time::time_point now) const;
-  Deadline::Time::time_point wake_time(const Waiter& self, Deadline deadline) const;
+  Deadline::Time::time_point wake_time(const Caller& self) const;
   Error late() const;
-  Result<Lease> dial(Deadline deadline);
-  Lease enlist(Connection connection);
+  std::unique_ptr<Member> enlist(Connection connection);
   void note_failure(const Error& error);
   void wake_first();
+  void nudge(Caller& caller);
+  unsigned group_for(const Caller& caller);
   void give_back(std::unique_ptr<Member> member);
-  void give_up(std::unique_ptr<Member> member, std::string_view reason);
-  void give_up_all(std::unique_ptr<Member> member, std::string_view reason);
+  std::string_view why_retired(const Member& member, Deadline::Time::time_point now) const;
   void retire(std::unique_ptr<Member> member, std::string_view reason);
-  void free_slot();
+  void retire_all(std::unique_ptr<Member> member, std::string_view reason);
+  void end_use(Member& member, Deadline::Time::time_point now);
   std::unique_ptr<Member> take_stale_idle(Deadline::Time::time_point now);
   std::string_view why_unusable(const Member& member) const;
   void forget_parent();
 
+  // What becomes of the calls on a connection (pool_batch.cpp).
+  void load(Member& member, Caller& first);
+  void lead(Caller& self);
+  Result<void> send(Member& member, Deadline deadline) const;
+  static Result<bool> take_in(Member& member, Deadline deadline);
+  static Result<bool> collect(Member& member);
+  void finish(std::unique_ptr<Member> member, const Caller* self);
+  void hand_out(Batch& batch, const Caller* self, Wakes& wakes);
+  void pass_on(std::unique_ptr<Member> member);
+  void promote(std::unique_ptr<Member> member);
+  void step_down(Caller& self);
+  bool leave_batch(Caller& self);
+  void fail_batch(std::unique_ptr<Member> member, const Caller* self, const Error& error);
+  void requeue(Caller& self, std::string_view reason);
+
+  // Looking for answers before sleeping for them (pool_look.cpp).
+  bool leads(Caller& self);
+  void offer(Caller& leader);
+  bool take_back(Caller& self);
+  bool look(Caller& self);
+  void linger(const Caller& self);
+  void look_for_another();
+
   const PoolOptions options_;
-  const std::chrono::milliseconds patience_;
+  const Timeouts timeouts_;
+  RetryBudget& budget_;
   const Open open_;
   const Report report_;
   std::mutex mutex_;
   std::deque<std::unique_ptr<Member>> idle_;  ///< The last one used stands at the back.
-  std::deque<Waiter*> waiters_;
-  std::vector<int> descriptors_;  ///< Of every open connection, idle or lent.
-  std::size_t slots_ = 0;         ///< Connections idle, lent or being opened.
+  std::deque<Caller*> queue_;
+  std::vector<int> descriptors_;  ///< Of every open connection, idle or in use.
+  std::size_t slots_ = 0;         ///< Connections idle, in use or being opened.
+  std::size_t leased_ = 0;
+  std::uint64_t opened_ = 0;
+  std::uint64_t failed_ = 0;
+  std::size_t flying_ = 0;  ///< Calls on connections in use.
+  Lanes lanes_;
+  Deadline::Time::time_point progress_at_{};  ///< When a batch last came back or set out.
+  Offer<Caller> offer_;                       ///< A leader whose answers any thread may look for.
+  Dormitory dormitory_;
+  unsigned gathering_ = 0;  ///< Group of those that wait behind the first.
+  unsigned leading_ = 0;    ///< Group of the last that stood first.
   bool dialing_ = false;
   std::optional<Outage> outage_;
-  std::uint64_t generation_ = 0;  ///< Members of an earlier one are not lent again.
+  std::uint64_t generation_ = 0;  ///< Members of an earlier one are not used again.
   bool closed_ = false;
   ForkRegistration fork_registration_;
 };

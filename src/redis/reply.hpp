@@ -15,18 +15,21 @@ struct redisReader;  // NOLINT(readability-identifier-naming): hiredis names it
 
 namespace obol::inline v0::redis {
 
+/// All bytes of a reply lie in one piece that the outermost reply owns: the thread that reads it and the one that uses
+/// it are not the same, and what one thread allocates and another frees is dear.
 struct Reply {
   enum class Kind { nil, integer, text, error, list, map, push, other };
 
   Kind kind = Kind::nil;
   std::int64_t integer = 0;
-  std::string text;             ///< Of text and error.
-  std::vector<Reply> elements;  ///< Of list, map (key, value, key, value, …) and push.
+  std::string_view text{};                ///< Of text and error; lives as long as the outermost reply.
+  std::vector<Reply> elements{};          ///< Of list, map (key, value, key, value, …) and push.
+  std::unique_ptr<const char[]> bytes{};  ///< Of the outermost reply: what all texts within point into.
 
   bool is_error() const { return kind == Kind::error; }
 
   /// An error's first word, such as "READONLY": the part that servers promise to keep.
-  std::string_view error_word() const { return std::string_view(text).substr(0, text.find(' ')); }
+  std::string_view error_word() const { return text.substr(0, text.find(' ')); }
 
   /// The value under a text key of a map; null where there is none.
   const Reply* find(std::string_view key) const;
@@ -45,15 +48,21 @@ class ReplyReader {
   Result<std::optional<Reply>> next();
 
   /// True while bytes are held that belong to no reply taken out yet.
-  bool has_unread_bytes() const { return bytes_since_reply_ > 0; }
+  bool has_unread_bytes() const { return unread_bytes_ > 0; }
 
  private:
   struct Free {
     void operator()(redisReader* reader) const noexcept;
   };
+  Result<bool> feed_some();
+  void give_bytes(Reply& reply);
+
   std::unique_ptr<redisReader, Free> reader_;
+  std::unique_ptr<std::string> texts_ = std::make_unique<std::string>();  ///< Of the reply that is being read.
   std::size_t maximum_bytes_;
-  std::size_t bytes_since_reply_ = 0;
+  std::size_t unread_bytes_ = 0;  ///< Here and in the reader, since the last reply.
+  std::string received_;          ///< From `fed_` on not in the reader yet.
+  std::size_t fed_ = 0;
 };
 
 }  // namespace obol::inline v0::redis

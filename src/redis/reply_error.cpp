@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <array>
 
+#include "decimal.hpp"
+#include "redis/key_slot.hpp"
+
 namespace obol::inline v0::redis {
 namespace {
 
@@ -16,25 +19,28 @@ struct Row {
   std::string_view advice;
 };
 
+constexpr std::string_view follow_advice =
+    "this server is a node of a cluster and does not hold this user's slot; set ConnectionOptions::cluster "
+    "(redis+cluster://)";
+
 constexpr std::array rows{
     Row{"READONLY", Remedy::reconnect, ErrorCode::unavailable, "this server is a replica; connect to the primary"},
     Row{"LOADING", Remedy::reconnect, ErrorCode::unavailable, "the server is still loading its data; try again soon"},
     Row{"MASTERDOWN", Remedy::reconnect, ErrorCode::unavailable, "the replica has lost its primary; try again soon"},
-    Row{"CLUSTERDOWN", Remedy::reconnect, ErrorCode::unavailable, "the cluster is down; check its nodes"},
-    Row{"TRYAGAIN", Remedy::reconnect, ErrorCode::unavailable, "the cluster is moving this slot; try again soon"},
+    Row{"CLUSTERDOWN", Remedy::wait, ErrorCode::unavailable, "the cluster is down; check its nodes"},
+    Row{"TRYAGAIN", Remedy::wait, ErrorCode::unavailable, "the cluster is moving this slot; try again soon"},
     Row{"BUSY", Remedy::reconnect, ErrorCode::unavailable,
         "the server is busy with a script; SCRIPT KILL or FUNCTION KILL ends it"},
     Row{"OOM", Remedy::fail, ErrorCode::out_of_memory,
         "the server is at maxmemory; give it more, with maxmemory-policy noeviction (deletes still work)"},
     Row{"NOPERM", Remedy::fail, ErrorCode::permission, "give the user the ACL rules in docs/operations.md"},
-    Row{"NOAUTH", Remedy::fail, ErrorCode::auth, "the server wants a password; set ConnectionOptions::password"},
+    Row{"NOAUTH", Remedy::fail, ErrorCode::auth, "the server wants a password; set connection.password"},
     Row{"WRONGPASS", Remedy::fail, ErrorCode::auth, "wrong user name or password, or the user is disabled"},
     Row{"NOREPLICAS", Remedy::fail, ErrorCode::server, "too few replicas are in touch (min-replicas-to-write)"},
     Row{"MISCONF", Remedy::fail, ErrorCode::server,
         "the server cannot persist and refuses writes; check its disk and log"},
-    Row{"MOVED", Remedy::fail, ErrorCode::unsupported_server,
-        "this server is a node of a cluster that does not hold this user's slot; "
-        "cluster routing is not supported yet"},
+    Row{"MOVED", Remedy::follow, ErrorCode::unsupported_server, follow_advice},
+    Row{"ASK", Remedy::follow, ErrorCode::unsupported_server, follow_advice},
     Row{"WRONGTYPE", Remedy::fail, ErrorCode::server,
         "a key with Obol's prefix holds something else; choose another key_prefix"},
 };
@@ -62,6 +68,21 @@ Remedy remedy_for(const Reply& error) {
   return row == nullptr ? Remedy::fail : row->remedy;
 }
 
+// "MOVED 3999 host:port"; an IPv6 address stands there without brackets.
+std::optional<Redirect> redirect_of(const Reply& error) {
+  const std::string_view text = error.text;
+  const auto kind = error.error_word() == "ASK" ? Redirect::Kind::ask : Redirect::Kind::moved;
+  const auto slot_start = error.error_word().size() + 1;
+  const auto slot_end = text.find(' ', std::min(slot_start, text.size()));
+  const auto colon = text.rfind(':');
+  if (slot_end == std::string_view::npos || colon == std::string_view::npos || colon < slot_end) return std::nullopt;
+  const auto slot = decimal<std::uint16_t>(text.substr(slot_start, slot_end - slot_start));
+  const auto port = decimal<std::uint16_t>(text.substr(colon + 1));
+  const auto host = text.substr(slot_end + 1, colon - slot_end - 1);
+  if (!slot || *slot >= slot_count || !port || *port == 0 || host.contains(' ')) return std::nullopt;
+  return Redirect{.kind = kind, .slot = *slot, .to = {.host = std::string(host), .port = *port}};
+}
+
 Error error_of(const Reply& error) {
   if (const Row* row = row_of(error)) return make(row->code, error, row->advice);
   if (error.text.starts_with("ERR ACL failure in script")) {
@@ -74,7 +95,7 @@ Error error_of(const Reply& error) {
         "Obol's function library is not loaded; load it with a user that may (FunctionLoading::load_at_connect)");
   }
   if (error.text.starts_with("ERR max number of clients")) {
-    return make(ErrorCode::unavailable, error, "the server is at maxclients; raise it or lower PoolOptions::size");
+    return make(ErrorCode::unavailable, error, "the server is at maxclients; raise it or lower pool.size");
   }
   return make(ErrorCode::server, error, "an error Obol does not know; the server's log may say more");
 }

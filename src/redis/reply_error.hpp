@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "obol/error.hpp"
+#include "obol/redis_options.hpp"
 #include "redis/reply.hpp"
 
 namespace obol::inline v0::redis {
@@ -13,10 +15,24 @@ enum class Remedy {
   fail,            ///< Tell the caller: trying again does not help.
   load_functions,  ///< The function is unknown here: load the library, then repeat.
   reconnect,       ///< This server cannot do it now, another one or a later attempt can: drop the connection, repeat.
+  wait,            ///< The cluster cannot do it now, the connection is good: repeat after a pause.
+  follow,          ///< Another node of the cluster has to be asked: see redirect_of.
 };
 
 /// Judges an error reply by its first word; the text behind it differs between servers and versions.
 Remedy remedy_for(const Reply& error);
+
+/// Where a node of a cluster sends a command to; it did not run it.
+/// Source: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#redirection-and-resharding
+struct Redirect {
+  enum class Kind { moved, ask };  ///< For good, or for this one command, with ASKING in front of it.
+  Kind kind;
+  std::uint16_t slot;
+  ServerAddress to;  ///< An empty host: that of the node that said so.
+};
+
+/// What a reply with Remedy::follow says; nothing where it is malformed.
+std::optional<Redirect> redirect_of(const Reply& error);
 
 /// The error to give the caller for an error reply to one of the store's commands.
 Error error_of(const Reply& error);

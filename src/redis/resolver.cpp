@@ -25,9 +25,10 @@ Result<std::vector<Address>> look_up(const std::string& host, const std::string&
   addrinfo* found = nullptr;
   const int failure = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
   if (failure != 0) {
-    return std::unexpected(Error{ErrorCode::unavailable,
-                                 fmt::format("the name cannot be resolved: {}; check connection.host and the resolver",
-                                             ::gai_strerror(failure))});
+    return std::unexpected(
+        Error{ErrorCode::unavailable,
+              fmt::format("the name cannot be resolved: {}; check connection.host and this machine's name servers",
+                          ::gai_strerror(failure))});
   }
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
   std::vector<Address> addresses;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 
 namespace obol::inline v0::redis {
 
@@ -9,10 +10,10 @@ namespace obol::inline v0::redis {
 /// load at most. Thread-safe.
 class RetryBudget {
  public:
-  void earn() {
+  void earn(std::size_t answers = 1) {
     // Nearly always full: then nothing is written, and threads do not fight over the line.
     const int held = tenths_.load(std::memory_order_relaxed);
-    if (held < capacity) tenths_.fetch_add(1, std::memory_order_relaxed);
+    if (held < capacity) tenths_.fetch_add(static_cast<int>(answers), std::memory_order_relaxed);
   }
 
   /// False where there is none left.

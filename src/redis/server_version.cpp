@@ -25,7 +25,7 @@ Result<ServerVersion> check_server_version(const Reply& hello) {
     return std::unexpected(Error{ErrorCode::protocol, fmt::format("the server does not say what it is; {}", needed)});
   }
   const bool valkey = kind->text == "valkey";
-  ServerVersion found{.kind = valkey ? "Valkey" : "Redis", .version = version->text.substr(0, 32)};
+  ServerVersion found{.kind = valkey ? "Valkey" : "Redis", .version = std::string(version->text.substr(0, 32))};
   if (major_version(found.version) >= (valkey ? 9 : 8)) return found;
   return std::unexpected(Error{
       ErrorCode::unsupported_server,

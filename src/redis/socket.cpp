@@ -1,6 +1,7 @@
 // Sockets by hand: hiredis' own time-outs are per system call, it tries one address only, and it raises SIGPIPE.
 #include "redis/socket.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -10,11 +11,15 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 #include <utility>
 
 namespace obol::inline v0::redis {
 namespace {
+
+/// By which the kernel's time-outs may come late.
+constexpr std::chrono::milliseconds timer_error{10};
 
 std::string system_message(int error) { return std::generic_category().message(error); }
 
@@ -53,6 +58,11 @@ void tune_tcp(int descriptor) {
 
 int new_descriptor(int family) { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 
+std::unexpected<Error> not_connected(int error) {
+  return unavailable(
+      fmt::format("cannot connect: {}; check that the server runs and listens there", system_message(error)));
+}
+
 Result<void> finish_connect(int descriptor, const sockaddr* address, socklen_t length, Deadline deadline) {
   int result = 0;
   do {
@@ -60,16 +70,19 @@ Result<void> finish_connect(int descriptor, const sockaddr* address, socklen_t l
     // A unix socket with a full backlog says EAGAIN and is to be tried again.
   } while (result != 0 && errno == EAGAIN && !deadline.passed() && ::poll(nullptr, 0, 1) == 0);
   if (result == 0) return {};
-  if (errno != EINPROGRESS && errno != EINTR) return unavailable(system_message(errno));
+  if (errno != EINPROGRESS && errno != EINTR) return not_connected(errno);
   if (!await(descriptor, POLLOUT, deadline)) {
-    return std::unexpected(Error{ErrorCode::timeout, "no answer to the attempt to connect"});
+    return std::unexpected(Error{ErrorCode::timeout, "no answer to the attempt to connect; is a firewall in between?"});
   }
   int error = 0;
   socklen_t size = sizeof error;
   ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) return unavailable(system_message(error));
+  if (error != 0) return not_connected(error);
   return {};
 }
+
+/// From here on only what asks for it does not block.
+void let_block(int descriptor) { ::fcntl(descriptor, F_SETFL, 0); }
 
 }  // namespace
 
@@ -93,6 +106,7 @@ Result<Socket> Socket::connect_unix(const std::string& path, Deadline deadline) 
   const auto result =
       finish_connect(socket.descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address, deadline);
   if (!result) return std::unexpected(result.error());
+  let_block(socket.descriptor_);
   return socket;
 }
 
@@ -109,19 +123,24 @@ Result<Socket> Socket::connect_tcp(const std::vector<Address>& addresses, Deadli
     }
     tune_tcp(socket.descriptor_);
     last = finish_connect(socket.descriptor_, address.get(), address.length, share);
-    if (last) return socket;
+    if (!last) continue;
+    let_block(socket.descriptor_);
+    return socket;
   }
   return std::unexpected(last.error());
 }
 
 Socket::Socket(Socket&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), is_local_(other.is_local_) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      is_local_(other.is_local_),
+      receive_timeout_(other.receive_timeout_) {}
 
 Socket& Socket::operator=(Socket&& other) noexcept {
   if (this != &other) {
     close();
     descriptor_ = std::exchange(other.descriptor_, -1);
     is_local_ = other.is_local_;
+    receive_timeout_ = other.receive_timeout_;
   }
   return *this;
 }
@@ -145,7 +164,7 @@ Result<void> Socket::await_writable(Deadline deadline) const {
 
 Result<void> Socket::write_all(std::string_view bytes, Deadline deadline) {
   while (!bytes.empty()) {
-    const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -157,11 +176,26 @@ Result<void> Socket::write_all(std::string_view bytes, Deadline deadline) {
   return {};
 }
 
+// A receive that blocks saves the call that waits for readiness, a tenth of a local round trip. The kernel's time-out
+// counts from each call anew, so it serves only where it ends before the deadline, and what is left is waited for.
+bool Socket::may_block(Deadline deadline) {
+  using std::chrono::milliseconds;
+  const milliseconds left(deadline.poll_milliseconds());
+  if (left <= 2 * timer_error) return false;
+  if (receive_timeout_ <= left - timer_error && receive_timeout_ > left / 2) return true;
+  receive_timeout_ = left - timer_error;
+  const timeval time{.tv_sec = receive_timeout_ / std::chrono::seconds(1),
+                     .tv_usec = std::chrono::microseconds(receive_timeout_ % std::chrono::seconds(1)).count()};
+  return ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) == 0;
+}
+
 Result<std::size_t> Socket::read_some(char* buffer, std::size_t capacity, Deadline deadline) {
   for (;;) {
-    // Waiting first saves a receive that would find nothing: a reply is never there right after its command was sent.
-    if (auto readable = await_readable(deadline); !readable) return std::unexpected(std::move(readable.error()));
-    const ssize_t received = ::recv(descriptor_, buffer, capacity, 0);
+    const bool blocks = may_block(deadline);
+    if (!blocks) {
+      if (auto readable = await_readable(deadline); !readable) return std::unexpected(std::move(readable.error()));
+    }
+    const ssize_t received = ::recv(descriptor_, buffer, capacity, blocks ? 0 : MSG_DONTWAIT);
     if (received > 0) return static_cast<std::size_t>(received);
     if (received == 0) return closed_by_server();
     if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK) return connection_lost(errno);

@@ -1,6 +1,7 @@
 // A connected stream socket that never blocks past a deadline and never raises SIGPIPE.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -38,9 +39,11 @@ class Socket final : public Stream {
 
  private:
   Socket(int descriptor, bool is_local) : descriptor_(descriptor), is_local_(is_local) {}
+  bool may_block(Deadline deadline);
   void close() noexcept;
   int descriptor_ = -1;
   bool is_local_ = false;
+  std::chrono::milliseconds receive_timeout_{0};  ///< What the kernel was told.
 };
 
 /// Closing this descriptor will reset the connection: what the kernel has not sent yet is never sent.

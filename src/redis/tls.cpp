@@ -52,15 +52,17 @@ int transfer(BIO* bio, Transfer run) {
 }
 
 int bio_write(BIO* bio, const char* bytes, int size) {
-  const int sent = transfer(
-      bio, [&](int descriptor) { return ::send(descriptor, bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL); });
+  const int sent = transfer(bio, [&](int descriptor) {
+    return ::send(descriptor, bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL | MSG_DONTWAIT);
+  });
   if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) ::BIO_set_retry_write(bio);
   return sent;
 }
 
 int bio_read(BIO* bio, char* buffer, int capacity) {
-  const int received =
-      transfer(bio, [&](int descriptor) { return ::recv(descriptor, buffer, static_cast<std::size_t>(capacity), 0); });
+  const int received = transfer(bio, [&](int descriptor) {
+    return ::recv(descriptor, buffer, static_cast<std::size_t>(capacity), MSG_DONTWAIT);
+  });
   if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) ::BIO_set_retry_read(bio);
   return received;
 }
@@ -200,7 +202,7 @@ class TlsStream final : public Stream {
     if (verdict != X509_V_OK) {
       return refuse(
           fmt::format("the server's certificate is not accepted: {}; check its name and expiry, and "
-                      "TlsOptions::ca_file",
+                      "connection.tls.ca_file",
                       ::X509_verify_cert_error_string(verdict)));
     }
     if (error.code == ErrorCode::unavailable && error.message.starts_with("TLS failed")) {
@@ -232,17 +234,17 @@ Result<void> trust(SSL_CTX* context, const TlsOptions& options) {
     return refuse("the system's certificate store cannot be loaded: " + openssl_reason());
   }
   if (::SSL_CTX_load_verify_file(context, options.ca_file.c_str()) == 1) return {};
-  return refuse(fmt::format("the file of TlsOptions::ca_file cannot be loaded: {}", openssl_reason()));
+  return refuse(fmt::format("the file of connection.tls.ca_file cannot be loaded: {}", openssl_reason()));
 }
 
 Result<void> use_certificate(SSL_CTX* context, const TlsOptions& options) {
   if (options.certificate_file.empty()) return {};
   if (::SSL_CTX_use_certificate_chain_file(context, options.certificate_file.c_str()) != 1) {
-    return refuse(fmt::format("the file of TlsOptions::certificate_file cannot be loaded: {}", openssl_reason()));
+    return refuse(fmt::format("the file of connection.tls.certificate_file cannot be loaded: {}", openssl_reason()));
   }
   if (::SSL_CTX_use_PrivateKey_file(context, options.private_key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
     return refuse(
-        fmt::format("the file of TlsOptions::private_key_file cannot be loaded (PEM without a passphrase, "
+        fmt::format("the file of connection.tls.private_key_file cannot be loaded (PEM without a passphrase, "
                     "for that certificate): {}",
                     openssl_reason()));
   }

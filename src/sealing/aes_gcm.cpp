@@ -14,7 +14,6 @@ namespace obol::inline v0::sealing {
 namespace {
 
 struct FreeContext {
-  void operator()(EVP_CIPHER_CTX* context) const noexcept { ::EVP_CIPHER_CTX_free(context); }
   void operator()(EVP_KDF* kdf) const noexcept { ::EVP_KDF_free(kdf); }
   void operator()(EVP_KDF_CTX* context) const noexcept { ::EVP_KDF_CTX_free(context); }
 };
@@ -28,6 +27,8 @@ OSSL_PARAM octets(const char* name, std::string_view value) {
 }
 
 }  // namespace
+
+void free_cipher_context(evp_cipher_ctx_st* context) { ::EVP_CIPHER_CTX_free(context); }
 
 bool hkdf(std::string_view secret, std::string_view purpose, unsigned char* out, std::size_t size) {
   const std::unique_ptr<EVP_KDF, FreeContext> kdf(::EVP_KDF_fetch(nullptr, "HKDF", nullptr));
@@ -63,18 +64,30 @@ std::unique_ptr<const AesGcmKey> AesGcmKey::derive(std::string_view secret, std:
   return loaded;
 }
 
+// The key schedule is made once for each context.
+AesGcmKey::Contexts::Owned AesGcmKey::start(Contexts& contexts, const unsigned char* nonce, bool encrypts) const {
+  auto context = contexts.take();
+  const bool is_new = !context;
+  if (is_new) context.reset(::EVP_CIPHER_CTX_new());
+  const bool ready =
+      context && ::EVP_CipherInit_ex2(context.get(), is_new ? cipher_.get() : nullptr, is_new ? key_.data() : nullptr,
+                                      nonce, encrypts ? 1 : 0, nullptr) == 1;
+  return ready ? std::move(context) : nullptr;
+}
+
 std::optional<std::string> AesGcmKey::encrypt(const Nonce& nonce, std::string_view bound_to,
                                               std::string_view plaintext) const {
-  const std::unique_ptr<EVP_CIPHER_CTX, FreeContext> context(::EVP_CIPHER_CTX_new());
+  auto context = start(encrypting_, nonce.data(), true);
   std::string out(plaintext.size() + tag_bytes, '\0');
   int written = 0;
   const bool done =
-      context && ::EVP_EncryptInit_ex2(context.get(), cipher_.get(), key_.data(), nonce.data(), nullptr) == 1 &&
-      ::EVP_EncryptUpdate(context.get(), nullptr, &written, bytes_of(bound_to), size_of(bound_to)) == 1 &&
+      context && ::EVP_EncryptUpdate(context.get(), nullptr, &written, bytes_of(bound_to), size_of(bound_to)) == 1 &&
       ::EVP_EncryptUpdate(context.get(), bytes_of(out), &written, bytes_of(plaintext), size_of(plaintext)) == 1 &&
       ::EVP_EncryptFinal_ex(context.get(), bytes_of(out) + plaintext.size(), &written) == 1 &&
       ::EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, tag_bytes, out.data() + plaintext.size()) == 1;
-  return done ? std::optional(std::move(out)) : std::nullopt;
+  if (!done) return std::nullopt;
+  encrypting_.put_back(std::move(context));
+  return out;
 }
 
 std::optional<std::string> AesGcmKey::decrypt(std::string_view nonce, std::string_view bound_to,
@@ -82,17 +95,19 @@ std::optional<std::string> AesGcmKey::decrypt(std::string_view nonce, std::strin
   if (nonce.size() != nonce_bytes || ciphertext.size() < tag_bytes) return std::nullopt;
   const auto text = ciphertext.substr(0, ciphertext.size() - tag_bytes);
   std::string tag(ciphertext.substr(text.size()));
-  const std::unique_ptr<EVP_CIPHER_CTX, FreeContext> context(::EVP_CIPHER_CTX_new());
+  auto context = start(decrypting_, bytes_of(nonce), false);
   std::string out(text.size() + 1, '\0');
   int written = 0;
   const bool done = context &&
-                    ::EVP_DecryptInit_ex2(context.get(), cipher_.get(), key_.data(), bytes_of(nonce), nullptr) == 1 &&
                     ::EVP_DecryptUpdate(context.get(), nullptr, &written, bytes_of(bound_to), size_of(bound_to)) == 1 &&
                     ::EVP_DecryptUpdate(context.get(), bytes_of(out), &written, bytes_of(text), size_of(text)) == 1 &&
                     ::EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, tag_bytes, tag.data()) == 1 &&
                     ::EVP_DecryptFinal_ex(context.get(), bytes_of(out) + text.size(), &written) == 1;
   out.resize(text.size());
-  if (done) return out;
+  if (done) {
+    decrypting_.put_back(std::move(context));
+    return out;
+  }
   ::OPENSSL_cleanse(out.data(), out.size());
   return std::nullopt;
 }

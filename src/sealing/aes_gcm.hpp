@@ -8,9 +8,14 @@
 #include <string>
 #include <string_view>
 
+#include "sealing/context_slots.hpp"
+
 struct evp_cipher_st;
+struct evp_cipher_ctx_st;
 
 namespace obol::inline v0::sealing {
+
+void free_cipher_context(evp_cipher_ctx_st* context);
 
 /// Thread-safe, and usable in a forked child: takes no locks. The key is cleansed with it.
 class AesGcmKey {
@@ -41,10 +46,15 @@ class AesGcmKey {
     void operator()(evp_cipher_st* cipher) const noexcept;
   };
   using Cipher = std::unique_ptr<evp_cipher_st, Free>;
+  using Contexts = ContextSlots<evp_cipher_ctx_st, free_cipher_context>;
 
   AesGcmKey(std::string_view key, Cipher cipher);
+  Contexts::Owned start(Contexts& contexts, const unsigned char* nonce, bool encrypts) const;
+
   std::array<unsigned char, 32> key_{};
   Cipher cipher_;
+  mutable Contexts encrypting_;
+  mutable Contexts decrypting_;
 };
 
 /// HKDF-SHA-256 (RFC 5869) without salt into `out`. False where OpenSSL refuses.

@@ -1,69 +1,63 @@
-// Reads, writes, signs and verifies COSE_Mac0.
+// Signs and verifies COSE_Mac0 in Obol's form.
 #include "sealing/cose_mac0.hpp"
+
+#include <array>
+#include <cstddef>
+#include <memory_resource>
 
 #include "sealing/cbor.hpp"
 
 namespace obol::inline v0::sealing {
 namespace {
 
-constexpr std::uint64_t mac0_tag_number = 17;
-constexpr std::int64_t hmac_256_256 = 5;
 constexpr std::string_view algorithm_header = "\xA1\x01\x05";
 
-bool is_obols_form(const Mac0& mac0) {
-  return mac0.tagged && mac0.protected_header == algorithm_header && mac0.key_id && mac0.tag.size() == Digest{}.size();
-}
+// Tag 17, an array of 4, the algorithm in the protected header, and the key id as the one unprotected parameter.
+constexpr std::string_view before_key_id = "\xD1\x84\x43\xA1\x01\x05\xA1\x04";
 
 }  // namespace
 
-std::optional<Mac0> parse_mac0(std::string_view bytes) {
-  cbor::Reader reader(bytes);
-  Mac0 mac0;
-  if (!read_headers(reader, mac0_tag_number, 4, mac0)) return std::nullopt;
-  if (mac0.algorithm != hmac_256_256 || mac0.initialization_vector) return std::nullopt;
-  const auto payload = reader.bytes();
-  const auto tag = reader.bytes();
-  if (!payload || !tag || !reader.at_end()) return std::nullopt;
-  mac0.payload = *payload;
-  mac0.tag = *tag;
-  return mac0;
-}
-
 std::optional<Digest> mac0_tag(const HmacKey& key, std::string_view protected_header, std::string_view external_data,
                                std::string_view payload) {
-  std::string before_payload;
-  before_payload.reserve(protected_header.size() + external_data.size() + 32);
-  cbor::Writer(before_payload)
-      .array(4)
-      .text("MAC0")
-      .bytes(protected_header)
-      .bytes(external_data)
-      .bytes_head(payload.size());
-  return key.compute({before_payload, payload});
+  // In one piece where it is short: each piece costs the hash as much as a hundred bytes.
+  std::array<std::byte, 2048> buffer;
+  std::pmr::monotonic_buffer_resource memory(buffer.data(), buffer.size());
+  std::pmr::string structure(&memory);
+  const auto before_payload = protected_header.size() + external_data.size() + 32;
+  const bool is_short = before_payload + payload.size() < buffer.size();
+  structure.reserve(before_payload + (is_short ? payload.size() : 0));
+  cbor::Writer(structure).array(4).text("MAC0").bytes(protected_header).bytes(external_data).bytes_head(payload.size());
+  if (!is_short) return key.compute({structure, payload});
+  structure.append(payload);
+  return key.compute({structure});
 }
 
 bool write_mac0(std::string& out, const LoadedKey& key, std::string_view external_data, std::string_view payload) {
   const auto tag = mac0_tag(*key.hmac, algorithm_header, external_data, payload);
   if (!tag) return false;
   out.reserve(out.size() + payload.size() + key.id.size() + 64);
-  cbor::Writer writer(out);
-  writer.tag(mac0_tag_number).array(4).bytes(algorithm_header);
-  writer.map(1).unsigned_integer(key_id_label).bytes(key.id);
-  writer.bytes(payload).bytes(as_text(*tag));
+  out += before_key_id;
+  cbor::Writer(out).bytes(key.id).bytes(payload).bytes(as_text(*tag));
   return true;
 }
 
 std::expected<std::string_view, VerificationFailure> open_mac0(std::string_view bytes, std::string_view external_data,
                                                                const KeyringKeys& keys) {
-  const auto mac0 = parse_mac0(bytes);
-  if (!mac0 || !is_obols_form(*mac0)) return std::unexpected(VerificationFailure::malformed);
-  const LoadedKey* key = keys.find(*mac0->key_id);
+  if (!bytes.starts_with(before_key_id)) return std::unexpected(VerificationFailure::malformed);
+  cbor::Reader reader(bytes.substr(before_key_id.size()));
+  const auto key_id = reader.bytes();
+  const auto payload = reader.bytes();
+  const auto tag = reader.bytes();
+  if (!key_id || !payload || !tag || tag->size() != Digest{}.size() || !reader.at_end()) {
+    return std::unexpected(VerificationFailure::malformed);
+  }
+  const LoadedKey* key = keys.find(*key_id);
   if (key == nullptr) return std::unexpected(VerificationFailure::unknown_key);
-  const auto expected = mac0_tag(*key->hmac, mac0->protected_header, external_data, mac0->payload);
-  if (!expected || !equal_constant_time(as_text(*expected), mac0->tag)) {
+  const auto expected = mac0_tag(*key->hmac, algorithm_header, external_data, *payload);
+  if (!expected || !equal_constant_time(as_text(*expected), *tag)) {
     return std::unexpected(VerificationFailure::bad_signature);
   }
-  return mac0->payload;
+  return *payload;
 }
 
 }  // namespace obol::inline v0::sealing

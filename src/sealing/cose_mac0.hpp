@@ -7,21 +7,10 @@
 #include <string_view>
 
 #include "obol/observer.hpp"
-#include "sealing/cose_headers.hpp"
 #include "sealing/hmac.hpp"
 #include "sealing/keyring.hpp"
 
 namespace obol::inline v0::sealing {
-
-/// A COSE_Mac0 taken apart; views into the bytes it was read from.
-struct Mac0 : CoseHeaders {
-  std::string_view payload;
-  std::string_view tag;
-};
-
-/// Takes a whole COSE_Mac0 apart, with or without tag 17. Nothing where it is malformed, has any header but the
-/// algorithm (which must be HMAC 256/256) and the key id, or anything follows it.
-std::optional<Mac0> parse_mac0(std::string_view bytes);
 
 /// The tag of a COSE_Mac0: HMAC-SHA-256 over the MAC_structure (RFC 9052, section 6.3).
 std::optional<Digest> mac0_tag(const HmacKey& key, std::string_view protected_header, std::string_view external_data,

@@ -1,4 +1,4 @@
-// Keeps OpenSSL's MAC contexts in a few slots that are taken and put back without a lock.
+// HMAC-SHA-256 with OpenSSL's EVP interface.
 #include "sealing/hmac.hpp"
 
 #include <openssl/core_names.h>
@@ -14,7 +14,7 @@ bool equal_constant_time(std::string_view left, std::string_view right) {
 
 void cleanse(void* bytes, std::size_t size) { OPENSSL_cleanse(bytes, size); }
 
-void HmacKey::Free::operator()(evp_mac_ctx_st* context) const noexcept { EVP_MAC_CTX_free(context); }
+void free_mac_context(evp_mac_ctx_st* context) { EVP_MAC_CTX_free(context); }
 
 std::unique_ptr<const HmacKey> HmacKey::load(std::string_view key) {
   // OpenSSL 3.0.0 to 3.0.2 ignore the re-initialisation (openssl/openssl#17811): the second message's code is wrong.
@@ -28,7 +28,7 @@ std::unique_ptr<const HmacKey> HmacKey::load(std::string_view key) {
 std::unique_ptr<const HmacKey> HmacKey::load(std::string_view key, ContextReuse reuse) {
   const std::unique_ptr<EVP_MAC, void (*)(EVP_MAC*)> mac(EVP_MAC_fetch(nullptr, "HMAC", nullptr), EVP_MAC_free);
   if (!mac) return nullptr;
-  Context context(EVP_MAC_CTX_new(mac.get()));
+  Contexts::Owned context(EVP_MAC_CTX_new(mac.get()));
   char digest[] = "SHA256";
   const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
                                    OSSL_PARAM_construct_end()};
@@ -39,34 +39,13 @@ std::unique_ptr<const HmacKey> HmacKey::load(std::string_view key, ContextReuse 
   return std::unique_ptr<const HmacKey>(new HmacKey(std::move(context), reuse));
 }
 
-HmacKey::~HmacKey() {
-  for (auto& slot : kept_) Free{}(slot.load());
-}
-
-HmacKey::Context HmacKey::take() const {
-  if (reuse_ == ContextReuse::reinitialise) {
-    for (auto& slot : kept_) {
-      if (slot.load(std::memory_order_relaxed) == nullptr) continue;
-      Context kept(slot.exchange(nullptr, std::memory_order_acquire));
-      if (kept && EVP_MAC_init(kept.get(), nullptr, 0, nullptr) == 1) return kept;
-    }
-  }
-  return Context(EVP_MAC_CTX_dup(untouched_.get()));
-}
-
-void HmacKey::put_back(Context context) const {
-  if (reuse_ == ContextReuse::duplicate) return;
-  for (auto& slot : kept_) {
-    evp_mac_ctx_st* empty = nullptr;
-    if (!slot.compare_exchange_strong(empty, context.get(), std::memory_order_release, std::memory_order_relaxed))
-      continue;
-    context.release();  // NOLINT(bugprone-unused-return-value): the slot owns it now
-    return;
-  }
+HmacKey::Contexts::Owned HmacKey::take() const {
+  if (auto kept = kept_.take(); kept && EVP_MAC_init(kept.get(), nullptr, 0, nullptr) == 1) return kept;
+  return Contexts::Owned(EVP_MAC_CTX_dup(untouched_.get()));
 }
 
 std::optional<Digest> HmacKey::compute(std::initializer_list<std::string_view> pieces) const {
-  Context context = take();
+  auto context = take();
   if (!context) return std::nullopt;
   for (const auto piece : pieces) {
     if (EVP_MAC_update(context.get(), reinterpret_cast<const unsigned char*>(piece.data()), piece.size()) != 1) {
@@ -78,7 +57,7 @@ std::optional<Digest> HmacKey::compute(std::initializer_list<std::string_view> p
   if (EVP_MAC_final(context.get(), digest.data(), &length, digest.size()) != 1 || length != digest.size()) {
     return std::nullopt;
   }
-  put_back(std::move(context));
+  if (reuse_ == ContextReuse::reinitialise) kept_.put_back(std::move(context));
   return digest;
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <initializer_list>
@@ -10,6 +9,8 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+
+#include "sealing/context_slots.hpp"
 
 struct evp_mac_ctx_st;
 
@@ -26,6 +27,8 @@ bool equal_constant_time(std::string_view left, std::string_view right);
 
 /// Overwrites bytes that held a secret.
 void cleanse(void* bytes, std::size_t size);
+
+void free_mac_context(evp_mac_ctx_st* context);
 
 /// How a kept context is made ready for the next message.
 enum class ContextReuse {
@@ -51,7 +54,6 @@ class HmacKey {
   /// The same with a fixed way; for tests of the ways.
   static std::unique_ptr<const HmacKey> load(std::string_view key, ContextReuse reuse);
 
-  ~HmacKey();
   HmacKey(const HmacKey&) = delete;
   HmacKey& operator=(const HmacKey&) = delete;
 
@@ -59,18 +61,14 @@ class HmacKey {
   std::optional<Digest> compute(std::initializer_list<std::string_view> pieces) const;
 
  private:
-  struct Free {
-    void operator()(evp_mac_ctx_st* context) const noexcept;
-  };
-  using Context = std::unique_ptr<evp_mac_ctx_st, Free>;
+  using Contexts = ContextSlots<evp_mac_ctx_st, free_mac_context>;
 
-  HmacKey(Context untouched, ContextReuse reuse) : untouched_(std::move(untouched)), reuse_(reuse) {}
-  Context take() const;
-  void put_back(Context context) const;
+  HmacKey(Contexts::Owned untouched, ContextReuse reuse) : untouched_(std::move(untouched)), reuse_(reuse) {}
+  Contexts::Owned take() const;
 
-  const Context untouched_;
+  const Contexts::Owned untouched_;
   const ContextReuse reuse_;
-  mutable std::array<std::atomic<evp_mac_ctx_st*>, 8> kept_{};
+  mutable Contexts kept_;
 };
 
 }  // namespace obol::inline v0::sealing

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 namespace obol::inline v0 {
@@ -35,6 +36,15 @@ const sealing::LoadedKey* sealing::KeyringKeys::find(std::string_view id) const 
   return found == all.end() ? nullptr : found->get();
 }
 
+std::string printable_key_id(std::string_view id) {
+  constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  id = id.substr(0, most_id_bytes);
+  if (id.find_first_not_of(plain) == std::string_view::npos) return std::string(id);
+  std::string text = "0x";
+  for (const char byte : id) fmt::format_to(std::back_inserter(text), "{:02x}", static_cast<unsigned char>(byte));
+  return text;
+}
+
 SigningKey::SigningKey(std::shared_ptr<const sealing::LoadedKey> key) noexcept : key_(std::move(key)) {}
 
 std::string_view SigningKey::id() const noexcept { return key_->id; }
@@ -61,9 +71,14 @@ Result<SigningKey> SigningKey::from_bytes(std::string_view key, std::string_view
 }
 
 Result<SigningKey> SigningKey::from_base_secret(std::string_view base_secret) {
+  if (base_secret.empty()) {
+    return refuse(
+        "the base secret is empty: is the variable or file that it comes from set? Give at least 32 random bytes, such "
+        "as from 'openssl rand -base64 48'");
+  }
   if (base_secret.size() < least_key_bytes) {
     return refuse(
-        fmt::format("the base secret is {} bytes long; give at least {} random ones, such as from "
+        fmt::format("the base secret is {} bytes long; give at least {} random bytes, such as from "
                     "'openssl rand -base64 48'",
                     base_secret.size(), least_key_bytes));
   }

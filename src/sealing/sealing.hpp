@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,5 +39,34 @@ Result<std::string> seal(const Session& session, std::string_view stored_key, co
 /// The session that was sealed for exactly this place, verified before anything of it is read.
 std::expected<Session, VerificationFailure> open(std::string_view sealed, std::string_view stored_key,
                                                  const SessionKey& key, const Keyring& keyring, Encryption encryption);
+
+/// The same into a session that has its key's members already. After a failure its others mean nothing.
+std::expected<void, VerificationFailure> open(std::string_view sealed, std::string_view stored_key,
+                                              const Keyring& keyring, Encryption encryption, Session& session);
+
+/// What `open` has accepted, sealed anew for the same place with the keyring's current key: the same payload, byte for
+/// byte, at the same lock version; encrypted where it was, or where that is asked for. `internal` where OpenSSL
+/// refuses.
+Result<std::string> reseal(std::string_view sealed, std::string_view stored_key, const SessionKey& key,
+                           const Keyring& keyring, Encryption encryption);
+
+/// What a sealed session says of itself; nothing of it is verified.
+struct Inscription {
+  std::uint64_t lock_version = 0;
+  std::string_view key_id;  ///< A view into the sealed session.
+  bool is_encrypted = false;
+};
+
+/// Nothing where the bytes are not of Obol's form.
+std::optional<Inscription> inscription(std::string_view sealed);
+
+/// The key that a sealed session names.
+struct NamedKey {
+  std::string_view id;  ///< A view into the sealed session.
+  bool is_in_keyring;
+};
+
+/// Verifies nothing. Nothing where the session is malformed or names no key.
+std::optional<NamedKey> named_key(std::string_view sealed, const Keyring& keyring);
 
 }  // namespace obol::inline v0::sealing

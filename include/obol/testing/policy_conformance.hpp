@@ -19,6 +19,7 @@
 /// and `make_second_store(SessionPolicy)`, where it has one, another store on the same place.
 namespace obol::testing {
 
+/// Holds a store with the policy that its test asks for.
 template <class Factory>
 class PolicyConformance : public ::testing::Test {
  protected:

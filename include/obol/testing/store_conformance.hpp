@@ -347,6 +347,27 @@ TYPED_TEST_P(StoreConformance, GetAllIsEverySessionThatGetReturns) {
   for (const auto& session : sessions) EXPECT_NE(std::ranges::find(all, session), all.end());
 }
 
+TYPED_TEST_P(StoreConformance, GetManyIsWhatGetReturnsForEachKey) {
+  std::vector<SessionKey> keys;
+  std::vector<std::optional<Session>> expected;
+  // More than one batch holds.
+  for (int i = 0; i < 1100; ++i) {
+    const auto session = this->make_session("user " + std::to_string(i % 7), "id " + std::to_string(i));
+    keys.push_back(session.key());
+    expected.push_back(i % 3 == 0 ? std::nullopt : std::optional(this->stored(session)));
+  }
+  keys.push_back(keys[1]);
+  expected.push_back(expected[1]);
+  EXPECT_EQ(this->store->get_many(keys).value(), expected);
+  EXPECT_TRUE(this->store->get_many({}).value().empty());
+}
+
+TYPED_TEST_P(StoreConformance, GetManyOfAnImpossibleKeyIsRefused) {
+  const auto stands = this->stored(this->make_session("user", "id"));
+  const std::vector keys{stands.key(), SessionKey{.user_id = "user", .id = ""}};
+  EXPECT_EQ(code_of(this->store->get_many(keys)), ErrorCode::invalid_argument);
+}
+
 TYPED_TEST_P(StoreConformance, UsersTypesAndIdsThatLookAlikeAreNeverMixed) {
   const std::vector<std::string> names{"a", "a:b", "a}:full", "{a}", "a.full", "a\n", std::string("a\0", 2),
                                        "A", "aa",  " a"};
@@ -540,12 +561,12 @@ REGISTER_TYPED_TEST_SUITE_P(
     AnExpiredUpdateLeavesTheStoredSessionAlone, ASessionEndsByItselfAtTheSecond, ARefreshMovesTheEnd,
     DeletesSucceedWhereNothingIsStored, DeleteOneDeletesThatSessionOnly, DeleteAllDeletesThatUserAndTypeOnly,
     DeleteOthersKeepsExactlyTheOneNamed, DeleteOthersOfAnUnknownSessionDeletesAll, GetAllIsEverySessionThatGetReturns,
-    UsersTypesAndIdsThatLookAlikeAreNeverMixed, IdsOutsideTheirLimitsAreRefused, TypesOutsideTheirAlphabetAreRefused,
-    OtherMembersOutsideTheirLimitsAreRefused, OfManyRefreshesAtOnceExactlyOneWins, OfManyLoginsWithOneIdExactlyOneWins,
-    ARefreshNeverUndoesDeleteOne, ARefreshNeverUndoesDeleteAll, ARefreshNeverUndoesDeleteOthers,
-    WritesOfDifferentSessionsAtOnceLoseNothing, ARotatedSessionHasANewIdAndTheOldOneIsGone,
-    ALateRefreshOfARotatedSessionIsGone, RotatingAStaleVersionIsAConflictWithTheWinner,
-    ASessionThatWasNeverStoredCannotBeRotated, OfManyRotationsAtOnceExactlyOneWins,
-    ASecondStoreOnTheSamePlaceSeesTheSame);
+    GetManyIsWhatGetReturnsForEachKey, GetManyOfAnImpossibleKeyIsRefused, UsersTypesAndIdsThatLookAlikeAreNeverMixed,
+    IdsOutsideTheirLimitsAreRefused, TypesOutsideTheirAlphabetAreRefused, OtherMembersOutsideTheirLimitsAreRefused,
+    OfManyRefreshesAtOnceExactlyOneWins, OfManyLoginsWithOneIdExactlyOneWins, ARefreshNeverUndoesDeleteOne,
+    ARefreshNeverUndoesDeleteAll, ARefreshNeverUndoesDeleteOthers, WritesOfDifferentSessionsAtOnceLoseNothing,
+    ARotatedSessionHasANewIdAndTheOldOneIsGone, ALateRefreshOfARotatedSessionIsGone,
+    RotatingAStaleVersionIsAConflictWithTheWinner, ASessionThatWasNeverStoredCannotBeRotated,
+    OfManyRotationsAtOnceExactlyOneWins, ASecondStoreOnTheSamePlaceSeesTheSame);
 
 }  // namespace obol::testing

@@ -1,0 +1,34 @@
+// The near cache: verified sessions kept in this process.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace obol::inline v0 {
+
+/// Lets `get` answer from this process's memory. The server tells of every change, over a connection of its own that a
+/// thread of its own listens to; what this process writes or deletes is seen by it at once. Not in a
+/// cluster.
+/// Source: https://redis.io/docs/latest/develop/reference/client-side-caching/
+struct NearCacheOptions {
+  bool enabled = false;                                       ///< Needs the ACL rule `+client|tracking`.
+  std::size_t maximum_bytes = std::size_t{64} * 1024 * 1024;  ///< Of sessions kept; the least used go first.
+
+  /// How old an answer may be: a change made elsewhere at this time is seen at the latest so much later, even where the
+  /// server or the network fell silent just before it. Without a sign of life for so long, every `get` asks the server.
+  /// The server is asked for one every third of it; 30 ms to 1 minute.
+  std::chrono::milliseconds max_staleness{1000};
+};
+
+/// Counted since the store was made, but for the last two.
+struct NearCacheStatistics {
+  std::uint64_t hits = 0;           ///< Answered from memory.
+  std::uint64_t misses = 0;         ///< Asked of the server.
+  std::uint64_t invalidations = 0;  ///< Told by the server or made by this store's own writes.
+  std::uint64_t evictions = 0;      ///< To stay within `maximum_bytes`.
+  std::size_t sessions = 0;         ///< Kept now.
+  std::size_t bytes = 0;            ///< Estimated, of those.
+};
+
+}  // namespace obol::inline v0

@@ -1,0 +1,101 @@
+// Writes ConnectionOptions as a URI, for from_uri or for a log.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "obol/redis_options.hpp"
+
+namespace obol::inline v0 {
+namespace {
+
+constexpr std::string_view unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+
+/// `kept`: more characters that mean only themselves in that place.
+std::string encoded(std::string_view text, std::string_view kept = {}) {
+  std::string result;
+  for (const char c : text) {
+    if (unreserved.contains(c) || kept.contains(c)) {
+      result += c;
+    } else {
+      result += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return result;
+}
+
+std::string text_of(const ServerAddress& address) {
+  const bool is_ipv6 = address.host.find(':') != std::string::npos;
+  return fmt::format("{}{}{}:{}", is_ipv6 ? "[" : "", encoded(address.host, is_ipv6 ? ":" : ""), is_ipv6 ? "]" : "",
+                     address.port);
+}
+
+std::string text_of(const std::vector<ServerAddress>& addresses) {
+  std::string result;
+  for (const auto& address : addresses) {
+    if (!result.empty()) result += ',';
+    result += text_of(address);
+  }
+  return result;
+}
+
+/// The parameters that are not as they are where they are left out.
+class Parameters {
+ public:
+  void add(std::string_view name, std::string_view value) {
+    text_ += fmt::format("{}{}={}", text_.empty() ? '?' : '&', name, encoded(value, "/"));
+  }
+
+  void add_unless_empty(std::string_view name, std::string_view value) {
+    if (!value.empty()) add(name, value);
+  }
+
+  void add(const TlsOptions& tls) {
+    add_unless_empty("ca_file", tls.ca_file);
+    add_unless_empty("certificate_file", tls.certificate_file);
+    add_unless_empty("private_key_file", tls.private_key_file);
+    add_unless_empty("server_name", tls.server_name);
+    if (tls.insecure_skip_verification) add("insecure_skip_verification", "true");
+  }
+
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+}  // namespace
+
+std::string ConnectionOptions::to_uri(Credentials credentials) const {
+  const bool shows_credentials = credentials == Credentials::included;
+  std::string user;
+  if (shows_credentials && !password.empty()) user = fmt::format("{}:{}@", encoded(username), encoded(password));
+
+  const std::string_view secure = tls.enabled ? "s" : "";
+  std::string uri;
+  if (!sentinel.sentinels.empty()) {
+    uri = fmt::format("redis{}+sentinel://{}{}/{}", secure, user, text_of(sentinel.sentinels),
+                      encoded(sentinel.primary_name));
+  } else if (!cluster.seeds.empty()) {
+    uri = fmt::format("redis{}+cluster://{}{}", secure, user, text_of(cluster.seeds));
+  } else if (!unix_socket.empty()) {
+    uri = fmt::format("unix://{}{}", user, encoded(unix_socket, "/"));
+  } else {
+    uri = fmt::format("redis{}://{}{}", secure, user, text_of({.host = host, .port = port}));
+  }
+
+  Parameters parameters;
+  if (database != 0) parameters.add("db", fmt::format("{}", database));
+  if (client_name != ConnectionOptions{}.client_name) parameters.add("client_name", client_name);
+  if (shows_credentials) {
+    parameters.add_unless_empty("sentinel_username", sentinel.username);
+    parameters.add_unless_empty("sentinel_password", sentinel.password);
+  }
+  if (tls.enabled) parameters.add(tls);
+  return uri + parameters.text();
+}
+
+}  // namespace obol::inline v0

@@ -1,0 +1,68 @@
+// One primary: where its connections come from, its pool, and who loads its functions.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "obol/error.hpp"
+#include "obol/observer.hpp"
+#include "obol/redis_options.hpp"
+#include "redis/connection_source.hpp"
+#include "redis/deadline.hpp"
+#include "redis/pool.hpp"
+#include "redis/replicas.hpp"
+#include "redis/retry_budget.hpp"
+#include "redis/single_flight.hpp"
+
+namespace obol::inline v0::redis {
+
+/// Thread-safe. Must outlive every call on it.
+class Node {
+ public:
+  struct Settings {
+    PoolOptions pool;
+    Timeouts timeouts;
+    std::shared_ptr<Observer> observer;
+    RetryBudget& budget;  ///< Must outlive the node.
+    std::chrono::seconds maximum_lag{};
+    /// Where a replica's connections come from; empty: none is read from.
+    std::function<std::shared_ptr<ConnectionSource>(const ServerAddress&)> replica_source{};
+  };
+
+  /// `on_unreachable` is called, with the caller's deadline, after each attempt to open a connection that failed for a
+  /// passing reason; may be empty.
+  Node(const Settings& settings, std::shared_ptr<ConnectionSource> source,
+       std::function<void(Deadline)> on_unreachable = {});
+
+  ConnectionSource& source() { return *source_; }
+  Pool& pool() { return pool_; }
+  SingleFlight& loading() { return loading_; }
+
+  /// Null where none may be read from.
+  Replicas* replicas() { return replicas_.get(); }
+
+  /// It is no primary any more: calls that wait for a connection are sent away.
+  void leave();
+
+  /// Calls that wait for a connection, and all later ones, fail with `closed`.
+  void close();
+
+  bool has_left() const { return has_left_; }
+
+ private:
+  void report(const Connection& connection, std::string_view reason) const;
+
+  const std::shared_ptr<Observer> observer_;
+  const std::shared_ptr<ConnectionSource> source_;
+  std::atomic<bool> has_left_{false};
+  SingleFlight loading_;
+  Pool pool_;
+  const std::unique_ptr<Replicas> replicas_;
+};
+
+/// Keeps a node for the length of a call. Where nodes never leave it owns nothing, so that to copy it costs nothing.
+using NodeHandle = std::shared_ptr<Node>;
+
+}  // namespace obol::inline v0::redis

@@ -1,0 +1,69 @@
+// Looking for answers before sleeping for them: any thread that waits may look for those of a leader that lets it.
+#include <thread>
+#include <utility>
+
+#include "redis/pool.hpp"
+
+namespace obol::inline v0::redis {
+
+// True where the caller leads a batch; false once its outcome is there.
+bool Pool::leads(Caller& self) {
+  if (std::exchange(self.is_offered, false) && !take_back(self)) return false;
+  return self.member != nullptr;
+}
+
+// Until take_back(), the leader's member belongs to whoever takes the offer.
+void Pool::offer(Caller& leader) {
+  if (!offer_.make(leader)) leader.is_back = true;
+}
+
+// False where another thread has handed out the outcome. Who took the offer looks once, so this is soon known.
+bool Pool::take_back(Caller& self) {
+  while (!offer_.withdraw(self) && !self.is_back.exchange(false)) {
+    if (self.notice.word() == Notice::answered) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+// True with the member in hand, whether anything came or not; false once the outcome is there.
+bool Pool::look(Caller& self) {
+  if (!self.member->busy_wait.is_worth_it()) return true;
+  const auto end = self.member->busy_wait.end();
+  for (;;) {
+    const bool came = self.member->connection.has_news();
+    if (came || Deadline::Time::now() >= end) {
+      self.member->busy_wait.note(came);
+      return true;
+    }
+    offer(self);
+    std::this_thread::yield();
+    if (!take_back(self)) return false;
+  }
+}
+
+// What is posted meanwhile saves a sleep, which costs more.
+void Pool::linger(const Caller& self) {
+  constexpr int turns = 10;
+  for (int turn = 0; turn < turns && self.notice.word() == Notice::none; ++turn) {
+    look_for_another();
+    if (self.notice.word() == Notice::none) std::this_thread::yield();
+  }
+}
+
+// Answers found too soon would take the connection on before the next batch has gathered: one turn of as many threads
+// as the batch has calls is given to that.
+void Pool::look_for_another() {
+  Caller* const leader = offer_.take();
+  if (leader == nullptr) return;
+  auto& member = *leader->member;
+  if (++member.batch.looks >= member.batch.callers.size() && member.connection.has_news()) {
+    member.busy_wait.note(true);
+    const auto all = take_in(member, *member.batch.deadline);
+    if (!all) return fail_batch(std::move(leader->member), nullptr, all.error());
+    if (*all) return finish(std::move(leader->member), nullptr);
+  }
+  offer(*leader);
+}
+
+}  // namespace obol::inline v0::redis

@@ -1,0 +1,158 @@
+// What a RedisStore is made of; its parts are in redis_store.cpp, redis_store_reads.cpp and redis_store_writes.cpp.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "admission.hpp"
+#include "closed_error.hpp"
+#include "fork_registration.hpp"
+#include "obol/detail/observed_call.hpp"
+#include "obol/redis_store.hpp"
+#include "obol/session_id.hpp"
+#include "redis/client.hpp"
+#include "session_commands.hpp"
+#include "tracked_cache.hpp"
+
+namespace obol::inline v0 {
+
+class [[gnu::visibility("hidden")]] RedisStore::Implementation {
+ public:
+  explicit Implementation(RedisStoreOptions options)
+      : options_(without_keyring(options)),
+        observer_(options.observer),
+        client_(options, session_functions()),
+        cache_(options.near_cache.enabled ? std::make_unique<TrackedCache>(options, client_.source()) : nullptr),
+        keyring_(std::move(options.keyring)),
+        fork_registration_(keyring_mutex_, [this] { admission_->forget_callers(); }) {}
+
+  ~Implementation() {
+    close();
+    admission_->await_idle();
+  }
+
+  Implementation(const Implementation&) = delete;
+  Implementation& operator=(const Implementation&) = delete;
+
+  Result<void> start();
+
+  /// Who answers a read.
+  using Read = Result<redis::Reply> (redis::Client::*)(std::string_view key, const redis::Command&, redis::Deadline);
+
+  Result<std::optional<Session>> get(const SessionKey& key, bool& found_near);
+  Result<std::optional<Session>> peek(const SessionKey& key);
+  Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys);
+  std::expected<Upserted, UpsertError> upsert(Session& session);
+  std::expected<void, UpsertError> rotate_id(Session& session);
+  Result<Deleted> delete_one(const SessionKey& key);
+  Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type);
+  Result<std::vector<Session>> peek_all(std::string_view user_id, std::string_view type);
+  Result<Deleted> delete_all(std::string_view user_id, std::string_view type);
+  Result<Deleted> delete_others(const SessionKey& keep);
+  Result<std::vector<Finding>> diagnose();
+  Result<void> replace_keyring(Keyring keyring);
+
+  void close() {
+    admission_->close();
+    client_.close();
+    if (cache_) cache_->stop();
+  }
+
+  /// Runs the call, for the observer where there is one. Holds it meanwhile: it is told when the call is over, and the
+  /// destructor waits for calls, not for those who tell of them.
+  template <class Call>
+  std::invoke_result_t<const Call&> observed(Operation operation, const Call& call,
+                                             const bool& found_near = false) const {
+    const auto observer = observer_;
+    return observer ? detail::observed_call(*observer, operation, call, found_near) : call();
+  }
+
+  PoolStatistics pool_statistics() { return client_.pool_statistics(); }
+
+  // Whoever has entered is waited for by the destructor, so that this is there for as long as it is looked at.
+  StatisticsSource statistics_source() {
+    return [this, admission = admission_]() -> std::optional<StoreStatistics> {
+      const auto entry = admission->enter();
+      if (!entry) return std::nullopt;
+      return StoreStatistics{.pool = pool_statistics(), .near_cache = near_cache_statistics()};
+    };
+  }
+
+  NearCacheStatistics near_cache_statistics() {
+    return cache_ ? cache_->sessions().statistics() : NearCacheStatistics{};
+  }
+
+ private:
+  static RedisStoreOptions without_keyring(RedisStoreOptions options) {
+    options.keyring = {};
+    return options;
+  }
+
+  using Deadline = redis::Deadline;
+
+  /// A session as it shall be stored, and all that is needed to send it.
+  struct Write {
+    Session session;
+    std::string standing_id;  ///< What it replaces is stored under this one.
+    std::string place;
+    std::string sealed;
+    Keyring keyring;
+  };
+  Result<Write> prepare(Session session, std::string standing_id);
+  std::expected<Upserted, UpsertError> create(const Write& write);
+  std::expected<Upserted, UpsertError> managed_create(const Write& write);
+  std::expected<void, UpsertError> replace(const redis::Command& command, const Write& write);
+  std::unexpected<UpsertError> refused(UpsertError error, const Session& session);
+  std::unexpected<UpsertError> lost_to(std::optional<std::string_view> winner, const Write& write);
+  Result<std::optional<Session>> get_stored(const std::string& place, const SessionKey& key,
+                                            Read read = &redis::Client::call);
+  Result<std::vector<Session>> get_all_stored(const std::string& place, std::string_view user_id, std::string_view type,
+                                              Read read = &redis::Client::call);
+  Result<std::optional<Session>> get_cached(const std::string& place, const SessionKey& key, bool& found_near);
+  void settle(const NearCache::Ticket& ticket, const std::string& place, const std::optional<Session>& read);
+  Result<void> get_some(std::span<const SessionKey> keys, Deadline deadline,
+                        std::vector<std::optional<Session>>& sessions);
+  Result<std::optional<Session>> opened(const Result<std::optional<std::string_view>>& sealed, const std::string& place,
+                                        const SessionKey& key, const Keyring& keyring);
+  Result<bool> open_stored(std::string_view sealed, const std::string& place, const Keyring& keyring, Session& session);
+  Result<Deleted> run_delete(const redis::Command& command, const std::string& place);
+
+  Keyring keyring() {
+    const std::scoped_lock lock(keyring_mutex_);
+    return keyring_;
+  }
+
+  std::string place_of(std::string_view user_id, std::string_view type) const {
+    return stored_key(options_.key_prefix, user_id, type);
+  }
+
+  /// Tells the observer, if there is one; `make` builds the event only then.
+  template <class Member, class Make>
+  void tell(Member member, Make make) const {
+    if (observer_) (observer_.get()->*member)(make());
+  }
+
+  static SessionEvent session_event(const std::string& id, std::string_view type, std::uint64_t lock_version) {
+    return {.id_hash = session_id_hash(id), .type = type, .lock_version = lock_version};
+  }
+
+  const RedisStoreOptions options_;  ///< Without the keyring, which may be replaced.
+  const std::shared_ptr<Observer> observer_;
+  const std::shared_ptr<Admission> admission_ = std::make_shared<Admission>();
+  redis::Client client_;
+  const std::unique_ptr<TrackedCache> cache_;  ///< Null where it is off.
+  std::mutex keyring_mutex_;
+  Keyring keyring_;
+  ForkRegistration fork_registration_;
+};
+
+}  // namespace obol::inline v0

@@ -1,0 +1,33 @@
+// Times and events of the near cache.
+#include "tracked_cache.hpp"
+
+#include <utility>
+
+namespace obol::inline v0 {
+
+TrackedCache::TrackedCache(const RedisStoreOptions& options, redis::ConnectionSource& source)
+    : observer_(options.observer),
+      max_staleness_(options.near_cache.max_staleness),
+      sessions_(options.near_cache.maximum_bytes),
+      tracking_(source, *this,
+                {.prefix = options.key_prefix + "{",
+                 .connect_timeout = options.timeouts.connect,
+                 .question_interval = max_staleness_ / 3,
+                 .patience = max_staleness_}) {}
+
+// A change that the server made after `then` is heard of after the next sign of life at the latest, or not at all.
+void TrackedCache::on_alive(redis::Deadline::Time::time_point then) noexcept {
+  sessions_.extend_use(then + max_staleness_);
+  if (!std::exchange(is_in_use_, true)) tell({.is_in_use = true});
+}
+
+void TrackedCache::on_lost(std::string_view reason) noexcept {
+  sessions_.go_out_of_use();
+  if (std::exchange(is_in_use_, false)) tell({.is_in_use = false, .reason = reason});
+}
+
+void TrackedCache::tell(const NearCacheEvent& event) const noexcept {
+  if (observer_) observer_->on_near_cache_changed(event);
+}
+
+}  // namespace obol::inline v0

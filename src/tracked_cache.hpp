@@ -1,0 +1,60 @@
+// The near cache at work: kept true by what the server tells of changes.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "near_cache.hpp"
+#include "obol/observer.hpp"
+#include "obol/redis_options.hpp"
+#include "redis/connection_source.hpp"
+#include "redis/tracking.hpp"
+
+namespace obol::inline v0 {
+
+/// Joins a NearCache to the Tracking that feeds it. Thread-safe.
+class TrackedCache final : private redis::Tracking::Listener {
+ public:
+  /// `source` must outlive it.
+  TrackedCache(const RedisStoreOptions& options, redis::ConnectionSource& source);
+
+  Result<void> start() { return tracking_.start(); }
+  void stop() { tracking_.stop(); }
+
+  NearCache& sessions() { return sessions_; }
+
+ private:
+  void on_listening() noexcept override { sessions_.come_into_use(); }
+  void on_change(std::string_view key) noexcept override { sessions_.invalidate(key); }
+  void on_flush() noexcept override { sessions_.clear(); }
+  void on_alive(redis::Deadline::Time::time_point then) noexcept override;
+  void on_lost(std::string_view reason) noexcept override;
+  void on_fork() noexcept override { sessions_.abandon(); }
+
+  void tell(const NearCacheEvent& event) const noexcept;
+
+  const std::shared_ptr<Observer> observer_;
+  const std::chrono::milliseconds max_staleness_;
+  bool is_in_use_ = false;  ///< The observer knows.
+  NearCache sessions_;
+  redis::Tracking tracking_;
+};
+
+/// Drops what is kept of a hash once a write of it or a look at all of it has come back, whatever came of it, and
+/// before the caller knows.
+class Invalidation {
+ public:
+  /// `cache` may be null.
+  Invalidation(TrackedCache* cache, std::string_view stored_key) : cache_(cache), stored_key_(stored_key) {}
+  ~Invalidation() {
+    if (cache_ != nullptr) cache_->sessions().invalidate(stored_key_);
+  }
+  Invalidation(const Invalidation&) = delete;
+  Invalidation& operator=(const Invalidation&) = delete;
+
+ private:
+  TrackedCache* cache_;
+  std::string_view stored_key_;
+};
+
+}  // namespace obol::inline v0
