@@ -1,0 +1,27 @@
+// What is measured: each call of the store, and the same work on a bare hiredis connection for each thread.
+#pragma once
+
+#include "load.hpp"
+#include "world.hpp"
+
+namespace obol::benchmark {
+
+/// Limits: the bare command, neither verified nor decoded.
+MakeCall bare_get(World& world);
+MakeCall bare_get_all(World& world);
+/// So many commands in one send, then their replies; one call is all of them.
+MakeCall bare_get_pipelined(World& world, std::size_t depth);
+/// Obol's own function, sent by hand.
+MakeCall bare_update(World& world);
+MakeCall bare_update_pipelined(World& world, std::size_t depth);
+/// A function that reads a lock, compares it, and stores lock and session as two fields: as Charon does both.
+MakeCall charon_create(World& world);
+MakeCall charon_update_pipelined(World& world, std::size_t depth);
+
+MakeCall obol_get(World& world);
+MakeCall obol_get_all(World& world);
+MakeCall obol_get_many(World& world, std::size_t keys);
+MakeCall obol_create(World& world);
+MakeCall obol_update(World& world);
+
+}  // namespace obol::benchmark

@@ -1,0 +1,35 @@
+// Puts load on something from many threads and measures it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+namespace obol::benchmark {
+
+/// One call; `number` counts from 0 in each thread.
+using Call = std::function<void(std::size_t number)>;
+
+/// Makes the call of one thread, with whatever it needs of its own.
+using MakeCall = std::function<Call(std::size_t thread)>;
+
+struct Load {
+  double per_second = 0;
+  double median_us = 0;
+  double p99_us = 0;
+  double client_cpu_us = 0;  ///< Of this process, for each call.
+  std::size_t calls = 0;
+  double seconds = 0;
+};
+
+/// Calls from so many threads for that long. All threads are ready before the clock starts.
+Load put_load(std::size_t threads, std::chrono::duration<double> time, const MakeCall& make);
+
+/// Nanoseconds for each call, in this thread.
+double nanoseconds_each(std::size_t calls, const std::function<void()>& call);
+
+/// Calls of operator new by this process so far.
+std::uint64_t allocations();
+
+}  // namespace obol::benchmark
