@@ -46,8 +46,8 @@ void done_or_exit(const obol::Result<obol::Deleted>& result, std::string_view wh
 
 std::unique_ptr<obol::SessionStore> open_store(const char* uri, const obol::Keyring& keyring) {
   if (uri == nullptr) return std::make_unique<obol::MemoryStore>();
-  obol::RedisStoreOptions options{.keyring = keyring};
-  options.connection = value_or_exit(obol::ConnectionOptions::from_uri(uri), "bad address");
+  obol::RedisStoreOptions options{.connection = value_or_exit(obol::ConnectionOptions::from_uri(uri), "bad address"),
+                                  .keyring = keyring};
   return std::make_unique<obol::RedisStore>(value_or_exit(obol::RedisStore::connect(std::move(options)), "no store"));
 }
 

@@ -1,0 +1,13 @@
+// Names a device from what its browser says about itself: good enough for its owner to recognise it, never for
+// security.
+#pragma once
+
+#include <string_view>
+
+#include "payload.hpp"
+
+namespace auth_server {
+
+Device recognise_device(std::string_view user_agent, std::string_view address);
+
+}  // namespace auth_server

@@ -1,0 +1,146 @@
+// Cookies to visitor, and visitor to cookies.
+#include "exchange.hpp"
+
+#include <fmt/core.h>
+
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "csrf.hpp"
+#include "device.hpp"
+#include "obol/session_id.hpp"
+
+namespace auth_server {
+namespace {
+
+constexpr std::chrono::seconds form_lifetime{std::chrono::days(1)};
+
+// What a page says was just done; the address only names it, so that no address can make our pages say anything else.
+std::string notice_for(const std::string& name) {
+  static const std::map<std::string, std::string> notices{
+      {"logged-out", "You are logged out."},
+      {"ended", "Your session has ended. Please log in again."},
+      {"device-logged-out", "The device is logged out."},
+      {"others-logged-out", "All other devices are logged out."},
+      {"password-changed", "Your password is changed, and all other devices are logged out."},
+  };
+  const auto notice = notices.find(name);
+  return notice == notices.end() ? "" : notice->second;
+}
+
+}  // namespace
+
+std::optional<Visitor> Exchange::visitor() {
+  const auto access = cookie(Cookie::access);
+  const auto refresh = cookie(Cookie::refresh);
+  auto visitor = site_.sessions.resume(access, refresh);
+  if (!visitor) {
+    say_unavailable(visitor.error());
+    return std::nullopt;
+  }
+  if (visitor->new_tokens) keep(*visitor->new_tokens);
+  if (visitor->tokens_are_void) drop_tokens();
+  return std::move(*visitor);
+}
+
+std::optional<Exchange::LoggedIn> Exchange::require_login() {
+  auto found = visitor();
+  if (!found) return std::nullopt;
+  if (found->login) {
+    if (auto user = site_.users.find_by_id(found->login->session.user_id)) {
+      return LoggedIn{.login = std::move(*found->login), .user = std::move(*user)};
+    }
+    // The session of an account that this process does not have (any more).
+    drop_tokens();
+    found->tokens_are_void = true;
+  }
+  lead_to(found->tokens_are_void ? "/login?notice=ended" : "/login");
+  return std::nullopt;
+}
+
+bool Exchange::require_own_form() {
+  if (request_.target.contains('?') ||
+      !request_.get_header_value("Content-Type").starts_with("application/x-www-form-urlencoded")) {
+    say(400, "That was no form of ours",
+        "Forms are sent as application/x-www-form-urlencoded, and not in the address.");
+    return false;
+  }
+  const RequestOrigin origin{.origin = request_.get_header_value("Origin"),
+                             .sec_fetch_site = request_.get_header_value("Sec-Fetch-Site"),
+                             .host = request_.get_header_value("Host")};
+  if (is_from_own_page(origin, site_.is_over_tls)) return true;
+  say(403, "Not from here", "That form was sent from another site, so nothing was done.");
+  return false;
+}
+
+bool Exchange::require_proof(const std::string& secret) {
+  if (proves_secret(field("form_token"), secret)) return true;
+  say(403, "That form is out of date",
+      "It belongs to another login or was open for too long. Go back, load the page again, and repeat it.");
+  return false;
+}
+
+bool Exchange::require_form_of(const Login& login) { return require_proof(login.payload.csrf_secret); }
+
+bool Exchange::require_form_of_this_browser() { return require_proof(cookie(Cookie::form)); }
+
+Frame Exchange::frame_of(const LoggedIn& user) {
+  return {.user_name = user.user.name,
+          .form_token = mask_secret(user.login.payload.csrf_secret),
+          .notice = notice_for(field("notice")),
+          .kept_in = site_.kept_in};
+}
+
+Frame Exchange::frame_of_nobody() {
+  auto secret = cookie(Cookie::form);
+  if (secret.size() != 22) secret = obol::generate_session_id().value_or("");
+  keep(Cookie::form, secret, form_lifetime);
+  return {.user_name = {},
+          .form_token = mask_secret(secret),
+          .notice = notice_for(field("notice")),
+          .kept_in = site_.kept_in};
+}
+
+std::string Exchange::cookie(Cookie cookie) const {
+  std::vector<std::string> headers;
+  for (auto [at, end] = request_.headers.equal_range("Cookie"); at != end; ++at) headers.push_back(at->second);
+  return site_.cookies.read(headers, cookie);
+}
+
+void Exchange::keep(Cookie cookie, std::string_view value, std::chrono::seconds lifetime) {
+  response_.headers.emplace("Set-Cookie", site_.cookies.set(cookie, value, lifetime));
+}
+
+void Exchange::keep(const Tokens& tokens) {
+  // The access token's own expiry counts, not its cookie's: one that is sent late shows that there was a session.
+  keep(Cookie::access, tokens.access, site_.sessions.lifetimes().unused);
+  keep(Cookie::refresh, tokens.refresh, site_.sessions.lifetimes().unused);
+}
+
+void Exchange::drop_tokens() {
+  response_.headers.emplace("Set-Cookie", site_.cookies.remove(Cookie::access));
+  response_.headers.emplace("Set-Cookie", site_.cookies.remove(Cookie::refresh));
+}
+
+Device Exchange::device() const {
+  return recognise_device(request_.get_header_value("User-Agent"), request_.remote_addr);
+}
+
+void Exchange::show(const std::string& page, int status) {
+  response_.status = status;
+  response_.set_content(page, "text/html; charset=utf-8");
+}
+
+void Exchange::say(int status, std::string_view title, std::string_view text) {
+  show(message_page({.kept_in = site_.kept_in}, title, text), status);
+}
+
+void Exchange::say_unavailable(const obol::Error& error) {
+  fmt::print(stderr, "auth server: {} ({})\n", error.message, error.code.message());
+  retry_after(std::chrono::seconds(5));
+  say(503, "One moment, please",
+      "Logins cannot be looked up just now. You are not logged out: try again in a few seconds.");
+}
+
+}  // namespace auth_server

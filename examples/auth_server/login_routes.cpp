@@ -1,0 +1,153 @@
+// Sign-up, login and logout.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "exchange.hpp"
+#include "obol/session_id.hpp"
+#include "obol/session_token.hpp"
+#include "routes.hpp"
+
+namespace auth_server {
+namespace {
+
+constexpr std::chrono::seconds known_device_lifetime{std::chrono::days(365)};
+constexpr std::string_view known_device_type = "device";
+
+// What is the same for a wrong name and a wrong password must also cost the same: see PasswordHasher::verify.
+constexpr std::string_view wrong = "User name or password is wrong.";
+
+// A name as typed may have any size; what is counted by it must not.
+std::string account_of(const std::string& name) {
+  std::string account = name.substr(0, 64);
+  for (char& c : account) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return account;
+}
+
+Attempt attempt_of(Exchange& exchange, const std::string& name, const std::optional<User>& user) {
+  Attempt attempt{.account = account_of(name), .network = exchange.device().place};
+  const auto known = obol::open_token(exchange.cookie(Cookie::device), exchange.site().keyring);
+  if (known && known->type == known_device_type && user && known->user_id == user->id) attempt.known_device = known->id;
+  return attempt;
+}
+
+void remember_device(Exchange& exchange, const User& user) {
+  const auto id = obol::generate_session_id();
+  if (!id) return;
+  const auto token = obol::issue_token({.user_id = user.id, .type = std::string(known_device_type), .id = *id},
+                                       exchange.site().keyring);
+  if (token) exchange.keep(Cookie::device, *token, known_device_lifetime);
+}
+
+void log_in(Exchange& exchange, const User& user) {
+  // A session that this browser had before ends with the new login.
+  const auto before =
+      exchange.site().sessions.resume(exchange.cookie(Cookie::access), exchange.cookie(Cookie::refresh));
+  if (before && before->login) {
+    const auto ended = exchange.site().sessions.end(before->login->session.key());
+    if (!ended) return exchange.say_unavailable(ended.error());
+  }
+  auto visitor = exchange.site().sessions.begin(user.id, exchange.device());
+  if (!visitor) return exchange.say_unavailable(visitor.error());
+  if (visitor->new_tokens) exchange.keep(*visitor->new_tokens);
+  remember_device(exchange, user);
+  exchange.lead_to("/devices");
+}
+
+void refuse_login(Exchange& exchange, const std::string& name, int status, std::string problem) {
+  exchange.show(login_page(exchange.frame_of_nobody(), {.name = name, .problem = std::move(problem)}), status);
+}
+
+void refuse_hashing(Exchange& exchange) {
+  exchange.retry_after(std::chrono::seconds(5));
+  exchange.say(503, "One moment, please", "Many people are logging in just now. Try again in a few seconds.");
+}
+
+void post_login(Exchange& exchange) {
+  if (!exchange.require_form_of_this_browser()) return;
+  const auto name = exchange.field("name");
+  const auto password = exchange.field("password");
+  if (name.size() > 256 || password.size() > 256) return refuse_login(exchange, "", 401, std::string(wrong));
+  const auto user = exchange.site().users.find_by_name(name);
+  const auto attempt = attempt_of(exchange, name, user);
+  if (const auto wait = exchange.site().throttle.admit(attempt); wait.count() > 0) {
+    exchange.retry_after(wait);
+    return refuse_login(exchange, name, 429, fmt::format("Too many attempts. Try again in {} seconds.", wait.count()));
+  }
+  const auto is_right = exchange.site().passwords.verify(password, user ? user->password_hash : "");
+  if (!is_right) return refuse_hashing(exchange);
+  if (!*is_right || !user) return refuse_login(exchange, name, 401, std::string(wrong));
+  exchange.site().throttle.forgive(attempt);
+  log_in(exchange, *user);
+}
+
+void refuse_sign_up(Exchange& exchange, const std::string& name, int status, std::string_view problem) {
+  exchange.show(sign_up_page(exchange.frame_of_nobody(), {.name = name, .problem = std::string(problem)}), status);
+}
+
+void post_sign_up(Exchange& exchange) {
+  if (!exchange.require_form_of_this_browser()) return;
+  const auto name = exchange.field("name");
+  const auto password = exchange.field("password");
+  for (const auto objection : {objection_to_name(name), objection_to_password(password, name)}) {
+    if (!objection.empty()) return refuse_sign_up(exchange, name.substr(0, 64), 422, objection);
+  }
+  auto id = obol::generate_session_id();
+  if (!id) return exchange.say_unavailable(id.error());
+  auto hash = exchange.site().passwords.hash(password);
+  if (!hash) return refuse_hashing(exchange);
+  const User user{.id = std::move(*id), .name = name, .password_hash = std::move(*hash)};
+  switch (exchange.site().users.add(user)) {
+    case Users::Added::name_is_taken:
+      return refuse_sign_up(exchange, name, 409, "That user name is taken.");
+    case Users::Added::full:
+      return refuse_sign_up(exchange, name, 503, "This example has no room for more accounts.");
+    case Users::Added::yes:
+      return log_in(exchange, user);
+  }
+}
+
+void post_logout(Exchange& exchange) {
+  const auto user = exchange.require_login();
+  if (!user || !exchange.require_form_of(user->login)) return;
+  if (auto ended = exchange.site().sessions.end(user->login.session.key()); !ended) {
+    return exchange.say_unavailable(ended.error());
+  }
+  exchange.drop_tokens();
+  exchange.lead_to("/login?notice=logged-out");
+}
+
+// Somebody who is logged in has no need of the login page.
+void show_to_nobody(Exchange& exchange, std::string (*page)(const Frame&, const SentForm&)) {
+  const auto visitor = exchange.visitor();
+  if (!visitor) return;
+  const bool is_user = visitor->login && exchange.site().users.find_by_id(visitor->login->session.user_id);
+  if (is_user) return exchange.lead_to("/devices");
+  exchange.show(page(exchange.frame_of_nobody(), {}));
+}
+
+}  // namespace
+
+void add_login_routes(httplib::Server& server, Site& site) {
+  const auto post = [&](const std::string& path, void (*handle)(Exchange&)) {
+    server.Post(path, [&site, handle](const httplib::Request& request, httplib::Response& response) {
+      Exchange exchange(site, request, response);
+      if (exchange.require_own_form()) handle(exchange);
+    });
+  };
+  const auto get = [&](const std::string& path, std::string (*page)(const Frame&, const SentForm&)) {
+    server.Get(path, [&site, page](const httplib::Request& request, httplib::Response& response) {
+      Exchange exchange(site, request, response);
+      show_to_nobody(exchange, page);
+    });
+  };
+  get("/login", login_page);
+  get("/signup", sign_up_page);
+  post("/login", post_login);
+  post("/signup", post_sign_up);
+  post("/logout", post_logout);
+}
+
+}  // namespace auth_server

@@ -1,0 +1,15 @@
+// The addresses this server answers.
+#pragma once
+
+#include "httplib.h"
+#include "site.hpp"
+
+namespace auth_server {
+
+/// /login, /signup, /logout
+void add_login_routes(httplib::Server& server, Site& site);
+
+/// /devices, /devices/logout, /devices/logout-others, /password
+void add_account_routes(httplib::Server& server, Site& site);
+
+}  // namespace auth_server

@@ -1,0 +1,60 @@
+// RedisStore or MemoryStore, with the same policy, and an observer that tells the operator what it hears.
+#include "store.hpp"
+
+#include <fmt/core.h>
+
+#include <expected>
+#include <mutex>
+#include <utility>
+
+#include "obol/memory_store.hpp"
+#include "obol/observer.hpp"
+#include "obol/redis_store.hpp"
+#include "obol/session_policy.hpp"
+
+namespace auth_server {
+namespace {
+
+class Log final : public obol::Observer {
+ public:
+  void on_finding(const obol::Finding& finding) noexcept override {
+    fmt::print(stderr, "obol: {}: {}\n", obol::to_string(finding.severity), finding.message);
+  }
+  void on_verification_failed(const obol::VerificationFailedEvent& event) noexcept override {
+    fmt::print(stderr, "obol: the stored session {} is not genuine\n", event.id_hash);
+  }
+  void on_connection_opened(const obol::ConnectionEvent& event) noexcept override {
+    const std::scoped_lock lock(mutex_);
+    server_ = event.server;
+  }
+  std::string server() const {
+    const std::scoped_lock lock(mutex_);
+    return server_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string server_;
+};
+
+// Whoever logs in over and over drops the oldest of his own sessions, and fills no server.
+constexpr obol::SessionPolicy policy{.maximum_sessions = 20, .when_full = obol::WhenFull::evict};
+
+}  // namespace
+
+obol::Result<OpenStore> open_store(const std::string& redis_uri, const obol::Keyring& keyring) {
+  auto log = std::make_shared<Log>();
+  if (redis_uri.empty()) {
+    return OpenStore{
+        .store = std::make_unique<obol::MemoryStore>(obol::MemoryStoreOptions{.policy = policy, .observer = log}),
+        .kept_in = "this process"};
+  }
+  auto connection = obol::ConnectionOptions::from_uri(redis_uri);
+  if (!connection) return std::unexpected(std::move(connection.error()));
+  auto store = obol::RedisStore::connect(
+      {.connection = std::move(*connection), .keyring = keyring, .policy = policy, .observer = log});
+  if (!store) return std::unexpected(std::move(store.error()));
+  return OpenStore{.store = std::make_unique<obol::RedisStore>(std::move(*store)), .kept_in = log->server()};
+}
+
+}  // namespace auth_server

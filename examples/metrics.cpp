@@ -1,0 +1,158 @@
+// A store at work whose metrics Prometheus can scrape: logins, refreshes, races, logouts, and somebody who forges.
+// Usage: metrics redis://host:port | unix:///path     Prints the address of the metrics; ends with SIGINT or SIGTERM.
+#include <fmt/core.h>
+#include <prometheus/exposer.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "obol/metrics/prometheus.hpp"
+#include "obol/obol.hpp"
+
+namespace {
+
+using obol::Session;
+using std::chrono::milliseconds;
+
+template <class T>
+T value_or_exit(obol::Result<T> result, std::string_view what) {
+  if (result) return std::move(*result);
+  fmt::print(stderr, "{}: {}\n", what, result.error().message);
+  std::exit(1);
+}
+
+obol::SigningKey random_key(std::string_view id) {
+  const auto bytes = value_or_exit(obol::generate_session_id(), "no randomness") +
+                     value_or_exit(obol::generate_session_id(), "no randomness");
+  return value_or_exit(obol::SigningKey::from_bytes(bytes, id), "no key");
+}
+
+obol::RedisStore open_store(const char* uri, const obol::SigningKey& key, std::shared_ptr<obol::Observer> observer) {
+  obol::RedisStoreOptions options{
+      .connection = value_or_exit(obol::ConnectionOptions::from_uri(uri), "bad address"),
+      .pool = {.size = 2, .max_overflow = 2, .lifetime_limit = milliseconds(2000)},  // Short, so that it is seen.
+      .keyring = obol::Keyring(key),
+      .policy = {.maximum_sessions = 4, .revocation_mark_lifetime = std::chrono::seconds(60)},
+      .near_cache = {.enabled = true},
+      .observer = std::move(observer)};
+  return value_or_exit(obol::RedisStore::connect(std::move(options)), "no store");
+}
+
+// One user at a time, as a web server's thread would see them; what fails is what the metrics are to show.
+class Visitor {
+ public:
+  Visitor(obol::RedisStore& store, obol::RedisStore& forger) : store_(store), forger_(forger) {}
+
+  void visit() {
+    const std::string user = "user-" + std::to_string(below(40));
+    Session session = new_session(user);
+    if (!store_.upsert(session)) return;
+    for (int i = 0; i < 8; ++i) (void)store_.get(session.key());
+    race(session);
+    if (below(4) == 0) (void)store_.rotate_id(session);
+    if (below(4) == 0) list(user);
+    if (below(8) == 0) (void)store_.delete_others(session.key());
+    if (below(8) == 0) log_out_everywhere(user);
+    if (below(8) == 0) forge(user);
+    if (below(2) == 0) log_out(session);
+  }
+
+ private:
+  static Session new_session(const std::string& user) {
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    return {.id = value_or_exit(obol::generate_session_id(), "no session id"),
+            .user_id = user,
+            .created_at = now,
+            .refreshed_at = now,
+            .refresh_expires_at = now + std::chrono::hours(1)};
+  }
+
+  // Two tabs refresh; one of them loses.
+  void race(Session& session) {
+    Session other_tab = session;
+    (void)store_.upsert(session);
+    if (below(3) == 0) (void)store_.upsert(other_tab);
+  }
+
+  void list(const std::string& user) {
+    std::vector<obol::SessionKey> keys;
+    if (const auto sessions = store_.get_all(user, "full")) {
+      for (const auto& session : *sessions) keys.push_back(session.key());
+    }
+    (void)store_.get_many(keys);
+  }
+
+  // A login that was under way meanwhile does not come through.
+  void log_out_everywhere(const std::string& user) {
+    Session under_way = new_session(user);
+    (void)store_.delete_all(user, "full");
+    (void)store_.upsert(under_way);
+  }
+
+  // A late refresh finds nothing to refresh.
+  void log_out(Session& session) {
+    (void)store_.delete_one(session.key());
+    if (below(3) == 0) (void)store_.upsert(session);
+  }
+
+  // Written by somebody who knows the id of our key, but not the key.
+  void forge(const std::string& user) {
+    Session forged = new_session(user + "-forged");
+    if (forger_.upsert(forged)) (void)store_.get(forged.key());
+  }
+
+  int below(int end) { return std::uniform_int_distribution(0, end - 1)(random_); }
+
+  obol::RedisStore& store_;
+  obol::RedisStore& forger_;
+  std::minstd_rand random_{std::random_device{}()};
+};
+
+}  // namespace
+
+int main(int argument_count, char** arguments) {
+  if (argument_count != 2 || std::string_view(arguments[1]).starts_with('-')) {
+    fmt::print("usage: metrics redis://host:port | unix:///path\n");
+    return argument_count == 2 ? 0 : 1;
+  }
+  sigset_t ending;
+  sigemptyset(&ending);
+  sigaddset(&ending, SIGINT);
+  sigaddset(&ending, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+
+  const auto metrics = std::make_shared<obol::PrometheusMetrics>();
+  auto store = open_store(arguments[1], random_key("2026-11"), metrics);
+  metrics->watch(store.statistics_source());
+  auto forger = open_store(arguments[1], random_key("2026-11"), nullptr);
+
+  prometheus::Exposer exposer("127.0.0.1:0");
+  exposer.RegisterCollectable(metrics);
+  fmt::print("http://127.0.0.1:{}/metrics\n", exposer.GetListeningPorts().front());
+  std::fflush(stdout);
+
+  std::vector<std::jthread> threads;
+  threads.reserve(8);
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&store, &forger](const std::stop_token& stop) {
+      for (Visitor visitor(store, forger); !stop.stop_requested(); std::this_thread::sleep_for(milliseconds(20))) {
+        visitor.visit();
+      }
+    });
+  }
+  int signal = 0;
+  sigwait(&ending, &signal);
+  return 0;
+}

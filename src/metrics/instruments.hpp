@@ -1,0 +1,31 @@
+// Which metric stands at which index.
+#pragma once
+
+#include <cstddef>
+
+namespace obol::inline v0::metrics {
+
+/// In the order of instruments().
+enum class Index : std::size_t {
+  operation_duration,
+  connection_count,
+  connection_max,
+  pending_requests,
+  connection_timeouts,
+  connections_opened,
+  connections_closed,
+  connection_failures,
+  near_cache_lookups,
+  near_cache_invalidations,
+  near_cache_evictions,
+  near_cache_sessions,
+  near_cache_size,
+  near_cache_in_use,
+  session_events,
+  session_refusals,
+  verification_failures,
+  functions_loaded,
+  findings,
+};
+
+}  // namespace obol::inline v0::metrics

@@ -1,0 +1,244 @@
+// obolctl import: puts an export into a server. What stands there and is newer stays.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "obolctl/commands.hpp"
+#include "obolctl/export_file.hpp"
+#include "obolctl/import_progress.hpp"
+#include "obolctl/interruption.hpp"
+#include "obolctl/json.hpp"
+#include "obolctl/place.hpp"
+#include "obolctl/progress.hpp"
+#include "obolctl/server.hpp"
+#include "obolctl/text.hpp"
+#include "session_commands.hpp"
+
+namespace obol::ctl {
+namespace {
+
+using redis::Command;
+
+constexpr std::size_t batch_lines = 200;
+constexpr std::size_t batch_bytes = std::size_t{4} * 1024 * 1024;
+
+struct Counts {
+  std::uint64_t imported = 0;
+  std::uint64_t replaced = 0;  ///< An older one, or, where that was asked for, any.
+  std::uint64_t same = 0;      ///< Stood already, byte for byte.
+  std::uint64_t kept = 0;      ///< Another one stands.
+  std::uint64_t expired = 0;   ///< Since they were exported.
+  std::uint64_t marks = 0;
+};
+
+std::string milliseconds(FieldExpiry time) { return fmt::format("{}", time.time_since_epoch().count()); }
+
+/// In nanoseconds, as the clock counts, the year 2262 is the last.
+FieldExpiry now_in_milliseconds() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+/// Lock versions, compared as the servers compare them.
+std::string_view lock_version(std::string_view sealed) { return sealed.substr(0, 8); }
+
+class Import {
+ public:
+  Import(const Server& server, std::string prefix, bool overwrites)
+      : server_(server), prefix_(std::move(prefix)), overwrites_(overwrites) {}
+
+  Result<void> put(std::span<const ExportedSession> sessions);
+  Result<void> put(std::span<const ExportedMark> marks);
+  const Counts& counts() const { return counts_; }
+
+ private:
+  Result<void> settle(const ExportedSession& session, const std::string& key);
+  std::string key_of(const auto& line) const { return stored_key(prefix_, line.user_id, line.type); }
+
+  const Server& server_;
+  std::string prefix_;
+  bool overwrites_;
+  Counts counts_;
+};
+
+Result<void> Import::put(std::span<const ExportedSession> sessions) {
+  const auto now = now_in_milliseconds();
+  std::vector<const ExportedSession*> live;
+  std::vector<Command> commands;
+  for (const auto& session : sessions) {
+    if (session.expires_at <= now) {
+      ++counts_.expired;
+      continue;
+    }
+    live.push_back(&session);
+    commands.push_back({"HSETEX", key_of(session), "FNX", "PXAT", milliseconds(session.expires_at), "FIELDS", "1",
+                        session.id, session.sealed});
+  }
+  if (live.empty()) return {};
+  const auto replies = server_.primary_of(key_of(*live.front())).call_all(commands);
+  if (!replies) return std::unexpected(replies.error());
+  for (std::size_t i = 0; i < live.size(); ++i) {
+    const auto created = create_result((*replies)[i]);
+    if (!created) return std::unexpected(created.error());
+    if (*created) {
+      ++counts_.imported;
+    } else if (auto settled = settle(*live[i], key_of(*live[i])); !settled) {
+      return settled;
+    }
+  }
+  return {};
+}
+
+// One stands. It is replaced only as exactly the bytes that were compared, or the look is repeated.
+Result<void> Import::settle(const ExportedSession& session, const std::string& key) {
+  auto& primary = server_.primary_of(key);
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    auto reply = primary.call(get_command(key, session.id));
+    if (!reply) return std::unexpected(std::move(reply.error()));
+    const auto standing = get_result(*reply);
+    if (!standing) return std::unexpected(standing.error());
+    // Deleted since: somebody logs out here already, and that counts.
+    if (!*standing) break;
+    if (**standing == session.sealed) {
+      ++counts_.same;
+      return {};
+    }
+    if (!overwrites_ && lock_version(**standing) >= lock_version(session.sealed)) break;
+    const auto exchanged =
+        primary.call(exchange_command(key, session.id, **standing, session.sealed, session.expires_at));
+    if (!exchanged) return std::unexpected(exchanged.error());
+    const auto result = exchange_result(*exchanged);
+    if (!result) return std::unexpected(result.error());
+    if (*result == Exchange::replaced) {
+      ++counts_.replaced;
+      return {};
+    }
+  }
+  ++counts_.kept;
+  return {};
+}
+
+// A mark that stands was set here, later than any that was exported.
+Result<void> Import::put(std::span<const ExportedMark> marks) {
+  const auto now = now_in_milliseconds();
+  for (const auto& mark : marks) {
+    if (mark.expires_at <= now) continue;
+    const auto key = key_of(mark);
+    const auto reply =
+        server_.primary_of(key).call({"SET", mark_key(key), mark.mark, "NX", "PXAT", milliseconds(mark.expires_at)});
+    if (!reply) return std::unexpected(reply.error());
+    ++counts_.marks;
+  }
+  return {};
+}
+
+struct Batch {
+  std::vector<ExportedSession> sessions;
+  std::vector<ExportedMark> marks;
+  bool is_last = false;
+};
+
+Result<Batch> next_batch(ExportReader& reader) {
+  Batch batch;
+  std::size_t bytes = 0;
+  while (batch.sessions.size() + batch.marks.size() < batch_lines && bytes < batch_bytes && !batch.is_last) {
+    auto line = reader.next();
+    if (!line) return std::unexpected(std::move(line.error()));
+    if (auto* session = std::get_if<ExportedSession>(&*line)) {
+      bytes += session->sealed.size();
+      batch.sessions.push_back(std::move(*session));
+    } else if (auto* mark = std::get_if<ExportedMark>(&*line)) {
+      batch.marks.push_back(std::move(*mark));
+    } else {
+      batch.is_last = std::holds_alternative<ExportTrailer>(*line);
+    }
+  }
+  return batch;
+}
+
+std::string target_of(const Server& server, const RedisStoreOptions& options) {
+  std::string target = fmt::format("database {}", options.connection.database);
+  for (const auto& primary : server.primaries())
+    target += fmt::format(", {} {}", primary->endpoint(), primary->run_id());
+  return target;
+}
+
+Result<void> run(ExportReader& reader, Import& import, ImportProgress& progress, const std::string& path) {
+  Progress bar("records");
+  std::uint64_t records = 0;
+  for (bool is_last = false; !is_last;) {
+    if (auto going = check_interruption(); !going) {
+      going.error().message = "interrupted; the same command goes on where this one ended";
+      return going;
+    }
+    const auto batch = next_batch(reader);
+    if (!batch) return std::unexpected(batch.error());
+    if (auto put = import.put(batch->sessions); !put) return put;
+    if (auto put = import.put(batch->marks); !put) return put;
+    is_last = batch->is_last;
+    progress.offset = reader.offset();
+    if (auto kept = write_import_progress(path, progress); !kept) return kept;
+    records += batch->sessions.size() + batch->marks.size();
+    bar.show(static_cast<double>(reader.offset()) / static_cast<double>(reader.size()), records);
+  }
+  remove_import_progress(path);
+  return {};
+}
+
+void report(const Counts& counts, bool is_json) {
+  if (is_json) {
+    print(Json{{"imported", counts.imported},
+               {"replaced", counts.replaced},
+               {"same", counts.same},
+               {"kept", counts.kept},
+               {"expired", counts.expired},
+               {"marks", counts.marks}});
+    return;
+  }
+  fmt::print("imported {} and {}\n", counted(counts.imported, "session"), counted(counts.marks, "revocation mark"));
+  const std::array<std::pair<std::uint64_t, std::string_view>, 4> others{
+      {{counts.replaced, "replaced an older one"},
+       {counts.same, "stood there already"},
+       {counts.kept, "left out: a newer one stands there"},
+       {counts.expired, "left out: expired"}}};
+  for (const auto& [count, what] : others) {
+    if (count > 0) fmt::print("{} {}\n", count, what);
+  }
+}
+
+}  // namespace
+
+Result<ExitCode> import_sessions(const Context& context, const ImportArguments& arguments) {
+  const auto options = read_options(context.common, context.environment);
+  if (!options) return std::unexpected(options.error());
+  auto reader = ExportReader::open(arguments.path);
+  if (!reader && reader.error().code == ErrorCode::protocol) {
+    fmt::print(stderr, "obolctl: error: {}\n", reader.error().message);
+    return ExitCode::not_verified;
+  }
+  if (!reader) return std::unexpected(std::move(reader.error()));
+  if (reader->header().key_prefix != options->key_prefix) {
+    return std::unexpected(Error{
+        ErrorCode::invalid_argument,
+        fmt::format("the export is of the prefix {}, not {}: a session is sealed for its key, and would not verify "
+                    "under another; give --prefix {}",
+                    escaped(reader->header().key_prefix), escaped(options->key_prefix),
+                    escaped(reader->header().key_prefix))});
+  }
+  const auto server = Server::connect(*options);
+  if (!server) return std::unexpected(server.error());
+  ImportProgress progress{.target = target_of(*server, *options), .sha256 = reader->trailer().sha256, .offset = 0};
+  if (const auto earlier = read_import_progress(arguments.path, progress);
+      earlier && earlier->offset < reader->size()) {
+    progress = *earlier;
+    reader->seek(progress.offset);
+    fmt::print(stderr, "obolctl: goes on where an earlier import ended\n");
+  }
+  Import import(*server, options->key_prefix, arguments.overwrites);
+  if (auto done = run(*reader, import, progress, arguments.path); !done) {
+    return std::unexpected(std::move(done.error()));
+  }
+  report(import.counts(), context.common.is_json);
+  return ExitCode::done;
+}
+
+}  // namespace obol::ctl

@@ -1,0 +1,40 @@
+// Fills and prints JSON objects.
+#include "obolctl/json.hpp"
+
+#include <fmt/core.h>
+
+#include "obolctl/text.hpp"
+
+namespace obol::ctl {
+namespace {
+
+bool is_utf8(std::string_view bytes) {
+  try {
+    static_cast<void>(Json(bytes).dump());
+    return true;
+  } catch (const Json::type_error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+void add_bytes(Json& object, const std::string& name, std::string_view bytes) {
+  if (is_utf8(bytes)) {
+    object[name] = bytes;
+  } else {
+    object[name + "_escaped"] = escaped(bytes);
+  }
+}
+
+void add_time(Json& object, const std::string& name, std::chrono::sys_seconds time) {
+  auto text = iso8601(time);
+  object[name] = text == "-" ? Json() : Json(std::move(text));
+}
+
+void print(const Json& object) {
+  // What a server says of itself need not be UTF-8.
+  fmt::print("{}\n", object.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+}  // namespace obol::ctl

@@ -1,0 +1,70 @@
+// obolctl list: the sessions of a user, with their ids, so that they can be named to `revoke`.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "obol/session_id.hpp"
+#include "obol/session_limits.hpp"
+#include "obolctl/commands.hpp"
+#include "obolctl/json.hpp"
+#include "obolctl/session_facts.hpp"
+#include "obolctl/stored_sessions.hpp"
+#include "obolctl/text.hpp"
+
+namespace obol::ctl {
+namespace {
+
+Result<std::vector<StoredSession>> read_all(const Server& server, std::span<const Place> places) {
+  std::vector<StoredSession> all;
+  for (const auto& place : places) {
+    auto sessions = read_sessions_with_expiry(server.primary_of(place.key), {&place, 1});
+    if (!sessions) return sessions;
+    std::ranges::move(*sessions, std::back_inserter(all));
+  }
+  std::ranges::sort(all, {}, [](const auto& session) { return std::tie(session.place.type, session.id); });
+  return all;
+}
+
+std::vector<std::string> row_of(const SessionFacts& facts) {
+  return {facts.stored.place.type, escaped(facts.stored.id), session_id_hash(facts.stored.id),
+          facts.created_text(),    facts.refreshed_text(),   facts.expires_text(),
+          facts.judgement.word()};
+}
+
+}  // namespace
+
+Result<ExitCode> list(const Context& context, const ListArguments& arguments) {
+  if (auto valid = validate(arguments.user_id, arguments.type.value_or("full")); !valid) {
+    return std::unexpected(valid.error());
+  }
+  const auto options = read_options(context.common, context.environment);
+  if (!options) return std::unexpected(options.error());
+  const auto keyring = read_keyring(context.common.secret_file, context.environment);
+  if (!keyring) return std::unexpected(keyring.error());
+  const auto server = Server::connect(*options);
+  if (!server) return std::unexpected(server.error());
+  const auto places = places_of_user(*server, options->key_prefix, arguments.user_id, arguments.type);
+  if (!places) return std::unexpected(places.error());
+  const auto sessions = read_all(*server, *places);
+  if (!sessions) return std::unexpected(sessions.error());
+
+  bool all_verified = true;
+  Table table({"TYPE", "ID", "HASH", "CREATED", "REFRESHED", "EXPIRES", "STATUS"});
+  for (const auto& stored : *sessions) {
+    const SessionFacts facts{.stored = stored, .judgement = judge(stored, *keyring)};
+    all_verified &= !facts.judgement.failure;
+    if (context.common.is_json) {
+      print(facts.json());
+    } else {
+      table.add(row_of(facts));
+    }
+  }
+  if (sessions->empty()) {
+    fmt::print(stderr, "obolctl: the user has no such session\n");
+    return ExitCode::negative;
+  }
+  if (!context.common.is_json) fmt::print("{}", table.text());
+  return all_verified ? ExitCode::done : ExitCode::not_verified;
+}
+
+}  // namespace obol::ctl

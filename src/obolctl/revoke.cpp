@@ -1,0 +1,142 @@
+// obolctl revoke and revoke-all: log out one session, or all sessions of a user.
+#include <fmt/format.h>
+
+#include <array>
+#include <map>
+
+#include "obol/session_id.hpp"
+#include "obol/session_limits.hpp"
+#include "obolctl/commands.hpp"
+#include "obolctl/confirmation.hpp"
+#include "obolctl/json.hpp"
+#include "obolctl/stored_sessions.hpp"
+#include "obolctl/text.hpp"
+
+namespace obol::ctl {
+namespace {
+
+Result<RedisStoreOptions> options_for(const Context& context, const RevokeOptions& revoke) {
+  auto options = read_options(context.common, context.environment);
+  if (options) options->delete_durability = {.replicas = revoke.replicas, .timeout = options->timeouts.command / 2};
+  return options;
+}
+
+/// As a store does it: with a WAIT behind it where replicas are to have it, too.
+Result<Deleted> run(Primary& primary, const redis::Command& command, const Place& place,
+                    const DeleteDurability& durability) {
+  if (durability.replicas == 0) {
+    const auto reply = primary.call(command);
+    if (!reply) return std::unexpected(reply.error());
+    return delete_result({&*reply, 1});
+  }
+  const auto replies = primary.call_all(std::array{command, barrier_command(place.key), wait_command(durability)});
+  if (!replies) return std::unexpected(replies.error());
+  return delete_result(*replies);
+}
+
+/// How many live sessions each type has.
+Result<std::map<std::string, std::size_t>> count_sessions(const Server& server, std::span<const Place> places) {
+  std::map<std::string, std::size_t> counts;
+  for (const auto& place : places) {
+    const auto reply = server.primary_of(place.key).call({"HKEYS", place.key});
+    if (!reply) return std::unexpected(reply.error());
+    counts[place.type] = reply->elements.size();
+  }
+  return counts;
+}
+
+std::size_t total(const std::map<std::string, std::size_t>& counts) {
+  std::size_t sum = 0;
+  for (const auto& [type, count] : counts) sum += count;
+  return sum;
+}
+
+std::string question(const std::string& user_id, const std::map<std::string, std::size_t>& counts) {
+  std::string types;
+  for (const auto& [type, count] : counts) types += fmt::format("{}{}: {}", types.empty() ? "" : ", ", type, count);
+  return fmt::format("Log out {} everywhere, {} ({})?", escaped(user_id), counted(total(counts), "session"), types);
+}
+
+Result<std::size_t> delete_all(const Server& server, std::span<const Place> places, const RedisStoreOptions& options,
+                               std::uint32_t mark_lifetime) {
+  std::size_t confirmed = options.delete_durability.replicas;
+  for (const auto& place : places) {
+    const auto now = std::chrono::floor<std::chrono::seconds>(options.clock());
+    const auto command = mark_lifetime > 0 ? revoke_all_command(place.key, now, std::chrono::seconds(mark_lifetime))
+                                           : delete_all_command(place.key);
+    const auto deleted = run(server.primary_of(place.key), command, place, options.delete_durability);
+    if (!deleted) return std::unexpected(deleted.error());
+    confirmed = std::min(confirmed, deleted->confirmed_replicas);
+  }
+  return confirmed;
+}
+
+}  // namespace
+
+// Whether it stood is asked first: a delete that is repeated after a lost answer finds nothing.
+Result<ExitCode> revoke(const Context& context, const SessionKey& key, const RevokeOptions& revoke) {
+  if (auto valid = validate(key); !valid) return std::unexpected(valid.error());
+  const auto options = options_for(context, revoke);
+  if (!options) return std::unexpected(options.error());
+  const auto server = Server::connect(*options);
+  if (!server) return std::unexpected(server.error());
+  const auto place = make_place(options->key_prefix, key.user_id, key.type);
+  auto& primary = server->primary_of(place.key);
+  const auto standing = primary.call(get_command(place.key, key.id));
+  if (!standing) return std::unexpected(standing.error());
+  const auto deleted = run(primary, delete_one_command(place.key, key.id), place, options->delete_durability);
+  if (!deleted) return std::unexpected(deleted.error());
+
+  const bool was_found = standing->kind == redis::Reply::Kind::text;
+  if (context.common.is_json) {
+    Json object;
+    add_bytes(object, "user_id", key.user_id);
+    object["type"] = key.type;
+    object["id_hash"] = session_id_hash(key.id);
+    object["revoked"] = was_found ? 1 : 0;
+    object["confirmed_replicas"] = deleted->confirmed_replicas;
+    print(object);
+  } else {
+    fmt::print("{}\n", was_found ? "revoked 1 session" : "no such session");
+    if (revoke.replicas > 0) fmt::print("{} confirmed it\n", counted(deleted->confirmed_replicas, "replica"));
+  }
+  return was_found ? ExitCode::done : ExitCode::negative;
+}
+
+// Deletes also where none is counted, since a mark may be wanted for a login that is under way.
+Result<ExitCode> revoke_all(const Context& context, const RevokeAllArguments& arguments) {
+  if (auto valid = validate(arguments.user_id, arguments.type.value_or("full")); !valid) {
+    return std::unexpected(valid.error());
+  }
+  const auto options = options_for(context, arguments.options);
+  if (!options) return std::unexpected(options.error());
+  const auto server = Server::connect(*options);
+  if (!server) return std::unexpected(server.error());
+  const auto places = places_of_user(*server, options->key_prefix, arguments.user_id, arguments.type);
+  if (!places) return std::unexpected(places.error());
+  const auto counts = count_sessions(*server, *places);
+  if (!counts) return std::unexpected(counts.error());
+  const auto sessions = total(*counts);
+  if (sessions > 0) {
+    const auto confirmed = confirm(question(arguments.user_id, *counts), arguments.is_confirmed);
+    if (!confirmed) return std::unexpected(confirmed.error());
+    if (!*confirmed) return ExitCode::negative;
+  }
+  const auto replicas = delete_all(*server, *places, *options, arguments.options.mark_lifetime_seconds);
+  if (!replicas) return std::unexpected(replicas.error());
+
+  if (context.common.is_json) {
+    Json object;
+    add_bytes(object, "user_id", arguments.user_id);
+    object["revoked"] = sessions;
+    object["by_type"] = Json(*counts);
+    object["confirmed_replicas"] = *replicas;
+    print(object);
+  } else {
+    fmt::print("revoked {}\n", counted(sessions, "session"));
+    if (arguments.options.replicas > 0) fmt::print("{} confirmed it\n", counted(*replicas, "replica"));
+  }
+  return sessions > 0 ? ExitCode::done : ExitCode::negative;
+}
+
+}  // namespace obol::ctl

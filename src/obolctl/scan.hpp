@@ -1,0 +1,34 @@
+// Walks over the keys of a primary with SCAN, page by page.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "obolctl/place.hpp"
+#include "obolctl/server.hpp"
+
+namespace obol::ctl {
+
+struct ScanPage {
+  std::vector<std::string> keys;
+  std::string cursor;  ///< For the next page; "0": this was the last.
+};
+
+/// `type`: "hash" or "string".
+Result<ScanPage> scan(Primary& primary, std::string_view cursor, std::string_view pattern, std::string_view type);
+
+/// How much of the keyspace lies behind a cursor, 0 to 1. Servers count the cursor's bits backwards.
+double scanned_fraction(std::string_view cursor);
+
+/// A page of places, and how much of everything is done behind it.
+using Visit = std::function<Result<void>(Primary& primary, std::span<const Place> places, double fraction)>;
+
+/// Every place under a prefix, on every primary. A place that stands there all the time is seen, perhaps more than
+/// once. Ends with the first error, or `interrupted`.
+Result<void> for_each_place(const Server& server, std::string_view prefix, std::string_view pattern,
+                            const Visit& visit);
+
+}  // namespace obol::ctl

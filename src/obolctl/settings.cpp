@@ -1,0 +1,157 @@
+// Reads the server's address and the secrets.
+#include "obolctl/settings.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "redis_options.hpp"
+
+namespace obol::ctl {
+namespace {
+
+constexpr std::string_view key_form = "hex-key:";
+
+std::unexpected<Error> refuse(std::string message) {
+  return std::unexpected(Error{ErrorCode::invalid_argument, std::move(message)});
+}
+
+/// Where user name and password stand in an address: behind "://", and up to the '@' if there is one.
+struct Credentials {
+  std::size_t begin = 0;
+  std::optional<std::string_view> text;
+  bool has_password() const { return text && text->find(':') != std::string_view::npos; }
+};
+
+Credentials find_credentials(std::string_view uri) {
+  const auto scheme_end = uri.find("://");
+  if (scheme_end == std::string_view::npos) return {};
+  Credentials credentials{.begin = scheme_end + 3, .text = {}};
+  const auto authority = uri.substr(credentials.begin, uri.find_first_of("/?", credentials.begin) - credentials.begin);
+  const auto at = authority.rfind('@');
+  if (at != std::string_view::npos) credentials.text = authority.substr(0, at);
+  return credentials;
+}
+
+std::string percent_encoded(std::string_view bytes) {
+  std::string text;
+  for (const char byte : bytes) text += fmt::format("%{:02X}", static_cast<unsigned char>(byte));
+  return text;
+}
+
+std::string with_password(std::string uri, const Credentials& credentials, std::string_view password) {
+  const auto encoded = ":" + percent_encoded(password);
+  const auto behind_user = credentials.begin + (credentials.text ? credentials.text->size() : 0);
+  return uri.insert(behind_user, credentials.text ? encoded : encoded + "@");
+}
+
+Result<SigningKey> read_key(std::string_view hex, std::string_view id) {
+  std::string bytes;
+  for (; hex.size() >= 2; hex.remove_prefix(2)) {
+    unsigned char value = 0;
+    const std::string digits(hex.substr(0, 2));
+    const char* const behind = digits.c_str() + digits.size();
+    const auto [end, error] = std::from_chars(digits.c_str(), behind, value, 16);
+    if (error != std::errc{} || end != behind) break;
+    bytes += static_cast<char>(value);
+  }
+  if (!hex.empty())
+    return refuse("a secret that begins with hex-key: is not of the form hex-key:HEX or hex-key:HEX:ID");
+  return SigningKey::from_bytes(bytes, id);
+}
+
+Result<SigningKey> read_secret(std::string_view secret) {
+  if (!secret.starts_with(key_form)) return SigningKey::from_base_secret(secret);
+  secret.remove_prefix(key_form.size());
+  const auto colon = secret.find(':');
+  return read_key(secret.substr(0, colon), colon == std::string_view::npos ? "" : secret.substr(colon + 1));
+}
+
+Result<std::vector<std::string>> secrets_of_file(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return refuse(fmt::format("the secret file {} cannot be read", path));
+  std::vector<std::string> secrets;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty()) secrets.push_back(std::move(line));
+  }
+  if (secrets.empty()) return refuse(fmt::format("the secret file {} is empty", path));
+  return secrets;
+}
+
+Result<std::vector<std::string>> secrets_of(const Environment& environment) {
+  const auto old_secrets = environment("OBOL_OLD_SECRETS");
+  std::vector<std::string> secrets;
+  if (auto secret = environment("OBOL_SECRET")) {
+    secrets.push_back(std::move(*secret));
+  } else if (old_secrets) {
+    return refuse("OBOL_OLD_SECRETS is set without OBOL_SECRET, the current one");
+  }
+  std::istringstream words(old_secrets.value_or(""));
+  for (std::string word; words >> word;) secrets.push_back(std::move(word));
+  return secrets;
+}
+
+}  // namespace
+
+Environment process_environment() {
+  return [](const char* name) -> std::optional<std::string> {
+    const char* value = std::getenv(name);
+    if (value == nullptr || *value == '\0') return std::nullopt;
+    return value;
+  };
+}
+
+Result<ConnectionOptions> read_connection(const std::string& uri, const Environment& environment) {
+  if (find_credentials(uri).has_password()) {
+    return refuse(
+        "--uri holds a password, and every user of this machine can read command lines: set OBOL_REDIS_PASSWORD, or "
+        "the whole address as OBOL_REDIS_URI, and change that password");
+  }
+  auto address = uri.empty() ? environment("OBOL_REDIS_URI").value_or("") : uri;
+  if (address.empty()) return refuse("no server is named: give --uri redis://HOST, or set OBOL_REDIS_URI");
+  const auto credentials = find_credentials(address);
+  if (const auto password = environment("OBOL_REDIS_PASSWORD"); password && !credentials.has_password()) {
+    address = with_password(address, credentials, *password);
+  }
+  auto connection = ConnectionOptions::from_uri(address);
+  if (connection && connection->client_name == ConnectionOptions{}.client_name) connection->client_name = "obolctl";
+  return connection;
+}
+
+Result<Keyring> read_keyring(const std::string& secret_file, const Environment& environment) {
+  const auto secrets = secret_file.empty() ? secrets_of(environment) : secrets_of_file(secret_file);
+  if (!secrets) return std::unexpected(secrets.error());
+  Keyring keyring;
+  for (const auto& secret : *secrets) {
+    const auto key = read_secret(secret);
+    if (!key) return std::unexpected(key.error());
+    keyring = keyring.with_verifying_key(*key);
+  }
+  return keyring;
+}
+
+Result<RedisStoreOptions> read_options(const CommonArguments& arguments, const Environment& environment) {
+  auto connection = read_connection(arguments.uri, environment);
+  if (!connection) return std::unexpected(std::move(connection.error()));
+  RedisStoreOptions options;
+  options.connection = std::move(*connection);
+  options.key_prefix = arguments.prefix;
+  const std::chrono::seconds timeout(arguments.timeout_seconds);
+  options.timeouts = {.connect = timeout, .command = timeout, .total = timeout};
+  options.pool.checkout_timeout = timeout;
+  options.pool.size = 2;
+  options.maximum_reply_bytes = std::size_t{1024} * 1024 * 1024;
+  // A store's options want a key, and this tool's commands mostly none.
+  auto checked = options;
+  checked.keyring = Keyring(SigningKey::from_bytes(std::string(32, '\0')).value());
+  if (auto valid = validate(checked); !valid) return std::unexpected(std::move(valid.error()));
+  return options;
+}
+
+}  // namespace obol::ctl

@@ -1,0 +1,87 @@
+// Reads hashes of sessions in batches.
+#include "obolctl/stored_sessions.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "obolctl/scan.hpp"
+#include "sealing/sealing.hpp"
+
+namespace obol::ctl {
+
+using redis::Command;
+using redis::Reply;
+
+Result<std::vector<StoredSession>> read_sessions(Primary& primary, std::span<const Place> places) {
+  std::vector<Command> commands;
+  commands.reserve(places.size());
+  for (const auto& place : places) commands.push_back(get_all_command(place.key));
+  auto replies = primary.call_all(commands);
+  if (!replies) return std::unexpected(std::move(replies.error()));
+  std::vector<StoredSession> sessions;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    auto fields = get_all_result((*replies)[i]);
+    if (!fields) return std::unexpected(std::move(fields.error()));
+    for (const auto& field : *fields) {
+      sessions.push_back(
+          {.place = places[i], .id = std::string(field.id), .sealed = std::string(field.sealed), .expiry = {}});
+    }
+  }
+  return sessions;
+}
+
+Result<std::vector<StoredSession>> read_sessions_with_expiry(Primary& primary, std::span<const Place> places) {
+  auto sessions = read_sessions(primary, places);
+  if (!sessions) return sessions;
+  std::vector<Command> commands;
+  commands.reserve(sessions->size());
+  for (const auto& session : *sessions) {
+    commands.push_back({"HPEXPIRETIME", session.place.key, "FIELDS", "1", session.id});
+  }
+  const auto replies = primary.call_all(commands);
+  if (!replies) return std::unexpected(replies.error());
+  std::vector<StoredSession> live;
+  live.reserve(sessions->size());
+  for (std::size_t i = 0; i < sessions->size(); ++i) {
+    const auto& reply = (*replies)[i];
+    // Redis answers for a key that is gone with nil or with -2 for the field.
+    if (reply.kind != Reply::Kind::list || reply.elements.size() != 1) continue;
+    const auto expires = reply.elements.front().integer;
+    if (expires == -2) continue;
+    auto& session = (*sessions)[i];
+    if (expires >= 0) session.expiry = FieldExpiry(std::chrono::milliseconds(expires));
+    live.push_back(std::move(session));
+  }
+  return live;
+}
+
+Result<std::vector<Place>> places_of_user(const Server& server, std::string_view prefix, std::string_view user_id,
+                                          const std::optional<std::string>& type) {
+  if (type) return std::vector{make_place(prefix, user_id, *type)};
+  std::vector<Place> found;
+  auto scanned = for_each_place(server, prefix, places_pattern(prefix, user_id),
+                                [&](Primary&, std::span<const Place> places, double) -> Result<void> {
+                                  for (const auto& place : places) {
+                                    const bool is_new = std::ranges::find(found, place) == found.end();
+                                    if (place.user_id == user_id && is_new) found.push_back(place);
+                                  }
+                                  return {};
+                                });
+  if (!scanned) return std::unexpected(std::move(scanned.error()));
+  std::ranges::sort(found, {}, &Place::type);
+  return found;
+}
+
+std::string Judgement::word() const {
+  if (failure) return std::string(to_string(*failure));
+  return session ? "verified" : "unchecked";
+}
+
+Judgement judge(const StoredSession& stored, const Keyring& keyring) {
+  if (keyring.empty()) return {};
+  auto session = sealing::open(stored.sealed, stored.place.key, stored.key(), keyring, Encryption::off);
+  if (!session) return {.session = {}, .failure = session.error()};
+  return {.session = std::move(*session), .failure = {}};
+}
+
+}  // namespace obol::ctl

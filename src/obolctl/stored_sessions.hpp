@@ -1,0 +1,47 @@
+// Reads sessions as they stand: sealed, with the expiry of their fields; and judges them with the keys there are.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "obol/keyring.hpp"
+#include "obol/observer.hpp"
+#include "obol/session.hpp"
+#include "obolctl/place.hpp"
+#include "obolctl/server.hpp"
+#include "session_commands.hpp"
+
+namespace obol::ctl {
+
+struct StoredSession {
+  Place place;
+  std::string id;
+  std::string sealed;
+  std::optional<FieldExpiry> expiry;  ///< Of its field; nothing: it has none, which Obol never writes.
+
+  SessionKey key() const { return {.user_id = place.user_id, .type = place.type, .id = id}; }
+};
+
+/// The live sessions of these places, which one primary holds, without their expiries.
+Result<std::vector<StoredSession>> read_sessions(Primary& primary, std::span<const Place> places);
+
+/// With their expiries. Not one step for the server: a session refreshed meanwhile may have its new expiry already.
+Result<std::vector<StoredSession>> read_sessions_with_expiry(Primary& primary, std::span<const Place> places);
+
+/// The places that hold sessions of a user; those of one type where that is given. Without, all keys are scanned.
+Result<std::vector<Place>> places_of_user(const Server& server, std::string_view prefix, std::string_view user_id,
+                                          const std::optional<std::string>& type);
+
+/// A session judged with the keys there are.
+struct Judgement {
+  std::optional<Session> session;              ///< Where it verifies.
+  std::optional<VerificationFailure> failure;  ///< Neither: there is no key to judge with.
+
+  std::string word() const;  ///< "verified", "unchecked", or what is wrong, such as "bad_signature".
+};
+Judgement judge(const StoredSession& stored, const Keyring& keyring);
+
+}  // namespace obol::ctl
