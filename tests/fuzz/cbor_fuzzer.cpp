@@ -15,7 +15,7 @@ namespace {
 
 using sealing::WriteId;
 using sealing::cbor::Reader;
-using sealing::cbor::Writer;
+using Writer = sealing::cbor::Writer<std::string>;
 
 template <class Value>
 void check_one_read(std::string_view bytes, std::optional<Value> (Reader::*read)(), Writer& (Writer::*write)(Value)) {

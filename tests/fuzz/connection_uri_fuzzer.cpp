@@ -1,5 +1,5 @@
 // Fuzzes connection URIs: what is accepted means one thing, and no refusal depends on the password.
-#include <cctype>
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,44 +11,33 @@
 namespace obol::fuzz {
 namespace {
 
-bool same_but_password(const ConnectionOptions& left, const ConnectionOptions& right) {
-  return left.host == right.host && left.port == right.port && left.unix_socket == right.unix_socket &&
-         left.username == right.username && left.database == right.database && left.client_name == right.client_name;
+bool same_but_password(const ConnectionOptions& left, ConnectionOptions right) {
+  right.password = left.password;
+  return left == right;
 }
 
-std::string percent_encoded(std::string_view text) {
-  std::string encoded;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0) {
-      encoded += c;
-    } else {
-      encoded += {'%', "0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
-    }
-  }
-  return encoded;
-}
-
-std::string written(const ConnectionOptions& options) {
-  const bool unix_socket = !options.unix_socket.empty();
-  std::string uri = unix_socket ? "unix://" : "redis://";
-  uri += percent_encoded(options.username) + ':' + percent_encoded(options.password) + '@';
-  uri += unix_socket ? '/' + percent_encoded(options.unix_socket.substr(1))
-                     : percent_encoded(options.host) + ':' + std::to_string(options.port);
-  return uri + "?db=" + std::to_string(options.database) + "&client_name=" + percent_encoded(options.client_name);
-}
+bool can_be_connected_to(const ServerAddress& address) { return address.port != 0 && !address.host.empty(); }
 
 void check_accepted(const ConnectionOptions& options) {
   for (const auto* text :
        {&options.host, &options.unix_socket, &options.username, &options.password, &options.client_name}) {
     require(text->find('\0') == std::string::npos, "no part holds a zero byte");
   }
-  require(options.port != 0 && !options.host.empty(), "an accepted address can be connected to");
+  require(can_be_connected_to({.host = options.host, .port = options.port}) &&
+              std::ranges::all_of(options.sentinel.sentinels, can_be_connected_to) &&
+              std::ranges::all_of(options.cluster.seeds, can_be_connected_to),
+          "an accepted address can be connected to");
+  require(options.sentinel.primary_name.empty() == options.sentinel.sentinels.empty(),
+          "sentinels come with a primary's name");
+  require(options.sentinel.sentinels.empty() || options.cluster.seeds.empty(), "it is Sentinel or a cluster");
   require(options.unix_socket.empty() || options.unix_socket.starts_with('/'), "a socket's path is absolute");
   require(options.username.empty() || !options.password.empty(), "no user comes without a password");
-  const auto again = ConnectionOptions::from_uri(written(options));
-  require(again && same_but_password(*again, options) && again->password == options.password,
-          "options that were read can be written as a URI again");
+  const auto again = ConnectionOptions::from_uri(options.to_uri(Credentials::included));
+  require(again && *again == options, "options that were read can be written as a URI again");
+  auto shown = options;
+  shown.username = shown.password = shown.sentinel.username = shown.sentinel.password = {};
+  const auto log = ConnectionOptions::from_uri(options.to_uri());
+  require(log && *log == shown, "a URI without credentials is all but those");
 }
 
 /// Where the password stands in a URI: from the first ':' to the last '@' before the path. Empty where there is none.

@@ -114,8 +114,8 @@ void check_unread_bytes(std::string_view bytes, const std::vector<std::size_t>& 
 void check_error(const Reply& error) {
   // The longest beginning by which an error is told; servers repeat arguments behind it.
   constexpr std::size_t telling_bytes = std::string_view("ERR max number of clients").size();
-  Reply beginning = error;
-  beginning.text.resize(std::min(error.text.size(), std::max(telling_bytes, error.error_word().size())));
+  const Reply beginning{.kind = Kind::error,
+                        .text = error.text.substr(0, std::max(telling_bytes, error.error_word().size()))};
   require(remedy_for(error) == remedy_for(beginning), "what to do about an error does not depend on what it quotes");
   for (const auto judge : {redis::error_of, redis::error_of_introduction}) {
     const auto judged = judge(error);
@@ -145,7 +145,7 @@ void check_session_results(const Reply& reply) {
             "an update that lost has what won");
   }
   require(create_result(reply).has_value() == (reply.kind == Kind::integer), "a create is answered by a number");
-  require(delete_result({reply}).has_value() == (reply.kind == Kind::integer), "a delete is answered by a number");
+  require(delete_result({&reply, 1}).has_value() == (reply.kind == Kind::integer), "a delete is answered by a number");
   if (const auto created = managed_create_result(reply)) {
     require(reply.kind == Kind::list && created->evicted.size() < reply.elements.size(),
             "a create that looks after the policy is answered by a list");

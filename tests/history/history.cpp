@@ -18,6 +18,7 @@ constexpr Time never = std::numeric_limits<Time>::max();
 struct Interval {
   Time start = 0;
   Time end = 0;
+  bool may_be_lost = false;  ///< A fail-over may take back what happened then.
 };
 
 struct Write {
@@ -90,7 +91,7 @@ class Track {
       by_number_.emplace(write.number, &write);
     }
     for (const auto& read : reads_) {
-      if (read.seen) floor_.add(read.when.end, read.seen->version);
+      if (read.seen && !read.when.may_be_lost) floor_.add(read.when.end, read.seen->version);
     }
     floor_.settle();
     for (const auto& deletion : deletes_) {
@@ -100,7 +101,8 @@ class Track {
       }
     }
     for (const auto& read : reads_) {
-      if (!read.seen && created_ && created_->done && read.when.start > created_->when.end) {
+      const bool counts = !read.seen && !read.when.may_be_lost;
+      if (counts && created_ && created_->done && read.when.start > created_->when.end) {
         found_gone_ = std::min(found_gone_, read.when.end);
       }
     }
@@ -188,14 +190,14 @@ class UserTracks {
     }
   }
 
-  void add(const Call& call, std::vector<Violation>& violations) {
-    const Interval when{call.start, call.end};
+  void add(const Call& call, bool may_be_lost, std::vector<Violation>& violations) {
+    const Interval when{call.start, call.end, may_be_lost};
     switch (call.operation) {
       case Operation::create:
       case Operation::refresh:
         return add_write(call, when, violations);
       case Operation::delete_one:
-        return track(call.session).add(Delete{when, call.outcome == Outcome::done});
+        return track(call.session).add(Delete{when, is_done(call, when)});
       case Operation::delete_all:
       case Operation::delete_others:
         return add_delete_of_many(call, when);
@@ -215,9 +217,13 @@ class UserTracks {
  private:
   Track& track(std::uint32_t session) { return tracks_.at(session); }
 
+  static bool is_done(const Call& call, const Interval& when) {
+    return call.outcome == Outcome::done && !when.may_be_lost;
+  }
+
   void add_write(const Call& call, const Interval& when, std::vector<Violation>& violations) {
     track(call.session)
-        .add(Write{when, call.version, call.write, call.outcome == Outcome::done}, call.operation == Operation::create);
+        .add(Write{when, call.version, call.write, is_done(call, when)}, call.operation == Operation::create);
     if (call.outcome == Outcome::gone) track(call.session).add(Read{when});
     if (call.outcome != Outcome::conflict || call.seen.empty()) return;
     add_read(call, when);
@@ -231,7 +237,7 @@ class UserTracks {
   void add_delete_of_many(const Call& call, const Interval& when) {
     for (auto& [session, track] : tracks_) {
       const bool kept = call.operation == Operation::delete_others && session == call.session;
-      if (!kept) track.add(Delete{when, call.outcome == Outcome::done});
+      if (!kept) track.add(Delete{when, is_done(call, when)});
     }
   }
 
@@ -260,15 +266,21 @@ class UserTracks {
   std::map<std::uint32_t, Track> tracks_;
 };
 
+bool may_be_lost(const Call& call, const std::vector<LossWindow>& windows) {
+  if (call.is_confirmed) return false;
+  return std::ranges::any_of(
+      windows, [&](const LossWindow& window) { return call.start <= window.to && window.from <= call.end; });
+}
+
 }  // namespace
 
-std::vector<Violation> check(const std::vector<Call>& calls) {
+std::vector<Violation> check(const std::vector<Call>& calls, const std::vector<LossWindow>& windows) {
   std::map<std::uint32_t, std::vector<const Call*>> by_user;
   for (const auto& call : calls) by_user[call.user].push_back(&call);
   std::vector<Violation> violations;
   for (const auto& [user, of_user] : by_user) {
     UserTracks tracks(of_user);
-    for (const Call* call : of_user) tracks.add(*call, violations);
+    for (const Call* call : of_user) tracks.add(*call, may_be_lost(*call, windows), violations);
     tracks.check(violations);
   }
   return violations;

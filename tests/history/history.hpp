@@ -1,6 +1,7 @@
 // What callers of a store were told, and the check that all of it can be true at once.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -9,6 +10,8 @@ namespace obol::testing::history {
 
 /// Nanoseconds of one monotonic clock.
 using Time = std::int64_t;
+
+inline Time now() { return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 /// A session as a reply showed it. Every payload names its session, its version and the write that stored it.
 struct Seen {
@@ -39,6 +42,13 @@ struct Call {
   Time start = 0;
   Time end = 0;
   std::vector<Seen> seen{};
+  bool is_confirmed = false;  ///< Of deletes: every replica that may be promoted was known to have it.
+};
+
+/// A time in which a fail-over may take back what is acknowledged or shown, since no replica may have it.
+struct LossWindow {
+  Time from = 0;
+  Time to = 0;
 };
 
 /// Which rule a history breaks, and how.
@@ -58,7 +68,8 @@ struct Violation {
 };
 
 /// The rules that the history breaks. A write that was refused or has no known outcome may have happened: its answer
-/// may have been lost, and it was then repeated.
-std::vector<Violation> check(const std::vector<Call>& calls);
+/// may have been lost, and it was then repeated. Nobody has to remember what was acknowledged or shown in a window, but
+/// for deletes that were confirmed.
+std::vector<Violation> check(const std::vector<Call>& calls, const std::vector<LossWindow>& windows = {});
 
 }  // namespace obol::testing::history

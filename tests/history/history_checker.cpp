@@ -1,19 +1,30 @@
 // Holds a store under random faults to its promises: random calls, then the check that their history is possible.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <future>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
+#include <random>
+#include <ranges>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "history/history.hpp"
+#include "history/outage.hpp"
 #include "history/random_faults.hpp"
+#include "history/topology.hpp"
 #include "history/workload.hpp"
 #include "support/fault_proxy.hpp"
 #include "support/recording_observer.hpp"
@@ -24,14 +35,35 @@ namespace obol::testing::history {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+/// So much later than the servers are back, calls succeed again.
+constexpr std::chrono::seconds patience{2};
+constexpr milliseconds calm{500};
+
+/// On several servers the time counts, not the number of calls.
+constexpr milliseconds pause_between_calls{4};
+
+enum class Where { single, sentinel, cluster };
 
 struct Arguments {
   ServerKind server = ServerKind::redis;
+  Where topology = Where::single;
+  bool near_cache = false;
+  bool durable_deletes = false;
+  std::vector<std::string> events{};
+  std::size_t rounds = 1;
   WorkloadOptions workload{};
 };
 
 constexpr std::string_view usage =
-    "usage: obol_history_checker [--server redis|valkey] [--calls N] [--threads N] [--seed S]\n";
+    "usage: obol_history_checker [--server redis|valkey] [--near-cache on|off] [--calls N] [--threads N] [--seed S]\n"
+    "       obol_history_checker --topology sentinel|cluster [--events NAME,NAME] [--rounds N] [--durable-deletes "
+    "on|off]\n"
+    "                            [--server redis|valkey] [--near-cache on|off] [--threads N] [--seed S]\n"
+    "The first makes calls to one server through a proxy that does faults. The second makes them for as long as it "
+    "takes\n"
+    "to let every event happen in random order, as often as said; a wrong name gets the list of events.\n";
 
 template <class Number>
 bool read_number(std::string_view text, Number& number) {
@@ -39,13 +71,36 @@ bool read_number(std::string_view text, Number& number) {
   return error == std::errc{} && end == text.data() + text.size() && number > 0;
 }
 
+bool read_switch(std::string_view text, bool& is_on) {
+  is_on = text == "on";
+  return is_on || text == "off";
+}
+
+template <class Value>
+bool read_name(std::string_view text, Value& value, std::initializer_list<std::pair<std::string_view, Value>> names) {
+  const auto* const found = std::ranges::find(names, text, [](const auto& name) { return name.first; });
+  if (found == names.end()) return false;
+  value = found->second;
+  return true;
+}
+
 bool take(Arguments& arguments, std::string_view option, std::string_view value) {
   if (option == "--calls") return read_number(value, arguments.workload.calls);
   if (option == "--threads") return read_number(value, arguments.workload.threads);
   if (option == "--seed") return read_number(value, arguments.workload.seed);
-  if (option != "--server" || (value != "redis" && value != "valkey")) return false;
-  arguments.server = value == "redis" ? ServerKind::redis : ServerKind::valkey;
-  return true;
+  if (option == "--rounds") return read_number(value, arguments.rounds);
+  if (option == "--near-cache") return read_switch(value, arguments.near_cache);
+  if (option == "--durable-deletes") return read_switch(value, arguments.durable_deletes);
+  if (option == "--events") {
+    for (const auto name : std::views::split(value, ',')) arguments.events.emplace_back(name.begin(), name.end());
+    return true;
+  }
+  if (option == "--topology") {
+    return read_name(value, arguments.topology,
+                     {{"single", Where::single}, {"sentinel", Where::sentinel}, {"cluster", Where::cluster}});
+  }
+  return option == "--server" &&
+         read_name(value, arguments.server, {{"redis", ServerKind::redis}, {"valkey", ServerKind::valkey}});
 }
 
 std::optional<Arguments> parse(int count, char** words) {
@@ -58,23 +113,86 @@ std::optional<Arguments> parse(int count, char** words) {
   return arguments;
 }
 
+void print_near_cache(const RedisStore& store) {
+  const auto statistics = store.near_cache_statistics();
+  fmt::print("near cache: {} hits, {} misses\n", statistics.hits, statistics.misses);
+}
+
 /// Makes the calls through the proxy, then reads the final state from the server itself.
-void act(Workload& workload, const Arguments& arguments, const std::shared_ptr<RecordingObserver>& observer) {
+void act_through_proxy(Workload& workload, const Arguments& arguments,
+                       const std::shared_ptr<RecordingObserver>& observer) {
   const TestServer server(arguments.server);
   FaultProxy proxy(server);
   auto options = options_for(server, observer);
   options.connection = proxy.connection();
   options.timeouts = {.connect = milliseconds(1000), .command = milliseconds(100), .total = milliseconds(5000)};
   options.pool = {.size = 8, .max_overflow = 2};
+  options.near_cache = {.enabled = arguments.near_cache, .max_staleness = milliseconds(150)};
   {
     auto store = RedisStore::connect(options).value();
     proxy.follow(RandomFaults(arguments.workload.seed));
     workload.run(store);
+    if (arguments.near_cache) print_near_cache(store);
   }
   proxy.heal();
   fmt::print("faults: {} in {} commands, {} connections\n", proxy.faults(), proxy.commands(), proxy.connections());
   auto direct = store_on(server, observer);
   workload.read_everything(direct);
+}
+
+/// Lets each event happen while calls are made, and gives callers time to find their way before the next.
+std::vector<Event> let_happen(Topology& topology, const std::vector<std::string>& names, const Workload& workload) {
+  std::vector<Event> events;
+  std::this_thread::sleep_for(calm);
+  for (const auto& name : names) {
+    auto event = topology.happen(name, workload.users_now());
+    std::this_thread::sleep_until(std::chrono::steady_clock::time_point(nanoseconds(event.restored)) + patience + calm);
+    topology.mend(event);
+    std::this_thread::sleep_for(calm);
+    event.over = now();
+    events.push_back(std::move(event));
+  }
+  return events;
+}
+
+std::unique_ptr<Topology> make_topology(const Arguments& arguments) {
+  if (arguments.topology == Where::single) return nullptr;
+  return arguments.topology == Where::cluster ? make_cluster(arguments.server) : make_sentinel(arguments.server);
+}
+
+std::vector<std::string> in_random_order(const Arguments& arguments, std::vector<std::string> all) {
+  const auto& chosen = arguments.events.empty() ? all : arguments.events;
+  for (const auto& name : chosen) {
+    if (std::ranges::find(all, name) == all.end()) {
+      throw std::runtime_error(fmt::format("no event '{}'; there are {}", name, fmt::join(all, ", ")));
+    }
+  }
+  std::vector<std::string> names;
+  for (std::size_t round = 0; round < arguments.rounds; ++round)
+    names.insert(names.end(), chosen.begin(), chosen.end());
+  std::ranges::shuffle(names, std::mt19937_64(arguments.workload.seed));
+  return names;
+}
+
+std::vector<Event> act_on_many(Topology& topology, Workload& workload, const Arguments& arguments,
+                               const std::shared_ptr<RecordingObserver>& observer) {
+  const auto names = in_random_order(arguments, topology.events());
+  RedisStoreOptions options;
+  options.connection = topology.connection();
+  options.keyring = Keyring(signing_key());
+  options.observer = observer;
+  options.near_cache = {.enabled = arguments.near_cache, .max_staleness = milliseconds(150)};
+  options.delete_durability.replicas = arguments.durable_deletes ? topology.replicas() : 0;
+  auto store = RedisStore::connect(options);
+  if (!store) throw std::runtime_error(store.error().message);
+  auto calls = std::async(std::launch::async, [&] { workload.run(*store); });
+  const std::shared_ptr<void> at_the_end(nullptr, [&](void*) { workload.stop(); });
+  auto events = let_happen(topology, names, workload);
+  workload.stop();
+  calls.get();
+  if (arguments.near_cache) print_near_cache(*store);
+  workload.read_everything(*store);
+  return events;
 }
 
 void print_outcomes(const std::vector<Call>& calls) {
@@ -90,16 +208,73 @@ bool is_worth_checking(const std::vector<Call>& calls) {
   return static_cast<std::size_t>(unknown) < calls.size() / 10;
 }
 
-int run(const Arguments& arguments) {
-  const auto& [calls, threads, seed] = arguments.workload;
+double seconds_of(Time time) { return static_cast<double>(time) / 1e9; }
+
+/// How many events kept callers out for longer than the servers themselves needed, and some patience.
+std::size_t judge_outages(const std::vector<Event>& events, const std::vector<Call>& calls) {
+  std::size_t broken = 0;
+  for (const auto& event : events) {
+    const auto outage = outage_of(event, nanoseconds(patience).count(), calls);
+    const auto fail_over = event.restored - event.begun;
+    fmt::print("{:16} servers back after {:.2f} s; longest wait of a user {:.2f} s; calls without an outcome: {}\n",
+               event.name, seconds_of(fail_over), seconds_of(outage.longest_wait), outage.failures);
+    if (outage.late_failures > 0) {
+      fmt::print("broken: {} of those were begun when the servers had been back for two seconds\n",
+                 outage.late_failures);
+    }
+    const bool is_too_long = outage.longest_wait > fail_over + nanoseconds(patience).count();
+    if (is_too_long) fmt::print("broken: no call of a user succeeded in two seconds more than the servers needed\n");
+    broken += (outage.late_failures > 0 ? 1U : 0U) + (is_too_long ? 1U : 0U);
+  }
+  return broken;
+}
+
+/// What a fail-over may take back is counted; everything else is broken.
+std::vector<Violation> judge_history(const std::vector<Event>& events, const std::vector<Call>& calls) {
+  std::vector<LossWindow> windows;
+  for (const auto& event : events) windows.insert(windows.end(), event.windows.begin(), event.windows.end());
+  auto violations = check(calls, windows);
+  if (windows.empty()) return violations;
+  const auto confirmed = std::ranges::count(calls, true, &Call::is_confirmed);
+  fmt::print("taken back by fail-overs, as it may be: {}; confirmed deletes: {}\n",
+             check(calls).size() - violations.size(), confirmed);
+  for (const auto& window : windows) fmt::print("  it may be from {} to {} ns\n", window.from, window.to);
+  return violations;
+}
+
+std::string describe(const Arguments& arguments) {
+  const auto on_or_off = [](bool is_on) { return is_on ? "on" : "off"; };
+  const auto& workload = arguments.workload;
   const auto name = arguments.server == ServerKind::redis ? "redis" : "valkey";
-  fmt::print("obol_history_checker --server {} --calls {} --threads {} --seed {}\n", name, calls, threads, seed);
+  const auto start = fmt::format("obol_history_checker --server {} --near-cache {} --threads {} --seed {}", name,
+                                 on_or_off(arguments.near_cache), workload.threads, workload.seed);
+  if (arguments.topology == Where::single) return fmt::format("{} --calls {}", start, workload.calls);
+  return fmt::format("{} --topology {} --rounds {} --durable-deletes {}{}{}", start,
+                     arguments.topology == Where::cluster ? "cluster" : "sentinel", arguments.rounds,
+                     on_or_off(arguments.durable_deletes), arguments.events.empty() ? "" : " --events ",
+                     fmt::join(arguments.events, ","));
+}
+
+int run(const Arguments& arguments) {
+  fmt::print("{}\n", describe(arguments));
   const auto observer = std::make_shared<RecordingObserver>();
-  Workload workload(arguments.workload);
-  act(workload, arguments, observer);
+  const auto topology = make_topology(arguments);
+  auto options = arguments.workload;
+  if (topology) {
+    options.pause = pause_between_calls;
+    options.replicas = topology->replicas();
+  }
+  Workload workload(options);
+  std::vector<Event> events;
+  if (topology) {
+    events = act_on_many(*topology, workload, arguments, observer);
+  } else {
+    act_through_proxy(workload, arguments, observer);
+  }
   print_outcomes(workload.history());
 
-  const auto violations = check(workload.history());
+  const auto late = judge_outages(events, workload.history());
+  const auto violations = judge_history(events, workload.history());
   const auto unverified = observer->count("verification_failed");
   for (std::size_t i = 0; i < std::min<std::size_t>(violations.size(), 20); ++i) {
     fmt::print("broken: {}\n", violations[i].description);
@@ -109,12 +284,13 @@ int run(const Arguments& arguments) {
     fmt::print("too many calls have no known outcome to prove anything: is the machine overloaded?\n");
     return 1;
   }
-  if (violations.empty() && unverified == 0) return 0;
+  const auto broken = violations.size() + unverified + late;
+  if (broken == 0) return 0;
   fmt::print(
       "{} broken promises. Run the line at the top again: the seed fixes the random choices, though not the order of "
       "the\n"
       "threads, so it may take some runs. Begin with the session named first.\n",
-      violations.size() + unverified);
+      broken);
   return 1;
 }
 

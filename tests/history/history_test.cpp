@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "history/outage.hpp"
+
 namespace obol::testing::history {
 namespace {
 
@@ -45,6 +47,15 @@ class Story {
   }
 
   static Seen seen(std::uint64_t version, std::uint64_t write) { return {session, version, session, version, write}; }
+
+  Story& confirmed() {
+    calls.back().is_confirmed = true;
+    return *this;
+  }
+  /// Whether all is possible where fail-overs took back what happened from the n-th call to the m-th.
+  bool is_sound_with_losses(Time first, Time last) const {
+    return check(calls, {{.from = first * 10, .to = last * 10 + 5}}).empty();
+  }
 
   bool breaks(Rule rule) const {
     return std::ranges::any_of(check(calls), [&](const Violation& found) { return found.rule == rule; });
@@ -168,6 +179,72 @@ TEST(History, WhereASessionComesBackAfterItWasFoundGoneIsFound) {
 
 TEST(History, WhereAWriteIsRefusedBecauseOfItselfIsFound) {
   EXPECT_TRUE(Story().create(11).lose_to(2, 12, 12).breaks(Rule::conflict_with_self));
+}
+
+TEST(History, MayForgetWhatWasAcknowledgedInAWindow) {
+  const auto lost_write = Story().create(11).refresh(2, 12).read(1, 11).refresh(2, 13).read(2, 13);
+  EXPECT_FALSE(lost_write.is_sound());
+  EXPECT_TRUE(lost_write.is_sound_with_losses(1, 1));
+  const auto lost_login = Story().create(11).read_nothing();
+  EXPECT_FALSE(lost_login.is_sound());
+  EXPECT_TRUE(lost_login.is_sound_with_losses(0, 0));
+  const auto lost_logout = Story().create(11).log_out().read_nothing().read(1, 11);
+  EXPECT_FALSE(lost_logout.is_sound());
+  EXPECT_TRUE(lost_logout.is_sound_with_losses(1, 2));
+  const auto seen_and_lost = Story().create(11).refresh(2, 12, Outcome::unknown).read(2, 12).read(1, 11);
+  EXPECT_FALSE(seen_and_lost.is_sound());
+  EXPECT_TRUE(seen_and_lost.is_sound_with_losses(2, 2));
+}
+
+TEST(History, MustRememberWhatWasAcknowledgedOutsideTheWindow) {
+  const auto lost_write = Story().create(11).refresh(2, 12).read(2, 12).read(1, 11);
+  EXPECT_FALSE(lost_write.is_sound_with_losses(2, 3));
+  const auto lost_logout = Story().create(11).log_out().read_nothing().read(1, 11);
+  EXPECT_FALSE(lost_logout.is_sound_with_losses(2, 3));
+}
+
+TEST(History, MustRememberAConfirmedLogoutWheneverItWas) {
+  const auto logged_out = Story().create(11).log_out().confirmed().read(1, 11);
+  EXPECT_FALSE(logged_out.is_sound_with_losses(1, 1));
+}
+
+TEST(History, MayNotShowAnothersSessionInAWindow) {
+  auto foreign = Story::seen(1, 11);
+  foreign.named_session = 2;
+  EXPECT_FALSE(Story().create(11).get({foreign}).is_sound_with_losses(0, 1));
+}
+
+/// Gets of one user, one each ten milliseconds but for a gap from `from` to `to`.
+std::vector<Call> gets_but_from(Time from, Time to, Time until) {
+  std::vector<Call> calls;
+  for (Time time = 0; time < until; time += 10'000'000) {
+    if (time > from && time < to) continue;
+    calls.push_back({.operation = Operation::get, .outcome = Outcome::done, .start = time, .end = time + 1});
+  }
+  return calls;
+}
+
+TEST(Outage, LastsUntilAUsersCallsSucceedAgain) {
+  constexpr Time second = 1'000'000'000;
+  const Event event{.name = "kill", .begun = 2 * second, .restored = 4 * second, .over = 9 * second};
+  auto calls = gets_but_from(2 * second, 5 * second, 10 * second);
+  EXPECT_EQ(outage_of(event, second, calls).longest_wait / second, 3);
+  EXPECT_EQ(outage_of(event, second, gets_but_from(0, 0, 10 * second)).longest_wait / second, 0);
+  // Another user's calls going on are no comfort.
+  for (auto call : gets_but_from(0, 0, 10 * second)) {
+    call.user = 1;
+    calls.push_back(call);
+  }
+  EXPECT_EQ(outage_of(event, second, calls).longest_wait / second, 3);
+}
+
+TEST(Outage, CountsFailuresAndThoseThatNobodyNeedsToForgive) {
+  constexpr Time second = 1'000'000'000;
+  const Event event{.name = "kill", .begun = 2 * second, .restored = 4 * second, .over = 9 * second};
+  const auto failure = [](Time start) { return Call{.outcome = Outcome::unknown, .start = start, .end = start + 1}; };
+  const auto outage = outage_of(event, second, {failure(second), failure(3 * second), failure(6 * second)});
+  EXPECT_EQ(outage.failures, 2U);
+  EXPECT_EQ(outage.late_failures, 1U);
 }
 
 }  // namespace

@@ -20,8 +20,6 @@ constexpr std::size_t calls_per_user = 3000;
 /// So few that their callers meet; the next ones take their turn as the calls go on.
 constexpr std::size_t users_at_a_time = 8;
 
-Time now() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
-
 std::string session_id(std::uint32_t session) { return fmt::format("s{}", session); }
 
 /// Enough to make replies of a usual size; the rest of the payload is what matters.
@@ -69,9 +67,12 @@ class Workload::Caller {
         next_write_((static_cast<std::uint64_t>(number) << 40) + 1) {}
 
   void run() {
-    for (auto begun = workload_.calls_begun_++; begun < workload_.options_.calls; begun = workload_.calls_begun_++) {
+    const auto& options = workload_.options_;
+    for (auto begun = workload_.calls_begun_++; begun < options.calls; begun = workload_.calls_begun_++) {
+      if (workload_.is_stopped_) return;
       user_index_ = (begun / calls_per_user + any(users_at_a_time)) % workload_.users_.size();
       make_random_call();
+      if (options.pause.count() > 0) std::this_thread::sleep_for(options.pause);
     }
   }
 
@@ -134,12 +135,21 @@ class Workload::Caller {
   }
 
   template <class Answer>
-  void finish(Call& call, const Answer& answer) {
+  static void finish(Call& call, const Answer& answer) {
     call.end = now();
     call.outcome = answer ? Outcome::done : outcome_of(answer.error());
   }
 
-  void keep(Call call) { calls_.push_back(std::move(call)); }
+  void finish_delete(Call& call, const Result<Deleted>& answer) const {
+    finish(call, answer);
+    call.is_confirmed = answer && answer->confirmed_replicas >= workload_.options_.replicas;
+  }
+
+  /// In an outage calls fail at once; without a pause they would be most of the history.
+  void keep(Call call) {
+    if (call.outcome == Outcome::unknown) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    calls_.push_back(std::move(call));
+  }
 
   void create() {
     const auto number = workload_.next_session_++;
@@ -199,21 +209,21 @@ class Workload::Caller {
 
   void delete_one(const Session& session) {
     Call call = begin(Operation::delete_one, session_number(session.id));
-    finish(call, store_.delete_one(session.key()));
+    finish_delete(call, store_.delete_one(session.key()));
     if (call.outcome == Outcome::done) forget(session.id);
     keep(std::move(call));
   }
 
   void delete_all() {
     Call call = begin(Operation::delete_all, 0);
-    finish(call, store_.delete_all(user_->id, "full"));
+    finish_delete(call, store_.delete_all(user_->id, "full"));
     if (call.outcome == Outcome::done) forget_all_but("");
     keep(std::move(call));
   }
 
   void delete_others(const Session& kept) {
     Call call = begin(Operation::delete_others, session_number(kept.id));
-    finish(call, store_.delete_others(kept.key()));
+    finish_delete(call, store_.delete_others(kept.key()));
     if (call.outcome == Outcome::done) forget_all_but(kept.id);
     keep(std::move(call));
   }
@@ -243,6 +253,13 @@ void Workload::run(SessionStore& store) {
     for (auto& caller : callers) threads.emplace_back([&caller] { caller.run(); });
   }
   for (auto& caller : callers) std::ranges::move(caller.take_calls(), std::back_inserter(history_));
+}
+
+std::vector<std::string> Workload::users_now() const {
+  std::vector<std::string> ids;
+  const auto first = calls_begun_ / calls_per_user;
+  for (std::size_t i = 0; i < users_at_a_time; ++i) ids.push_back(users_[(first + i) % users_.size()].id);
+  return ids;
 }
 
 void Workload::read_everything(SessionStore& store) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -19,6 +20,8 @@ struct WorkloadOptions {
   std::size_t calls = 200'000;
   std::size_t threads = 16;
   std::uint64_t seed = 1;
+  std::chrono::microseconds pause{0};  ///< Of each thread after each call.
+  std::size_t replicas = 1;            ///< So many must have a delete for it to count as confirmed.
 };
 
 class Workload {
@@ -27,6 +30,12 @@ class Workload {
 
   /// Makes the calls. The seed fixes each thread's random choices; how the threads interleave is left to chance.
   void run(SessionStore& store);
+
+  /// Ends `run` before it has made all calls. To be called from any thread.
+  void stop() { is_stopped_ = true; }
+
+  /// Whom the calls concern now.
+  std::vector<std::string> users_now() const;
 
   /// Reads everything that was ever stored, once nothing else goes on: what this finds is the final state.
   void read_everything(SessionStore& store);
@@ -50,6 +59,7 @@ class Workload {
   std::vector<User> users_;
   std::atomic<std::uint32_t> next_session_ = 1;
   std::atomic<std::size_t> calls_begun_ = 0;
+  std::atomic<bool> is_stopped_ = false;
   std::vector<Call> history_;
 };
 

@@ -64,7 +64,7 @@ TEST_P(Connect, UsesTheDatabaseAndTheClientNameItWasGiven) {
 
 /// The rules docs/operations.md gives the web role.
 constexpr std::array web_role{"~obol_*", "-@all", "+hget",   "+hgetall", "+hkeys",
-                              "+hsetex", "+hdel", "+unlink", "+fcall"};
+                              "+hsetex", "+hdel", "+unlink", "+fcall",   "+echo"};
 
 void make_web_user(const TestServer& server) {
   server.command({"ACL", "SETUSER", "web", "reset", "on", ">right"});
@@ -94,7 +94,7 @@ TEST_P(Connect, AsTheMinimalWebRoleDoesEverythingOnceTheFunctionsAreLoaded) {
 }
 
 TEST_P(Connect, AsTheMinimalDeployRoleLoadsTheFunctionsForTheWebRole) {
-  server.command({"ACL", "SETUSER", "deploy", "reset", "on", ">right", "-@all", "+function|load"});
+  server.command({"ACL", "SETUSER", "deploy", "reset", "on", ">right", "-@all", "+function|load", "+echo"});
   make_web_user(server);
   auto options = options_for(server);
   options.connection.username = "deploy";
@@ -117,6 +117,14 @@ TEST_P(Connect, LoadingFunctionsWithoutTheRightIsPermissionAndNamesTheWayOut) {
   const auto error = refused(options);
   EXPECT_EQ(error.code, ErrorCode::permission);
   EXPECT_NE(error.message.find("require_loaded"), std::string::npos) << error.message;
+}
+
+TEST_P(Connect, WithoutTheRightThatBatchesNeedIsPermission) {
+  make_web_user(server);
+  ASSERT_TRUE(RedisStore::connect(options_for(server)).has_value());
+  server.command({"ACL", "SETUSER", "web", "-echo"});
+  const auto error = refused(web_options(server));
+  EXPECT_EQ(error.code, ErrorCode::permission);
 }
 
 class MissingPermission : public ::testing::TestWithParam<std::tuple<ServerKind, std::string>> {};

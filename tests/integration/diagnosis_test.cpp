@@ -103,7 +103,7 @@ TEST_P(Diagnosis, ChangesNothing) {
   auto session = new_session();
   ASSERT_TRUE(store.upsert(session).has_value());
   const auto changes = [&] {
-    const auto info = server.command({"INFO", "persistence"}).text;
+    const std::string info(server.command({"INFO", "persistence"}).text);
     const auto line = info.find("rdb_changes_since_last_save:");
     return info.substr(line, info.find('\r', line) - line);
   };

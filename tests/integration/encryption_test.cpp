@@ -12,7 +12,7 @@ class EncryptedStore : public ServerTest {
     return RedisStore::connect(options).value();
   }
 
-  std::string stored_bytes() const { return server.command({"HGET", "obol_{user}:full", "session"}).text; }
+  std::string stored_bytes() const { return std::string(server.command({"HGET", "obol_{user}:full", "session"}).text); }
 
   std::shared_ptr<RecordingObserver> observer = std::make_shared<RecordingObserver>();
 };

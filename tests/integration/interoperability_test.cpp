@@ -34,7 +34,7 @@ class StoredSession : public ServerTest {
     options.encryption = encryption;
     auto store = RedisStore::connect(options).value();
     EXPECT_TRUE(store.upsert(session).has_value());
-    return server.command({"HGET", "obol_{user}:full", "session"}).text;
+    return std::string(server.command({"HGET", "obol_{user}:full", "session"}).text);
   }
 };
 

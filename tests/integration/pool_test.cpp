@@ -26,7 +26,7 @@ class PoolTest : public ServerTest {
 
   std::unique_ptr<Pool> pool_with(PoolOptions options) {
     return std::make_unique<Pool>(
-        options, milliseconds(300),
+        options, Timeouts{.total = patience}, budget,
         [this](Deadline deadline) { return redis::Dialer(server.connection(), 1024 * 1024).dial(deadline); },
         [this](const Connection&, std::string_view reason) { ++(reason.empty() ? opened : closed); });
   }
@@ -34,6 +34,7 @@ class PoolTest : public ServerTest {
   static int descriptor_of(Pool::Lease& lease) { return lease.connection().descriptor(); }
 
   milliseconds patience{60'000};
+  redis::RetryBudget budget;
   std::atomic<int> opened = 0;
   std::atomic<int> closed = 0;
 };
@@ -52,15 +53,20 @@ TEST_P(PoolTest, LendsTheConnectionUsedLast) {
   EXPECT_EQ(opened, 2);
 }
 
-TEST_P(PoolTest, ClosesOverflowWhenNobodyNeedsIt) {
+TEST_P(PoolTest, ClosesOverflowThatIsNoLongerUsed) {
   const auto pool = pool_with({.size = 1, .max_overflow = 2});
   {
     auto first = pool->checkout(soon()).value();
     auto second = pool->checkout(soon()).value();
     auto third = pool->checkout(soon()).value();
   }
+  EXPECT_EQ(closed, 0);
+  const auto deadline = soon();
+  while (closed < 2) {
+    ASSERT_FALSE(deadline.passed());
+    pool->checkout(deadline).value();
+  }
   EXPECT_EQ(opened, 3);
-  EXPECT_EQ(closed, 2);
 }
 
 TEST_P(PoolTest, IsAPoolTimeoutWhenAllStayBusy) {
@@ -162,7 +168,7 @@ TEST_P(PoolTest, NeverStormsADeadServer) {
   std::atomic<int> attempts = 0;
   std::atomic<int> at_once = 0;
   Pool pool(
-      {}, patience,
+      {}, Timeouts{.total = patience}, budget,
       [&](Deadline deadline) {
         EXPECT_EQ(++at_once, 1);
         ++attempts;
@@ -198,6 +204,22 @@ TEST_P(PoolTest, DropsEveryOtherConnectionWithOneThatWasLost) {
   }
   pool->checkout(soon()).value();
   EXPECT_EQ(opened, 4);
+}
+
+TEST_P(PoolTest, DropsEveryOtherConnectionWithOneThatCallsItselfReadOnly) {
+  const auto pool = pool_with({.size = 3});
+  std::optional<Pool::Lease> lent(pool->checkout(soon()).value());
+  {
+    auto one = pool->checkout(soon()).value();
+    auto other = pool->checkout(soon()).value();
+  }
+  server.command({"REPLICAOF", "127.0.0.1", "1"});
+  const auto written = pool->call(redis::Command{"SET", "key", "value"}, soon());
+  ASSERT_FALSE(written.has_value());
+  EXPECT_EQ(written.error().error.code, ErrorCode::unavailable);
+  EXPECT_EQ(closed, 2);
+  lent.reset();
+  EXPECT_EQ(closed, 3);
 }
 
 TEST_P(PoolTest, ANewConnectionSurvivesTheLossOfAnOldOne) {

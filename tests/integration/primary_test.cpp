@@ -1,6 +1,7 @@
 // Primaries and replicas: a demoted primary serves no session, and deletes are as durable as was asked for.
 #include <csignal>
 
+#include "support/replicated_server.hpp"
 #include "support/server_test.hpp"
 
 namespace obol::testing {
@@ -66,20 +67,6 @@ OBOL_ON_BOTH_SERVERS(Primary);
 
 class DurableDelete : public ::testing::TestWithParam<ServerKind> {
  protected:
-  DurableDelete() {
-    const auto give_up = Clock::now() + std::chrono::seconds(20);
-    const auto is_linked = [this] {
-      const auto says = [](const TestServer& server, const char* text) {
-        return server.command({"INFO", "replication"}).text.find(text) != std::string::npos;
-      };
-      return says(primary, "state=online") && says(replica, "master_link_status:up");
-    };
-    while (!is_linked()) {
-      if (Clock::now() > give_up) throw std::runtime_error("the replica did not come");
-      std::this_thread::sleep_for(milliseconds(10));
-    }
-  }
-
   RedisStore store(std::size_t replicas) const {
     auto options = options_for(primary);
     options.delete_durability = {.replicas = replicas, .timeout = milliseconds(300)};
@@ -92,10 +79,9 @@ class DurableDelete : public ::testing::TestWithParam<ServerKind> {
     return session;
   }
 
-  std::uint16_t port = free_port();
-  TestServer primary{GetParam(),
-                     {"--port", std::to_string(port), "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0"}};
-  TestServer replica{GetParam(), {"--replicaof", "127.0.0.1 " + std::to_string(port)}};
+  ReplicatedServer servers{GetParam()};
+  TestServer& primary = servers.primary;
+  TestServer& replica = servers.replica;
 };
 
 TEST_P(DurableDelete, TellsHowManyReplicasHaveIt) {

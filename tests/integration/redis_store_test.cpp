@@ -6,6 +6,9 @@
 
 #include <atomic>
 #include <csignal>
+#include <future>
+#include <memory>
+#include <optional>
 #include <thread>
 
 #include "sealing/cbor.hpp"
@@ -79,7 +82,7 @@ TEST_P(RedisStoreTest, NeedsOneRoundTripForEachCall) {
 }
 
 TEST_P(RedisStoreTest, TakesAnySingleChangedByteForNoSession) {
-  const auto sealed = server.command({"HGET", "obol_{user}:full", "session"}).text;
+  const std::string sealed(server.command({"HGET", "obol_{user}:full", "session"}).text);
   for (std::size_t i = 0; i < sealed.size(); ++i) {
     auto changed = sealed;
     changed[i] = static_cast<char>(changed[i] ^ 1);
@@ -93,7 +96,7 @@ TEST_P(RedisStoreTest, TakesAnySingleChangedByteForNoSession) {
 }
 
 TEST_P(RedisStoreTest, TakesASessionMovedElsewhereForNone) {
-  const auto sealed = server.command({"HGET", "obol_{user}:full", "session"}).text;
+  const std::string sealed(server.command({"HGET", "obol_{user}:full", "session"}).text);
   server.command({"HSET", "obol_{victim}:full", "session", sealed});
   server.command({"HSET", "obol_{user}:admin", "session", sealed});
   server.command({"HSET", "obol_{user}:full", "stolen", sealed});
@@ -227,17 +230,19 @@ TEST_P(RedisStoreTest, GivesUpOnAPausedServerAtTheDeadline) {
 }
 
 TEST_P(RedisStoreTest, ServesAForkedChildOverConnectionsOfItsOwn) {
+  // Without an observer, whose lock another thread could hold in the moment of a fork.
+  auto unobserved = RedisStore::connect(options_for(server)).value();
   std::atomic<bool> stop = false;
   std::vector<std::jthread> busy;
   for (int i = 0; i < 4; ++i) {
     busy.emplace_back([&] {
-      while (!stop) EXPECT_EQ(store.get(session.key()).value(), session);
+      while (!stop) EXPECT_EQ(unobserved.get(session.key()).value(), session);
     });
   }
   for (int round = 0; round < 5; ++round) {
     const pid_t child = ::fork();
     if (child == 0) {
-      const auto found = store.get(session.key());
+      const auto found = unobserved.get(session.key());
       ::_exit(found && *found == session ? 0 : 1);
     }
     int status = -1;
@@ -252,6 +257,40 @@ TEST_P(RedisStoreTest, CanBeMoved) {
   EXPECT_EQ(moved.get(session.key()).value(), session);
   store = std::move(moved);
   EXPECT_EQ(store.get(session.key()).value(), session);
+}
+
+/// Takes its time over its first call, and says whether it was still there when that was over.
+class SlowObserver final : public Observer {
+ public:
+  struct Story {
+    std::promise<void> is_told;
+    std::promise<void> store_is_gone;
+    std::atomic<bool> is_alive{true};
+    std::atomic<bool> was_alive{false};
+  };
+  explicit SlowObserver(Story& story) : story_(story) {}
+  ~SlowObserver() override { story_.is_alive = false; }
+  void on_call(const CallEvent&) noexcept override {
+    story_.is_told.set_value();
+    story_.store_is_gone.get_future().wait();
+    story_.was_alive = story_.is_alive.load();
+  }
+
+ private:
+  Story& story_;
+};
+
+TEST_P(RedisStoreTest, ItsObserverOutlivesTheCallsThatAreTold) {
+  SlowObserver::Story story;
+  std::optional<RedisStore> observed = store_on(server, std::make_shared<SlowObserver>(story));
+  {
+    std::jthread caller([&] { (void)observed->get({.user_id = "user", .id = "absent"}); });
+    story.is_told.get_future().wait();
+    observed.reset();
+    story.store_is_gone.set_value();
+  }
+  EXPECT_TRUE(story.was_alive);
+  EXPECT_FALSE(story.is_alive);
 }
 
 OBOL_ON_BOTH_SERVERS(RedisStoreTest);

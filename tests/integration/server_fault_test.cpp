@@ -216,7 +216,7 @@ TEST_P(ServerFault, AtMaxclientsFailsInTimeAndIsUsedOnceThereIsRoom) {
   auto store = store_with(hurried);
   const auto soon = redis::Deadline::after(seconds(60));
   auto control = redis::Dialer(server.connection(), 1 << 20).dial(soon).value();
-  const auto limit = control.call({"CONFIG", "GET", "maxclients"}, soon)->elements.at(1).text;
+  const std::string limit(control.call({"CONFIG", "GET", "maxclients"}, soon)->elements.at(1).text);
   control.call({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"}, soon).value();
   ASSERT_FALSE(control.call({"CONFIG", "SET", "maxclients", "1"}, soon)->is_error());
   expect_all_fail_in_time(store);

@@ -44,7 +44,7 @@ class Monitor {
     for (;;) {
       auto reply = reader_.next();
       if (!reply) throw std::runtime_error(reply.error().message);
-      if (*reply) return (*reply)->text;
+      if (*reply) return std::string((*reply)->text);
       const auto received = socket_.read_some(buffer.data(), buffer.size(), deadline_);
       if (!received || !reader_.feed({buffer.data(), *received})) throw std::runtime_error("MONITOR ended");
     }

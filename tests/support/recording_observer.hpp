@@ -31,6 +31,9 @@ class RecordingObserver final : public Observer {
     return std::ranges::any_of(all, [&](const std::string& line) { return line.find(text) != std::string::npos; });
   }
 
+  void on_call(const CallEvent& event) noexcept override {
+    add("call", {to_string(event.operation), to_string(event.outcome)});
+  }
   void on_created(const SessionEvent& event) noexcept override { add("created", event); }
   void on_refreshed(const SessionEvent& event) noexcept override { add("refreshed", event); }
   void on_id_rotated(const SessionEvent& event) noexcept override { add("id_rotated", event); }
@@ -48,10 +51,14 @@ class RecordingObserver final : public Observer {
   void on_conflict(const SessionEvent& event) noexcept override { add("conflict", event); }
   void on_gone(const SessionEvent& event) noexcept override { add("gone", event); }
   void on_verification_failed(const VerificationFailedEvent& event) noexcept override {
-    add("verification_failed", {std::to_string(static_cast<int>(event.reason)), event.id_hash, event.type});
+    add("verification_failed",
+        {std::to_string(static_cast<int>(event.reason)), event.id_hash, event.type, event.key_id});
   }
   void on_functions_loaded(const FunctionsLoadedEvent& event) noexcept override {
     add("functions_loaded", {event.library});
+  }
+  void on_near_cache_changed(const NearCacheEvent& event) noexcept override {
+    add(event.is_in_use ? "near_cache_in_use" : "near_cache_out_of_use", {event.reason});
   }
   void on_connection_opened(const ConnectionEvent& event) noexcept override {
     add("connection_opened", {event.endpoint, event.server, event.reason});

@@ -19,7 +19,6 @@
 #include <thread>
 #include <utility>
 
-#include "redis/command.hpp"
 #include "redis/deadline.hpp"
 #include "redis/socket.hpp"
 
@@ -72,23 +71,28 @@ std::string name_of(ServerKind kind) {
   return "";
 }
 
-TestServer::TestServer(ServerKind kind, std::vector<std::string> arguments)
-    : kind_(kind), arguments_(std::move(arguments)) {
+TestServer::TestServer(ServerKind kind, std::vector<std::string> arguments, ServerExtras extras)
+    : kind_(kind), arguments_(std::move(arguments)), extras_(std::move(extras)) {
   std::string name = (std::filesystem::temp_directory_path() / "obol-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
   folder_ = name;
+  if (!extras_.configuration.empty()) std::ofstream(configuration_file()) << extras_.configuration;
   start();
 }
 
 TestServer::~TestServer() {
   stop();
-  std::filesystem::remove_all(folder_);
+  // A child that saves for the server outlives it for a moment, and still makes files.
+  std::error_code error;
+  do std::filesystem::remove_all(folder_, error);
+  while (error == std::errc::no_such_file_or_directory || error == std::errc::directory_not_empty);
 }
 
 void TestServer::start() {
-  std::vector<std::string> words{
-      program_of(kind_), "--port",    "0",   "--unixsocket", socket_path(), "--save", "", "--appendonly", "no", "--dir",
-      folder_.string(),  "--logfile", "log", "--loglevel",   "warning"};
+  std::vector<std::string> words{program_of(kind_)};
+  if (!extras_.configuration.empty()) words.push_back(configuration_file().string());
+  words.insert(words.end(), {"--port", "0", "--unixsocket", socket_path(), "--save", "", "--appendonly", "no", "--dir",
+                             folder_.string(), "--logfile", "log", "--loglevel", "warning"});
   words.insert(words.end(), arguments_.begin(), arguments_.end());
   std::vector<char*> pointers;
   for (auto& word : words) pointers.push_back(word.data());
@@ -127,24 +131,37 @@ ConnectionOptions TestServer::connection() const {
   return options;
 }
 
-// By hand: a Connection refuses replicas and servers that are too old.
 redis::Reply TestServer::command(std::initializer_list<std::string_view> words) const {
+  const redis::Command command(words);
+  return std::move(commands({&command, 1}).front());
+}
+
+// By hand: a Connection refuses replicas and servers that are too old.
+std::vector<redis::Reply> TestServer::commands(std::span<const redis::Command> commands) const {
   const auto deadline = redis::Deadline::after(std::chrono::seconds(10));
   auto socket = redis::Socket::connect_unix(socket_path(), deadline);
   if (!socket) throw std::runtime_error(socket.error().message);
-  const auto bytes = std::string(redis::Command{"HELLO", "3"}.bytes()).append(redis::Command(words).bytes());
+  const auto hello = extras_.password.empty() ? redis::Command{"HELLO", "3"}
+                                              : redis::Command{"HELLO", "3", "AUTH", extras_.user, extras_.password};
+  std::string bytes(hello.bytes());
+  for (const auto& command : commands) bytes += command.bytes();
   if (auto sent = socket->write_all(bytes, deadline); !sent) throw std::runtime_error(sent.error().message);
   redis::ReplyReader reader(64 * 1024 * 1024);
   std::array<char, 16'384> buffer{};
-  for (int replies = 0;;) {
+  std::vector<redis::Reply> replies;
+  while (replies.size() < commands.size() + 1) {
     auto reply = reader.next();
     if (!reply) throw std::runtime_error(reply.error().message);
-    if (*reply && ++replies == 2) return std::move(**reply);
-    if (*reply) continue;
+    if (*reply) {
+      replies.push_back(std::move(**reply));
+      continue;
+    }
     const auto received = socket->read_some(buffer.data(), buffer.size(), deadline);
     if (!received) throw std::runtime_error(received.error().message);
     if (auto fed = reader.feed({buffer.data(), *received}); !fed) throw std::runtime_error(fed.error().message);
   }
+  replies.erase(replies.begin());
+  return replies;
 }
 
 std::uint16_t free_port() {

@@ -38,7 +38,7 @@ TEST(Cbor, UnsignedIntegersAreThoseOfAppendixA) {
                                                                        {"1b000000e8d4a51000", 1000000000000},
                                                                        {"1bffffffffffffffff", 18446744073709551615U}}};
   for (const auto& [hex, value] : vectors) {
-    EXPECT_EQ(written([v = value](Writer& writer) { writer.unsigned_integer(v); }), hex);
+    EXPECT_EQ(written([v = value](auto& writer) { writer.unsigned_integer(v); }), hex);
     EXPECT_EQ(Reader(from_hex(hex)).unsigned_integer(), value);
   }
 }
@@ -51,7 +51,7 @@ TEST(Cbor, NegativeIntegersAreThoseOfAppendixA) {
        {"3903e7", -1000},
        {"3b7fffffffffffffff", std::numeric_limits<std::int64_t>::min()}}};
   for (const auto& [hex, value] : vectors) {
-    EXPECT_EQ(written([v = value](Writer& writer) { writer.integer(v); }), hex);
+    EXPECT_EQ(written([v = value](auto& writer) { writer.integer(v); }), hex);
     EXPECT_EQ(Reader(from_hex(hex)).integer(), value);
   }
 }
@@ -62,8 +62,8 @@ TEST(Cbor, IntegersBeyond64SignedBitsAreRefused) {
 }
 
 TEST(Cbor, StringsAreThoseOfAppendixA) {
-  EXPECT_EQ(written([](Writer& writer) { writer.bytes(""); }), "40");
-  EXPECT_EQ(written([](Writer& writer) { writer.bytes("\x01\x02\x03\x04"); }), "4401020304");
+  EXPECT_EQ(written([](auto& writer) { writer.bytes(""); }), "40");
+  EXPECT_EQ(written([](auto& writer) { writer.bytes("\x01\x02\x03\x04"); }), "4401020304");
   EXPECT_EQ(Reader(from_hex("4401020304")).bytes(), "\x01\x02\x03\x04");
   for (const auto& [hex, text] : std::array<std::pair<const char*, const char*>, 7>{{{"60", ""},
                                                                                      {"6161", "a"},
@@ -72,17 +72,16 @@ TEST(Cbor, StringsAreThoseOfAppendixA) {
                                                                                      {"62c3bc", "\u00fc"},
                                                                                      {"63e6b0b4", "\u6c34"},
                                                                                      {"64f0908591", "\U00010151"}}}) {
-    EXPECT_EQ(written([t = text](Writer& writer) { writer.text(t); }), hex);
+    EXPECT_EQ(written([t = text](auto& writer) { writer.text(t); }), hex);
     const auto bytes = from_hex(hex);
     EXPECT_EQ(Reader(bytes).text(), text);
   }
 }
 
 TEST(Cbor, ArraysAndMapsAreThoseOfAppendixA) {
-  EXPECT_EQ(
-      written([](Writer& writer) { writer.array(3).unsigned_integer(1).unsigned_integer(2).unsigned_integer(3); }),
-      "83010203");
-  EXPECT_EQ(written([](Writer& writer) {
+  EXPECT_EQ(written([](auto& writer) { writer.array(3).unsigned_integer(1).unsigned_integer(2).unsigned_integer(3); }),
+            "83010203");
+  EXPECT_EQ(written([](auto& writer) {
               writer.map(2).unsigned_integer(1).unsigned_integer(2).unsigned_integer(3).unsigned_integer(4);
             }),
             "a201020304");

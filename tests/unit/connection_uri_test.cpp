@@ -60,6 +60,67 @@ TEST(ConnectionUri, ReadsTlsWithItsFiles) {
   EXPECT_FALSE(ConnectionOptions::from_uri("redis://h")->tls.enabled);
 }
 
+TEST(ConnectionUri, ReadsSentinelsAndThePrimarysName) {
+  const auto options = ConnectionOptions::from_uri(
+                           "redis+sentinel://web:p%40ss@s1.example,[::1]:7000/my%2Fprimary/3?sentinel_username=watcher&"
+                           "sentinel_password=s%26cret")
+                           .value();
+  EXPECT_EQ(options.username, "web");
+  EXPECT_EQ(options.password, "p@ss");
+  EXPECT_EQ(options.database, 3U);
+  EXPECT_EQ(options.sentinel,
+            (SentinelOptions{.primary_name = "my/primary",
+                             .sentinels = {{.host = "s1.example", .port = 26379}, {.host = "::1", .port = 7000}},
+                             .username = "watcher",
+                             .password = "s&cret"}));
+  EXPECT_TRUE(options.cluster.seeds.empty());
+}
+
+TEST(ConnectionUri, ReadsAClustersSeeds) {
+  const auto options = ConnectionOptions::from_uri("rediss+cluster://:pw@a,b:7001?ca_file=/ca.pem").value();
+  EXPECT_EQ(options.cluster, (ClusterOptions{.seeds = {{.host = "a", .port = 6379}, {.host = "b", .port = 7001}}}));
+  EXPECT_EQ(options.password, "pw");
+  EXPECT_TRUE(options.tls.enabled);
+  EXPECT_EQ(options.tls.ca_file, "/ca.pem");
+}
+
+TEST(ConnectionUri, UsesTlsTowardsSentinelsAsTowardsServers) {
+  const auto options = ConnectionOptions::from_uri("rediss+sentinel://s/p?server_name=redis.internal").value();
+  EXPECT_TRUE(options.sentinel.tls.enabled);
+  EXPECT_EQ(options.sentinel.tls, options.tls);
+  EXPECT_FALSE(ConnectionOptions::from_uri("redis+sentinel://s/p")->sentinel.tls.enabled);
+}
+
+class WrittenUri : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(WrittenUri, IsReadAsTheSameOptions) {
+  const auto options = ConnectionOptions::from_uri(GetParam()).value();
+  EXPECT_EQ(options.to_uri(Credentials::included), GetParam());
+  EXPECT_EQ(ConnectionOptions::from_uri(options.to_uri(Credentials::included)).value(), options);
+}
+
+TEST_P(WrittenUri, ShowsNoCredentialsUnlessAskedTo) {
+  const auto options = ConnectionOptions::from_uri(GetParam()).value();
+  const auto uri = options.to_uri();
+  for (const auto* secret : {"hunter2", "alice", "watcher"}) EXPECT_EQ(uri.find(secret), std::string::npos) << uri;
+  auto expected = options;
+  expected.username = expected.password = expected.sentinel.username = expected.sentinel.password = "";
+  EXPECT_EQ(ConnectionOptions::from_uri(uri).value(), expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, WrittenUri,
+    ::testing::Values("redis://localhost:6379", "redis://alice:hunter2%40@[::1]:7000?db=3&client_name=web",
+                      "rediss://:hunter2@db.example:6379?ca_file=/ca.pem&certificate_file=/c.pem&"
+                      "private_key_file=/k%20y.pem&server_name=redis.internal",
+                      "rediss://h:1?insecure_skip_verification=true", "unix://:hunter2@/run/my%20redis.sock?db=2",
+                      "redis://h:1?client_name=",
+                      "redis+sentinel://alice:hunter2@s1:26379,[::1]:7000/my%2Fprimary?db=3&sentinel_username=watcher&"
+                      "sentinel_password=hunter2%26",
+                      "rediss+sentinel://s1:26379/sessions?ca_file=/ca.pem",
+                      "redis+cluster://alice:hunter2@a:6379,[fe80::1%25eth0]:7001,c.example:7002",
+                      "rediss+cluster://a:6379?client_name=web&ca_file=/ca.pem"));
+
 TEST(ConnectionUri, WithAZeroByteIsRefusedAsItsEncodingIs) {
   using namespace std::string_view_literals;
   for (const auto uri : {"redis://local\0host"sv, "redis://u:p\0w@h"sv, "unix:///run/\0redis.sock"sv}) {
@@ -77,15 +138,20 @@ TEST_P(RefusedUri, IsAnInvalidArgumentThatSaysWhatIsAllowedAndKeepsThePasswordSe
   EXPECT_EQ(options.error().message.find("hunter2"), std::string::npos);
 }
 
-INSTANTIATE_TEST_SUITE_P(Table, RefusedUri,
-                         ::testing::Values("", "localhost", "http://localhost", "redis://h?ca_file=/ca.pem",
-                                           "rediss://:hunter2@h?insecure_skip_verification=yes", "redis-socket:///x",
-                                           "redis://", "redis://:hunter2@", "redis://h:0", "redis://h:65536",
-                                           "redis://h:six", "redis://h/one", "redis://h/-1", "redis://h/1/2",
-                                           "redis://h?timeout=5", "redis://u:hunter2@h?hunter2=1", "redis://h?db=x",
-                                           "redis://u@h", "redis://u:%zz@h", "redis://u:%00@h", "redis://u:%4@h",
-                                           "redis://[::1", "redis://[::1]x", "unix://", "unix:///",
-                                           "unix://relative/path"));
+INSTANTIATE_TEST_SUITE_P(
+    Table, RefusedUri,
+    ::testing::Values("", "localhost", "http://localhost", "redis://h?ca_file=/ca.pem",
+                      "rediss://:hunter2@h?insecure_skip_verification=yes", "redis-socket:///x", "redis://",
+                      "redis://:hunter2@", "redis://h:0", "redis://h:65536", "redis://h:six", "redis://h/one",
+                      "redis://h/-1", "redis://h/1/2", "redis://h?timeout=5", "redis://u:hunter2@h?hunter2=1",
+                      "redis://h?db=x", "redis://u@h", "redis://u:%zz@h", "redis://u:%00@h", "redis://u:%4@h",
+                      "redis://[::1", "redis://[::1]x", "unix://", "unix:///", "unix://relative/path",
+                      "redis+sentinel://s", "redis+sentinel://s/", "redis+sentinel://s//1", "redis+sentinel:///p",
+                      "redis+sentinel://s,/p", "redis+sentinel://s/p/x", "redis+sentinel://s/p?sentinel_username=u",
+                      "redis://h?sentinel_password=hunter2", "redis+sentinel://s/p?ca_file=/ca", "redis+cluster://",
+                      "redis+cluster://a,,b", "redis+cluster://a:0", "redis+cluster://a/1", "redis+cluster://a?db=1",
+                      "redis+cluster://u:hunter2@a?sentinel_password=x", "redis+ring://a", "unix+cluster://a",
+                      "redis+sentinel"));
 
 }  // namespace
 }  // namespace obol

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "obol/keyring.hpp"
+#include "sealing/cose_headers.hpp"
 #include "support/hex.hpp"
 
 namespace obol::sealing {
@@ -32,6 +33,22 @@ constexpr const char* hmac_01_tag = "a1a848d3471f9d61ee49018d244c824772f223ad4f9
 constexpr const char* hmac_01_changed = "a1a848d3471f9d61ee49018d244c824772f223ad4f935293f1789fc3a08d8c59";
 constexpr const char* unprotected_tag = "176dce14c1e57430c13658233f41dc89aa4fa0ff9b8783f23b0ef51ca6b026bc";
 constexpr const char* external_tag = "0fecaec59bb46cc8a488aaca4b205e322dd52696b75a45768d3c302dd4bae2f7";
+
+/// A COSE_Mac0 of any form taken apart; views into the bytes it was read from.
+struct Mac0 : CoseHeaders {
+  std::string_view payload;
+  std::string_view tag;
+};
+
+std::optional<Mac0> parse_mac0(std::string_view bytes) {
+  constexpr std::int64_t hmac_256_256 = 5;
+  cbor::Reader reader(bytes);
+  Mac0 mac0;
+  if (!read_headers(reader, 17, 4, mac0) || mac0.algorithm != hmac_256_256) return std::nullopt;
+  mac0.payload = reader.bytes().value();
+  mac0.tag = reader.bytes().value();
+  return mac0;
+}
 
 class WorkingGroupCase : public ::testing::TestWithParam<Case> {};
 

@@ -37,6 +37,21 @@ TEST(SigningKey, OutsideItsLimitsIsRefusedWithoutBeingRepeated) {
   }
 }
 
+TEST(PrintableKeyId, IsTheIdWhereThatCanBePrintedSafely) {
+  EXPECT_EQ(printable_key_id("2026-11_web.A"), "2026-11_web.A");
+  EXPECT_EQ(printable_key_id(""), "");
+}
+
+TEST(PrintableKeyId, IsHexadecimalForAnyOtherBytes) {
+  EXPECT_EQ(printable_key_id("a b"), "0x612062");
+  EXPECT_EQ(printable_key_id("\n\xFF\""), "0x0aff22");
+  EXPECT_EQ(printable_key_id(std::string_view("\0", 1)), "0x00");
+}
+
+TEST(PrintableKeyId, IsCutWhereNoKeyCouldHaveThatId) {
+  EXPECT_EQ(printable_key_id(std::string(5000, 'i')), std::string(32, 'i'));
+}
+
 TEST(Keyring, HoldsNoKeyUntilItIsGivenOne) {
   EXPECT_TRUE(Keyring().empty());
   EXPECT_EQ(Keyring().current_key_id(), "");

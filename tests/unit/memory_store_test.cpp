@@ -53,9 +53,29 @@ TEST(MemoryStore, TellsItsObserverWhatHappened) {
   const std::string who = " " + session_id_hash("secret id") + " full ";
   EXPECT_EQ(
       observer->lines(),
-      (std::vector<std::string>{"created" + who + "1", "refreshed" + who + "2", "conflict" + who + "1",
-                                "deleted" + who + "0", "gone" + who + "2", "deleted_others full", "deleted_all full"}));
+      (std::vector<std::string>{"created" + who + "1", "call create done", "refreshed" + who + "2", "call update done",
+                                "conflict" + who + "1", "call update failed", "deleted" + who + "0",
+                                "call delete_one done", "gone" + who + "2", "call update failed", "deleted_others full",
+                                "call delete_others done", "deleted_all full", "call delete_all done"}));
   EXPECT_FALSE(observer->holds("secret"));
+}
+
+TEST(MemoryStore, TellsItsObserverOfEachReadOnce) {
+  const auto observer = std::make_shared<RecordingObserver>();
+  MemoryStore store({.observer = observer});
+  auto session = new_session();
+  ASSERT_TRUE(store.upsert(session).has_value());
+  ASSERT_TRUE(store.rotate_id(session).has_value());
+  ASSERT_TRUE(store.get(session.key()).value().has_value());
+  ASSERT_FALSE(store.get({.user_id = "user", .id = "another"}).value().has_value());
+  ASSERT_FALSE(store.get({.user_id = {}, .id = "another"}).has_value());
+  const std::vector keys(2, session.key());
+  ASSERT_TRUE(store.get_many(keys).has_value());
+  ASSERT_TRUE(store.get_all("user", "full").has_value());
+  for (const auto* call :
+       {"rotate_id done", "get found", "get absent", "get failed", "get_many done", "get_all done"}) {
+    EXPECT_EQ(observer->count("call " + std::string(call)), 1U) << call;
+  }
 }
 
 }  // namespace

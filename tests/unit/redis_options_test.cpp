@@ -38,6 +38,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"pool.checkout_timeout", [](Options& o) { o.pool.checkout_timeout = milliseconds(-1); }},
         Case{"pool.idle_limit", [](Options& o) { o.pool.idle_limit = milliseconds(0); }},
         Case{"pool.lifetime_limit", [](Options& o) { o.pool.lifetime_limit = milliseconds(-5); }},
+        Case{"pool.busy_wait", [](Options& o) { o.pool.busy_wait = std::chrono::microseconds(-1); }},
+        Case{"pool.busy_wait", [](Options& o) { o.pool.busy_wait = std::chrono::microseconds(1001); }},
         Case{"timeouts.connect", [](Options& o) { o.timeouts.connect = milliseconds(0); }},
         Case{"timeouts.command", [](Options& o) { o.timeouts.command = milliseconds(-1); }},
         Case{"timeouts.total", [](Options& o) { o.timeouts.total = milliseconds::max(); }},
@@ -51,6 +53,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"delete_durability.replicas", [](Options& o) { o.delete_durability.replicas = 101; }},
         Case{"delete_durability.timeout",
              [](Options& o) { o.delete_durability = {.replicas = 1, .timeout = o.timeouts.command}; }},
+        Case{"replica_reads.maximum_lag",
+             [](Options& o) { o.replica_reads = {.enabled = true, .maximum_lag = std::chrono::seconds(1)}; }},
         Case{"connection.tls", [](Options& o) { o.connection.tls.enabled = true; }},
         Case{"connection.tls",
              [](Options& o) {
@@ -62,6 +66,10 @@ INSTANTIATE_TEST_SUITE_P(
                o.connection.unix_socket.clear();
                o.connection.tls = {.enabled = true, .ca_file = "/ca.pem", .insecure_skip_verification = true};
              }},
+        Case{"pool.maximum_waiting", [](Options& o) { o.pool.maximum_waiting = 0; }},
+        Case{"near_cache.maximum_bytes", [](Options& o) { o.near_cache = {.enabled = true, .maximum_bytes = 1000}; }},
+        Case{"near_cache.max_staleness",
+             [](Options& o) { o.near_cache = {.enabled = true, .max_staleness = std::chrono::milliseconds(29)}; }},
         Case{"maximum_reply_bytes", [](Options& o) { o.maximum_reply_bytes = 1000; }},
         Case{"maximum_payload_bytes", [](Options& o) { o.maximum_payload_bytes = ~std::size_t{0}; }},
         Case{"connection.unix_socket", [](Options& o) { o.connection.unix_socket = std::string(200, 'a'); }},
@@ -74,6 +82,43 @@ INSTANTIATE_TEST_SUITE_P(
              [](Options& o) {
                o.connection.unix_socket.clear();
                o.connection.host.clear();
+             }},
+        Case{"connection.sentinel", [](Options& o) { o.connection.sentinel.primary_name = "sessions"; }},
+        Case{"connection.sentinel", [](Options& o) { o.connection.sentinel.sentinels = {{.host = "s"}}; }},
+        Case{"connection.sentinel.primary_name",
+             [](Options& o) {
+               o.connection.sentinel = {.primary_name = std::string(257, 's'), .sentinels = {{.host = "s"}}};
+             }},
+        Case{"connection.sentinel.sentinels",
+             [](Options& o) { o.connection.sentinel = {.primary_name = "sessions", .sentinels = {{.port = 1}}}; }},
+        Case{"connection.sentinel.username",
+             [](Options& o) {
+               o.connection.sentinel = {.primary_name = "s", .sentinels = {{.host = "s"}}, .username = "u"};
+             }},
+        Case{"connection.sentinel.tls",
+             [](Options& o) {
+               o.connection.unix_socket.clear();
+               o.connection.sentinel = {.primary_name = "s",
+                                        .sentinels = {{.host = "s"}},
+                                        .tls = {.enabled = true, .certificate_file = "/cert.pem"}};
+             }},
+        Case{"choose one", [](Options& o) { o.connection.cluster.seeds = {{.host = "node"}}; }},
+        Case{"connection.cluster.seeds",
+             [](Options& o) {
+               o.connection.unix_socket.clear();
+               o.connection.cluster.seeds = {{.host = "node", .port = 0}};
+             }},
+        Case{"connection.database",
+             [](Options& o) {
+               o.connection.unix_socket.clear();
+               o.connection.cluster.seeds = {{.host = "node"}};
+               o.connection.database = 1;
+             }},
+        Case{"near_cache",
+             [](Options& o) {
+               o.connection.unix_socket.clear();
+               o.connection.cluster.seeds = {{.host = "node"}};
+               o.near_cache.enabled = true;
              }},
         Case{"connection.username", [](Options& o) { o.connection.username = "alice"; }},
         Case{"connection.client_name", [](Options& o) { o.connection.client_name = "two words"; }}));

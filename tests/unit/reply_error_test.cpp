@@ -8,12 +8,7 @@
 namespace obol::redis {
 namespace {
 
-Reply error_reply(std::string text) {
-  Reply reply;
-  reply.kind = Reply::Kind::error;
-  reply.text = std::move(text);
-  return reply;
-}
+Reply error_reply(std::string_view text) { return {.kind = Reply::Kind::error, .text = text}; }
 
 struct Case {
   const char* text;
@@ -36,8 +31,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"READONLY", Remedy::reconnect, ErrorCode::unavailable},
                       Case{"LOADING Redis is loading the dataset in memory", Remedy::reconnect, ErrorCode::unavailable},
                       Case{"MASTERDOWN Link with MASTER is down", Remedy::reconnect, ErrorCode::unavailable},
-                      Case{"CLUSTERDOWN Hash slot not served", Remedy::reconnect, ErrorCode::unavailable},
-                      Case{"TRYAGAIN Multiple keys request", Remedy::reconnect, ErrorCode::unavailable},
+                      Case{"CLUSTERDOWN Hash slot not served", Remedy::wait, ErrorCode::unavailable},
+                      Case{"TRYAGAIN Multiple keys request", Remedy::wait, ErrorCode::unavailable},
                       Case{"BUSY Redis is busy running a script", Remedy::reconnect, ErrorCode::unavailable},
                       Case{"ERR max number of clients reached", Remedy::reconnect, ErrorCode::unavailable},
                       Case{"ERR Function not found", Remedy::load_functions, ErrorCode::unsupported_server},
@@ -48,21 +43,38 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"WRONGPASS invalid username-password pair", Remedy::fail, ErrorCode::auth},
                       Case{"NOPERM User x has no permissions", Remedy::fail, ErrorCode::permission},
                       Case{"ERR ACL failure in script: NOPERM", Remedy::fail, ErrorCode::permission},
-                      Case{"MOVED 3999 127.0.0.1:6381", Remedy::fail, ErrorCode::unsupported_server},
+                      Case{"MOVED 3999 127.0.0.1:6381", Remedy::follow, ErrorCode::unsupported_server},
+                      Case{"ASK 3999 127.0.0.1:6381", Remedy::follow, ErrorCode::unsupported_server},
                       Case{"WRONGTYPE Operation against a key", Remedy::fail, ErrorCode::server},
                       Case{"ERR something new", Remedy::fail, ErrorCode::server}));
+
+TEST(Redirect, NamesSlotAndNode) {
+  const auto moved = redirect_of(error_reply("MOVED 3999 127.0.0.1:6381")).value();
+  EXPECT_EQ(moved.kind, Redirect::Kind::moved);
+  EXPECT_EQ(moved.slot, 3999);
+  EXPECT_EQ(moved.to, (ServerAddress{.host = "127.0.0.1", .port = 6381}));
+  EXPECT_EQ(redirect_of(error_reply("ASK 0 db-1.example:6381"))->kind, Redirect::Kind::ask);
+  EXPECT_EQ(redirect_of(error_reply("MOVED 16383 ::1:6381"))->to, (ServerAddress{.host = "::1", .port = 6381}));
+  EXPECT_EQ(redirect_of(error_reply("MOVED 1 :6381"))->to, (ServerAddress{.host = "", .port = 6381}));
+}
+
+TEST(Redirect, ThatIsMalformedIsNone) {
+  for (const auto* text : {"MOVED", "MOVED ", "ASK", "MOVED 1", "MOVED 1 ", "MOVED 1 host", "MOVED 16384 h:1",
+                           "MOVED -1 h:1", "MOVED x h:1", "MOVED 1 h:0", "MOVED 1 h:65536",
+                           "MOVED 1 h:", "MOVED 1 h:1 ", "MOVED  h:1", "MOVED 1 a b:1", "MOVED:1"}) {
+    EXPECT_FALSE(redirect_of(error_reply(text)).has_value()) << text;
+  }
+}
 
 TEST(ErrorReplyMessage, NeverRepeatsWhatTheServerQuotes) {
   EXPECT_EQ(error_of(error_reply("ERR unknown command 'secret'")).message.find("secret"), std::string::npos);
 }
 
-Result<ServerVersion> version_of(std::string server, std::string version) {
+Result<ServerVersion> version_of(std::string_view server, std::string_view version) {
   Reply hello;
   hello.kind = Reply::Kind::map;
-  for (auto& text : {std::string("server"), server, std::string("version"), version}) {
-    auto& element = hello.elements.emplace_back();
-    element.kind = Reply::Kind::text;
-    element.text = text;
+  for (const std::string_view text : {std::string_view("server"), server, std::string_view("version"), version}) {
+    hello.elements.push_back({.kind = Reply::Kind::text, .text = text});
   }
   return check_server_version(hello);
 }

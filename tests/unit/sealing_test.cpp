@@ -95,6 +95,23 @@ TEST_P(Sealed, IsRefusedByAnotherKeyOfTheSameId) {
   EXPECT_EQ(open(sealed, place, session.key(), forger, GetParam()).error(), VerificationFailure::bad_signature);
 }
 
+TEST_P(Sealed, NamesItsKeyAndWhetherThatIsInTheKeyring) {
+  const auto known = named_key(sealed, keyring);
+  ASSERT_TRUE(known.has_value());
+  EXPECT_EQ(known->id, keyring.current_key_id());
+  EXPECT_TRUE(known->is_in_keyring);
+  const auto unknown = named_key(sealed, Keyring(signing_key('n')));
+  ASSERT_TRUE(unknown.has_value());
+  EXPECT_EQ(unknown->id, keyring.current_key_id());
+  EXPECT_FALSE(unknown->is_in_keyring);
+}
+
+TEST_P(Sealed, NamesNoKeyWhereItsHeadersAreCut) {
+  for (std::size_t length = 0; length < 24; ++length) {
+    EXPECT_FALSE(named_key(std::string_view(sealed).substr(0, length), keyring).has_value()) << length;
+  }
+}
+
 /// Seals any payload as if it were this session's.
 std::string sealed_payload(const Session& session, const Keyring& keyring, std::string_view payload,
                            Encryption encryption) {

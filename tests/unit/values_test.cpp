@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <charconv>
+#include <filesystem>
 #include <set>
 
 #include "obol/obol.hpp"
@@ -50,6 +51,19 @@ TEST(TypedPayload, ThatDoesNotDecodeIsTheCodecsError) {
   Session session;
   session.extra_payload = "not a number";
   EXPECT_EQ(session.payload<Visits>().error().code, ErrorCode::protocol);
+}
+
+TEST(ErrorCode, MessageBeginsWithItsNameAndNamesAPageThatStands) {
+  EXPECT_TRUE(make_error_code(ErrorCode::pool_timeout).message().starts_with("pool_timeout: "));
+  for (int value = 1; value <= static_cast<int>(ErrorCode::internal); ++value) {
+    const auto message = make_error_code(static_cast<ErrorCode>(value)).message();
+    const auto begin = message.find("docs/errors/");
+    ASSERT_NE(begin, std::string::npos) << message;
+    const auto page = message.substr(begin);
+    EXPECT_TRUE(std::filesystem::exists(std::filesystem::path(OBOL_TEST_SOURCE_DIR) / ".." / page)) << page;
+    EXPECT_EQ(page, "docs/errors/" + message.substr(0, message.find(':')) + ".md");
+  }
+  EXPECT_EQ(make_error_code(static_cast<ErrorCode>(0)).message(), "unknown error");
 }
 
 TEST(ErrorCode, ComparesWithStandardCodesAndHasAMessage) {

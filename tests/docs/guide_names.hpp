@@ -1,0 +1,36 @@
+// What the guides' shorter C++ blocks presume: a host with a store, and answers to give. Declared, never defined.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "obol/obol.hpp"
+
+extern obol::RedisStore store;
+extern obol::RedisStoreOptions options;
+extern obol::ConnectionOptions connection;
+extern obol::Keyring keyring;
+extern obol::Session session;
+extern obol::SessionKey key;
+extern obol::SigningKey old_key, new_key;
+extern std::string old_secret, new_secret;
+extern std::chrono::sys_seconds now;
+
+struct Answer {};
+Answer logged_in(const obol::Session& session);
+Answer ask_for_login();
+Answer try_later();
+Answer fail(const obol::Error& error);
+void warn(const char* text);
+
+// What a Charon host answers for a session that moves.
+struct OldSession {
+  std::string user_id;
+  std::string type;
+  std::string payload;
+  std::chrono::sys_seconds created_at;
+  std::optional<std::chrono::sys_seconds> expires_at;
+};
+extern OldSession old;

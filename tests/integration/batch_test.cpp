@@ -1,0 +1,244 @@
+// Calls that share a connection: each gets its own answer, and none suffers for another.
+#include <future>
+#include <thread>
+#include <vector>
+
+#include "redis/dialer.hpp"
+#include "redis/pool.hpp"
+#include "support/fault_proxy.hpp"
+#include "support/monitor.hpp"
+#include "support/server_test.hpp"
+
+namespace obol::testing {
+namespace {
+
+using redis::Command;
+using redis::Connection;
+using redis::Deadline;
+using redis::Pool;
+using std::chrono::milliseconds;
+using Outcome = std::expected<redis::Reply, Pool::Failure>;
+
+class Batch : public ServerTest {
+ protected:
+  static Deadline in(milliseconds time) { return Deadline::after(time); }
+
+  /// One connection for all.
+  std::unique_ptr<Pool> pool_to(const ConnectionOptions& connection, PoolOptions options = {}) {
+    options.size = 1;
+    options.max_overflow = 0;
+    dialer = std::make_unique<redis::Dialer>(connection, 1024 * 1024);
+    return std::make_unique<Pool>(
+        options, Timeouts{.command = command_timeout}, budget,
+        [this](Deadline deadline) {
+          ++opened;
+          return dialer->dial(deadline);
+        },
+        [](const Connection&, std::string_view) {});
+  }
+
+  static std::future<Outcome> call(Pool& pool, Command command, milliseconds time = milliseconds(10'000),
+                                   Pool::Sharing sharing = Pool::Sharing::allowed) {
+    return std::async(std::launch::async,
+                      [&pool, command, time, sharing] { return pool.call(command, in(time), sharing); });
+  }
+
+  /// Calls that wait behind a lease, in this order; where they may share, they fly out together when it ends.
+  std::vector<std::future<Outcome>> call_together(Pool& pool,
+                                                  const std::vector<std::pair<Command, milliseconds>>& calls,
+                                                  Pool::Sharing sharing = Pool::Sharing::allowed) {
+    std::vector<std::future<Outcome>> outcomes;
+    {
+      const auto held = pool.checkout(in(milliseconds(10'000))).value();
+      for (const auto& [command, time] : calls) {
+        outcomes.push_back(call(pool, command, time, sharing));
+        EXPECT_EQ(outcomes.back().wait_for(milliseconds(20)), std::future_status::timeout);
+      }
+    }
+    return outcomes;
+  }
+
+  static Command echo(std::size_t number) { return {"ECHO", std::to_string(number)}; }
+
+  static constexpr milliseconds long_time{10'000};
+  milliseconds command_timeout{5000};
+  redis::RetryBudget budget;
+  std::unique_ptr<redis::Dialer> dialer;
+  std::atomic<int> opened = 0;
+};
+
+TEST_P(Batch, IsOneSendWithOneMarkerBehindIt) {
+  const auto pool = pool_to(server.connection());
+  pool->checkout(in(long_time)).value();
+  Monitor monitor(server);
+  auto outcomes = call_together(*pool, {{echo(1), long_time}, {echo(2), long_time}, {echo(3), long_time}});
+  for (std::size_t i = 0; i < outcomes.size(); ++i) EXPECT_EQ(outcomes[i].get()->text, std::to_string(i + 1));
+  EXPECT_EQ(monitor.commands().size(), 4U);
+  EXPECT_EQ(opened, 1);
+}
+
+TEST_P(Batch, OfOneHasNoMarker) {
+  const auto pool = pool_to(server.connection());
+  pool->checkout(in(long_time)).value();
+  Monitor monitor(server);
+  EXPECT_EQ(pool->call(echo(1), in(long_time))->text, "1");
+  EXPECT_EQ(monitor.commands().size(), 1U);
+}
+
+TEST_P(Batch, GivesEachOfManyThreadsItsOwnReply) {
+  const auto pool = pool_to(server.connection());
+  std::vector<std::jthread> threads;
+  for (std::size_t thread = 0; thread < 64; ++thread) {
+    threads.emplace_back([&pool, thread] {
+      for (std::size_t i = 0; i < 200; ++i) {
+        ASSERT_EQ(pool->call(echo(thread * 1000 + i), in(long_time))->text, std::to_string(thread * 1000 + i));
+      }
+    });
+  }
+}
+
+TEST_P(Batch, LeavesOutACallThatGoesAlone) {
+  const auto pool = pool_to(server.connection());
+  pool->checkout(in(long_time)).value();
+  Monitor monitor(server);
+  auto alone = call_together(*pool, {{echo(1), long_time}, {echo(2), long_time}}, Pool::Sharing::alone);
+  for (std::size_t i = 0; i < alone.size(); ++i) EXPECT_EQ(alone[i].get()->text, std::to_string(i + 1));
+  EXPECT_EQ(monitor.commands().size(), 2U);
+}
+
+TEST_P(Batch, LeavesLeasesAmongTheCallsInTheirPlace) {
+  const auto pool = pool_to(server.connection());
+  std::vector<std::jthread> threads;
+  for (std::size_t thread = 0; thread < 16; ++thread) {
+    threads.emplace_back([&pool, thread] {
+      for (std::size_t i = 0; i < 100; ++i) {
+        const auto number = thread * 1000 + i;
+        if (i % 4 == 0) {
+          auto lease = pool->checkout(in(long_time)).value();
+          ASSERT_EQ(lease.connection().call(echo(number), in(long_time))->text, std::to_string(number));
+        } else {
+          ASSERT_EQ(pool->call(echo(number), in(long_time))->text, std::to_string(number));
+        }
+      }
+    });
+  }
+}
+
+TEST_P(Batch, OutlivesALeaderThatGivesUp) {
+  FaultProxy proxy(server);
+  const auto pool = pool_to(proxy.connection());
+  pool->checkout(in(long_time)).value();
+  proxy.once(Fault::delay(milliseconds(600)), "ECHO");
+  auto outcomes = call_together(*pool, {{echo(1), milliseconds(300)}, {echo(2), long_time}, {echo(3), long_time}});
+  const auto leader = outcomes[0].get();
+  ASSERT_FALSE(leader.has_value());
+  EXPECT_EQ(leader.error().error.code, ErrorCode::timeout);
+  EXPECT_EQ(outcomes[1].get()->text, "2");
+  EXPECT_EQ(outcomes[2].get()->text, "3");
+  EXPECT_EQ(pool->call(echo(4), in(long_time))->text, "4");
+  EXPECT_EQ(opened, 1);
+}
+
+TEST_P(Batch, OutlivesAFollowerThatGivesUp) {
+  FaultProxy proxy(server);
+  const auto pool = pool_to(proxy.connection());
+  pool->checkout(in(long_time)).value();
+  proxy.once(Fault::delay(milliseconds(600)), "ECHO");
+  auto outcomes = call_together(*pool, {{echo(1), long_time}, {echo(2), milliseconds(300)}, {echo(3), long_time}});
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(outcomes[1].get().error().error.code, ErrorCode::timeout);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(550));
+  EXPECT_EQ(outcomes[0].get()->text, "1");
+  EXPECT_EQ(outcomes[2].get()->text, "3");
+  EXPECT_EQ(opened, 1);
+}
+
+TEST_P(Batch, WhoseCallersAllGaveUpEndsItsConnection) {
+  FaultProxy proxy(server);
+  const auto pool = pool_to(proxy.connection());
+  pool->checkout(in(long_time)).value();
+  proxy.once(Fault::delay(milliseconds(600)), "ECHO");
+  for (auto& outcome : call_together(*pool, {{echo(1), milliseconds(300)}, {echo(2), milliseconds(300)}})) {
+    EXPECT_EQ(outcome.get().error().error.code, ErrorCode::timeout);
+  }
+  EXPECT_EQ(pool->call(echo(3), in(long_time))->text, "3");
+  EXPECT_EQ(opened, 2);
+}
+
+TEST_P(Batch, AnswersNobodyWhereAReplyIsMissing) {
+  command_timeout = milliseconds(300);
+  FaultProxy proxy(server);
+  const auto pool = pool_to(proxy.connection());
+  pool->checkout(in(long_time)).value();
+  proxy.once(Fault::swallow_reply(), "ECHO");
+  for (auto& outcome : call_together(*pool, {{echo(1), long_time}, {echo(2), long_time}, {echo(3), long_time}})) {
+    const auto reply = outcome.get();
+    ASSERT_FALSE(reply.has_value()) << reply->text;
+    EXPECT_TRUE(reply.error().may_repeat);
+  }
+}
+
+TEST_P(Batch, AnswersNobodyWhereAReplyComesTwice) {
+  FaultProxy proxy(server);
+  const auto pool = pool_to(proxy.connection());
+  pool->checkout(in(long_time)).value();
+  proxy.once(Fault::duplicate_reply(), "ECHO");
+  for (auto& outcome : call_together(*pool, {{echo(1), long_time}, {echo(2), long_time}, {echo(3), long_time}})) {
+    const auto reply = outcome.get();
+    ASSERT_FALSE(reply.has_value()) << reply->text;
+    EXPECT_EQ(reply.error().error.code, ErrorCode::unavailable);
+  }
+}
+
+TEST_P(Batch, ThatIsLostCostsOneRepeatHoweverManyCallsItHad) {
+  FaultProxy proxy(server);
+  const auto pool = pool_to(proxy.connection());
+  pool->checkout(in(long_time)).value();
+  while (budget.spend()) {
+  }
+  budget.earn(10);  // One repeat.
+  proxy.once(Fault::cut_before_reply(), "ECHO");
+  std::vector<std::pair<Command, milliseconds>> calls;
+  for (std::size_t i = 0; i < 8; ++i) calls.emplace_back(echo(i), long_time);
+  for (auto& outcome : call_together(*pool, calls)) EXPECT_TRUE(outcome.get().error().may_repeat);
+  EXPECT_FALSE(budget.spend());
+}
+
+TEST_P(Batch, FindsAnotherConnectionWhereTheIdleOneWasClosed) {
+  const auto pool = pool_to(server.connection());
+  pool->checkout(in(long_time)).value();
+  server.command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+  EXPECT_EQ(pool->call(echo(1), in(long_time))->text, "1");
+  EXPECT_EQ(opened, 2);
+}
+
+TEST_P(Batch, ACallTooManyFailsAtOnce) {
+  const auto pool = pool_to(server.connection(), {.maximum_waiting = 2});
+  auto held = std::make_optional(pool->checkout(in(long_time)).value());
+  auto first = call(*pool, echo(1));
+  auto second = call(*pool, echo(2));
+  EXPECT_EQ(second.wait_for(milliseconds(50)), std::future_status::timeout);
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(pool->call(echo(3), in(long_time)).error().error.code, ErrorCode::pool_timeout);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(1000));
+  held.reset();
+  EXPECT_EQ(first.get()->text, "1");
+  EXPECT_EQ(second.get()->text, "2");
+}
+
+TEST_P(Batch, ACallThatNeverGotAConnectionWasNotSent) {
+  const auto pool = pool_to(server.connection());
+  auto held = std::make_optional(pool->checkout(in(long_time)).value());
+  Monitor monitor(server);
+  const auto refused = pool->call(echo(1), in(milliseconds(50)));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_FALSE(refused.error().came_from_server);
+  held.reset();
+  EXPECT_EQ(pool->call(echo(2), in(long_time))->text, "2");
+  EXPECT_EQ(monitor.commands().size(), 1U);
+}
+
+OBOL_ON_BOTH_SERVERS(Batch);
+
+}  // namespace
+}  // namespace obol::testing

@@ -1,0 +1,318 @@
+// A store on a cluster: every key at the node that holds it, whatever becomes of nodes and slots.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <future>
+#include <optional>
+#include <set>
+
+#include "redis/key_slot.hpp"
+#include "session_commands.hpp"
+#include "support/await.hpp"
+#include "support/sessions.hpp"
+#include "support/test_cluster.hpp"
+
+namespace obol::testing {
+namespace {
+
+using std::chrono::milliseconds;
+
+class ClusterTest : public ::testing::TestWithParam<ServerKind> {
+ protected:
+  std::shared_ptr<RecordingObserver> observer = std::make_shared<RecordingObserver>();
+
+  RedisStoreOptions options_for(const TestCluster& cluster) const {
+    RedisStoreOptions options;
+    options.connection = cluster.connection();
+    options.keyring = Keyring(signing_key());
+    options.observer = observer;
+    options.timeouts = {.connect = milliseconds(1000), .command = milliseconds(1000), .total = milliseconds(5000)};
+    return options;
+  }
+
+  RedisStore store_on(const TestCluster& cluster) const { return RedisStore::connect(options_for(cluster)).value(); }
+
+  static Session stored(RedisStore& store, std::string user) {
+    auto session = new_session(std::move(user));
+    const auto outcome = store.upsert(session);
+    EXPECT_TRUE(outcome.has_value()) << outcome.error().message;
+    return session;
+  }
+
+  /// Enough users that every primary has some.
+  static std::vector<Session> stored_for_many(RedisStore& store, const std::string& name = "user") {
+    std::vector<Session> sessions;
+    for (int i = 0; i < 30; ++i) sessions.push_back(stored(store, name + std::to_string(i)));
+    return sessions;
+  }
+
+  static void expect_found(RedisStore& store, const std::vector<Session>& sessions) {
+    std::vector<SessionKey> keys;
+    for (const auto& session : sessions) {
+      keys.push_back(session.key());
+      const auto found = store.get(session.key());
+      ASSERT_TRUE(found.has_value()) << found.error().message;
+      EXPECT_EQ(*found, session);
+    }
+    const auto all = store.get_many(keys);
+    ASSERT_TRUE(all.has_value()) << all.error().message;
+    for (std::size_t i = 0; i < sessions.size(); ++i) EXPECT_EQ((*all)[i], sessions[i]);
+  }
+
+  /// Every slot is served; what a fail-over may have lost is stored anew.
+  static void expect_served(RedisStore& store, const std::string& name) {
+    await("the store to serve every slot", [&] {
+      for (int i = 0; i < 12; ++i) {
+        auto session = new_session(name + std::to_string(i));
+        const auto outcome = store.upsert(session);
+        if (!outcome && outcome.error().code != ErrorCode::conflict) return false;
+        const auto found = store.get(session.key());
+        if (!found || !*found) return false;
+      }
+      return true;
+    });
+  }
+
+  static TestCluster::Slot slot_of(const std::string& user) {
+    return redis::key_slot(stored_key("obol_", user, "full"));
+  }
+
+  static TestCluster::Node other_primary(const TestCluster& cluster, TestCluster::Node than) {
+    for (const auto node : cluster.primaries()) {
+      if (node != than) return node;
+    }
+    throw std::runtime_error("there is no other primary");
+  }
+
+  static Error refused(const RedisStoreOptions& options) {
+    const auto store = RedisStore::connect(options);
+    return store ? Error{} : store.error();
+  }
+};
+
+TEST_P(ClusterTest, HoldsEachUsersSessionsAtThePrimaryOfTheirSlot) {
+  const TestCluster cluster(GetParam(), {.replicas_each = 0});
+  auto store = store_on(cluster);
+  const auto sessions = stored_for_many(store);
+  expect_found(store, sessions);
+  std::set<TestCluster::Node> used;
+  for (const auto& session : sessions) {
+    const auto key = stored_key("obol_", session.user_id, "full");
+    EXPECT_EQ(cluster.slot_of(key), redis::key_slot(key));
+    const auto node = cluster.primary_of(key);
+    used.insert(node);
+    EXPECT_EQ(cluster.command(node, {"EXISTS", key}).integer, 1);
+  }
+  EXPECT_EQ(used.size(), 3U);
+  // The functions came to each primary when they were first needed there, once.
+  for (auto session : sessions) ASSERT_TRUE(store.upsert(session).has_value());
+  EXPECT_EQ(observer->count("functions_loaded"), 3U);
+
+  const auto findings = store.diagnose().value();
+  for (const auto node : used) {
+    EXPECT_TRUE(std::ranges::any_of(findings, [&](const Finding& finding) {
+      return finding.topic == "server" && finding.message.starts_with(cluster.address(node));
+    }));
+  }
+  for (const auto& finding : findings) EXPECT_NE(finding.severity, Severity::problem) << finding.message;
+
+  auto strict = options_for(cluster);
+  strict.functions = FunctionLoading::require_loaded;
+  EXPECT_TRUE(RedisStore::connect(strict).has_value());
+  cluster.command(*used.rbegin(), {"FUNCTION", "FLUSH"});
+  EXPECT_EQ(refused(strict).code, ErrorCode::unsupported_server);
+}
+
+// Their second keys would be in other slots if nothing were done about it.
+TEST_P(ClusterTest, ServesUserIdsThatEndTheHashTag) {
+  const TestCluster cluster(GetParam(), {.primaries = 3, .replicas_each = 1});
+  auto options = options_for(cluster);
+  options.policy = {.maximum_sessions = 2, .revocation_mark_lifetime = std::chrono::seconds(60)};
+  options.delete_durability = {.replicas = 1, .timeout = milliseconds(900)};
+  auto store = RedisStore::connect(options).value();
+  for (const auto* user : {"}", "}x", "{}", "a}b", "{a}", "plain"}) {
+    auto session = new_session(user);
+    session.created_at -= std::chrono::seconds(10);
+    ASSERT_TRUE(store.upsert(session).has_value()) << user;
+    EXPECT_EQ(store.delete_one(session.key())->confirmed_replicas, 1U) << user;
+    session.lock_version = 0;
+    ASSERT_TRUE(store.upsert(session).has_value()) << user;
+    EXPECT_EQ(store.delete_all(user, "full")->confirmed_replicas, 1U) << user;
+    session.lock_version = 0;
+    EXPECT_EQ(store.upsert(session).error().code, ErrorCode::revoked) << user;
+  }
+}
+
+TEST_P(ClusterTest, FollowsSlotsThatMoveAndThatAreBeingMoved) {
+  TestCluster cluster(GetParam(), {.replicas_each = 0});
+  auto store = store_on(cluster);
+  const auto kept = stored(store, "kept");
+  const auto slot = slot_of("kept");
+  const auto from = cluster.primary_of(slot);
+  const auto to = other_primary(cluster, from);
+
+  cluster.begin_move(slot, to);
+  expect_found(store, {kept});
+  // Nothing of this user's is at the old primary any more: ASK, also where the new one lacks the functions.
+  ASSERT_TRUE(store.delete_all("kept", "full").has_value());
+  cluster.command(to, {"FUNCTION", "FLUSH"});
+  auto session = stored(store, "kept");
+  EXPECT_EQ(cluster.command(from, {"EXISTS", stored_key("obol_", "kept", "full")}).error_word(), "ASK");
+  ASSERT_TRUE(store.upsert(session).has_value());
+  const auto sessions = [&] {
+    auto others = stored_for_many(store);
+    others.push_back(session);
+    return others;
+  }();
+  expect_found(store, sessions);
+  ASSERT_TRUE(store.delete_others(session.key()).has_value());
+
+  cluster.move_keys(slot, to);
+  expect_found(store, sessions);
+  cluster.finish_move(slot, to);
+  expect_found(store, sessions);
+
+  cluster.move_slots({slot}, from);
+  for (auto updated : sessions) ASSERT_TRUE(store.upsert(updated).has_value());
+}
+
+TEST_P(ClusterTest, WaitsForASlotThatIsHalfWayThere) {
+  TestCluster cluster(GetParam(), {.replicas_each = 0});
+  auto options = options_for(cluster);
+  options.policy.revocation_mark_lifetime = std::chrono::seconds(60);
+  auto store = RedisStore::connect(options).value();
+  stored(store, "user");
+  const auto slot = slot_of("user");
+  const auto to = other_primary(cluster, cluster.primary_of(slot));
+  cluster.begin_move(slot, to);
+  // The sessions are here, the mark is nowhere: TRYAGAIN.
+  auto waiting = std::async(std::launch::async, [&] {
+    auto session = new_session("user", "another");
+    return store.upsert(session).has_value();
+  });
+  EXPECT_EQ(waiting.wait_for(milliseconds(200)), std::future_status::timeout);
+  cluster.move_keys(slot, to);
+  cluster.finish_move(slot, to);
+  EXPECT_TRUE(waiting.get());
+}
+
+TEST_P(ClusterTest, UsesPrimariesThatComeAndLetsGoOfThoseThatLeave) {
+  TestCluster cluster(GetParam(), {.replicas_each = 0});
+  auto store = store_on(cluster);
+  const auto sessions = stored_for_many(store);
+  std::vector<TestCluster::Slot> slots;
+  for (int i = 0; i < 10; ++i) slots.push_back(slot_of("user" + std::to_string(i)));
+  const auto added = cluster.add_empty_primary();
+  const auto functions_loaded = observer->count("functions_loaded");
+  cluster.move_slots(slots, added);
+  for (auto session : sessions) {
+    ASSERT_TRUE(store.upsert(session).has_value());
+    ASSERT_TRUE(store.get(session.key()).value().has_value());
+  }
+  EXPECT_GT(observer->count("functions_loaded"), functions_loaded);
+  EXPECT_GT(observer->count("connection_opened " + cluster.address(added)), 0U);
+
+  const auto address = cluster.address(added);
+  cluster.remove_primary(added, 0);
+  await("the node's connections to go", [&] {
+    for (const auto& session : sessions) {
+      const auto found = store.get(session.key());
+      EXPECT_TRUE(found && *found);
+    }
+    return observer->count("connection_closed " + address) == observer->count("connection_opened " + address);
+  });
+}
+
+TEST_P(ClusterTest, FollowsFailOversAfterAKillAHangAndByHandAndARestartOfAll) {
+  TestCluster cluster(GetParam());
+  auto store = store_on(cluster);
+  expect_served(store, "first");
+
+  cluster.kill(0);
+  cluster.await_promotion({3});
+  expect_served(store, "killed");
+  cluster.restart(0);
+  cluster.await_whole();
+
+  cluster.pause(1);
+  cluster.await_promotion({4});
+  expect_served(store, "hung");
+  cluster.resume(1);
+  cluster.await_whole();
+
+  const auto sessions = stored_for_many(store, "by hand");
+  cluster.fail_over(cluster.replicas_of(2).front());
+  expect_found(store, sessions);
+
+  cluster.restart_all();
+  cluster.await_whole();
+  expect_served(store, "restarted");
+}
+
+TEST_P(ClusterTest, IsReachedByNameAndTlsAndWithAPassword) {
+  const TestCluster cluster(GetParam(),
+                            {.replicas_each = 0, .uses_tls = true, .hostname = "localhost", .password = "p4ssword"});
+  auto options = options_for(cluster);
+  auto store = RedisStore::connect(options).value();
+  expect_found(store, stored_for_many(store));
+  EXPECT_GT(observer->count("connection_opened localhost:"), 0U);
+}
+
+TEST_P(ClusterTest, IsUsableInAForkedChild) {
+  const TestCluster cluster(GetParam(), {.replicas_each = 0});
+  auto store = store_on(cluster);
+  const auto sessions = stored_for_many(store);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto all =
+        std::ranges::all_of(sessions, [&](const auto& session) { return store.get(session.key()) == session; });
+    ::_exit(all ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  expect_found(store, sessions);
+}
+
+TEST_P(ClusterTest, ThatIsNoneIsAnInvalidArgumentAndItsSlotsNeedARight) {
+  const auto port = free_port();
+  const TestServer alone(GetParam(), {"--port", std::to_string(port), "--bind", "127.0.0.1"});
+  RedisStoreOptions options;
+  options.keyring = Keyring(signing_key());
+  options.connection.cluster.seeds = {{.host = "127.0.0.1", .port = port}};
+  const auto error = refused(options);
+  EXPECT_EQ(error.code, ErrorCode::invalid_argument);
+  EXPECT_NE(error.message.find("no node of a cluster"), std::string::npos) << error.message;
+
+  alone.command({"ACL", "SETUSER", "web", "on", ">pw", "~*", "+@all", "-cluster"});
+  options.connection.username = "web";
+  options.connection.password = "pw";
+  const auto denied = refused(options);
+  EXPECT_EQ(denied.code, ErrorCode::permission);
+  EXPECT_NE(denied.message.find("+cluster|slots"), std::string::npos) << denied.message;
+}
+
+TEST_P(ClusterTest, TellsAStoreForOneServerWhatToDo) {
+  const TestCluster cluster(GetParam(), {.replicas_each = 0});
+  RedisStoreOptions options;
+  options.keyring = Keyring(signing_key());
+  options.connection.host = cluster.host();
+  options.connection.port = cluster.port(0);
+  auto store = RedisStore::connect(options).value();
+  std::optional<Error> error;
+  for (int i = 0; i < 30 && !error; ++i) {
+    const auto found = store.get({.user_id = std::to_string(i), .id = "session"});
+    if (!found) error = found.error();
+  }
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(error->code, ErrorCode::unsupported_server);
+  EXPECT_NE(error->message.find("redis+cluster://"), std::string::npos) << error->message;
+}
+
+INSTANTIATE_TEST_SUITE_P(On, ClusterTest, ::testing::Values(ServerKind::redis, ServerKind::valkey),
+                         [](const auto& parameter) { return name_of(parameter.param); });
+
+}  // namespace
+}  // namespace obol::testing

@@ -1,0 +1,278 @@
+// The near cache: hits cost the server nothing, and none is older than promised, whatever happens.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <thread>
+#include <vector>
+
+#include "obol/testing/store_conformance.hpp"
+#include "support/fault_proxy.hpp"
+#include "support/monitor.hpp"
+#include "support/server_test.hpp"
+
+namespace obol::testing {
+
+template <ServerKind kind>
+struct CachedStoreFactory {
+  std::unique_ptr<SessionStore> make_store() {
+    auto options = options_for(server);
+    options.near_cache.enabled = true;
+    return std::make_unique<RedisStore>(RedisStore::connect(options).value());
+  }
+  TestServer server{kind};
+};
+INSTANTIATE_TYPED_TEST_SUITE_P(CachedRedis, StoreConformance, CachedStoreFactory<ServerKind::redis>);
+INSTANTIATE_TYPED_TEST_SUITE_P(CachedValkey, StoreConformance, CachedStoreFactory<ServerKind::valkey>);
+
+namespace {
+
+using std::chrono::milliseconds;
+using SteadyClock = std::chrono::steady_clock;
+
+class NearCacheTest : public ServerTest {
+ protected:
+  RedisStoreOptions options() const {
+    auto options = options_for(server, observer);
+    options.near_cache = {.enabled = true, .max_staleness = max_staleness};
+    options.timeouts = {.command = milliseconds(500), .total = milliseconds(500)};
+    return options;
+  }
+
+  static Session stored(RedisStore& store, std::string id = "session") {
+    auto session = new_session("user", std::move(id));
+    EXPECT_TRUE(store.upsert(session).has_value());
+    return session;
+  }
+
+  /// Reads until it is a hit.
+  static void warm(RedisStore& store, const Session& session) {
+    const auto give_up = SteadyClock::now() + std::chrono::seconds(10);
+    for (const auto hits = store.near_cache_statistics().hits; store.near_cache_statistics().hits == hits;) {
+      ASSERT_EQ(store.get(session.key()).value(), session);
+      ASSERT_LT(SteadyClock::now(), give_up);
+    }
+  }
+
+  /// Reads until the session is found no more, and holds the last read that found it against the promise.
+  void expect_gone_in_time(RedisStore& store, const Session& session, SteadyClock::time_point changed_at) {
+    for (;;) {
+      const auto asked_at = SteadyClock::now();
+      const auto found = store.get(session.key());
+      if (!found || !*found) return;
+      ASSERT_LT(asked_at - changed_at, max_staleness);
+    }
+  }
+
+  bool await(std::string_view event, std::size_t count) const {
+    const auto give_up = SteadyClock::now() + std::chrono::seconds(10);
+    while (observer->count(event) < count && SteadyClock::now() < give_up) {
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+    return observer->count(event) >= count;
+  }
+
+  std::shared_ptr<RecordingObserver> observer = std::make_shared<RecordingObserver>();
+  milliseconds max_staleness{600};
+};
+
+TEST_P(NearCacheTest, IsOffByDefault) {
+  auto store = store_on(server);
+  const auto session = stored(store);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(store.get(session.key()).value(), session);
+  EXPECT_EQ(store.near_cache_statistics().hits + store.near_cache_statistics().misses, 0U);
+}
+
+TEST_P(NearCacheTest, AHitAsksTheServerNothing) {
+  auto store = RedisStore::connect(options()).value();
+  const auto session = stored(store);
+  warm(store, session);
+  Monitor monitor(server);
+  const auto misses = store.near_cache_statistics().misses;
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(store.get(session.key()).value(), session);
+  const auto asked = monitor.commands().size();
+  EXPECT_EQ(asked, store.near_cache_statistics().misses - misses);
+  EXPECT_LT(asked, 10U);
+}
+
+TEST_P(NearCacheTest, ASessionThatIsNotThereIsLookedForEachTime) {
+  auto store = RedisStore::connect(options()).value();
+  auto session = new_session();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(store.get(session.key()).value(), std::nullopt);
+  ASSERT_TRUE(store_on(server).upsert(session).has_value());
+  EXPECT_EQ(store.get(session.key()).value(), session);
+}
+
+TEST_P(NearCacheTest, AChangeMadeElsewhereIsSeenInTime) {
+  auto store = RedisStore::connect(options()).value();
+  auto elsewhere = store_on(server);
+  for (int round = 0; round < 20; ++round) {
+    const auto session = stored(store, std::to_string(round));
+    warm(store, session);
+    const auto changed_at = SteadyClock::now();
+    switch (round % 4) {
+      case 0:
+        ASSERT_TRUE(elsewhere.delete_one(session.key()).has_value());
+        break;
+      case 1:
+        ASSERT_TRUE(elsewhere.delete_all("user", "full").has_value());
+        break;
+      case 2:
+        ASSERT_TRUE(elsewhere.delete_others({.user_id = "user", .id = "another"}).has_value());
+        break;
+      default:
+        server.command({"FLUSHALL"});
+    }
+    expect_gone_in_time(store, session, changed_at);
+  }
+}
+
+TEST_P(NearCacheTest, OwnWritesAndDeletesAreSeenAtOnce) {
+  auto store = RedisStore::connect(options()).value();
+  auto session = stored(store);
+  for (int i = 0; i < 50; ++i) {
+    warm(store, session);
+    session.extra_payload = std::to_string(i);
+    ASSERT_TRUE(store.upsert(session).has_value());
+    ASSERT_EQ(store.get(session.key()).value(), session);
+  }
+  const auto old_key = session.key();
+  ASSERT_TRUE(store.rotate_id(session).has_value());
+  EXPECT_EQ(store.get(old_key).value(), std::nullopt);
+  warm(store, session);
+  ASSERT_TRUE(store.delete_one(session.key()).has_value());
+  EXPECT_EQ(store.get(session.key()).value(), std::nullopt);
+  for (const bool all : {true, false}) {
+    const auto another = stored(store, all ? "all" : "others");
+    warm(store, another);
+    ASSERT_TRUE((all ? store.delete_all("user", "full") : store.delete_others(old_key)).has_value());
+    EXPECT_EQ(store.get(another.key()).value(), std::nullopt);
+  }
+}
+
+TEST_P(NearCacheTest, NoReaderSeesLessThanWhatWasAcknowledged) {
+  auto store = RedisStore::connect(options()).value();
+  auto session = stored(store);
+  const auto key = session.key();
+  std::atomic<std::uint64_t> acknowledged = 1;
+  std::atomic<bool> done = false;
+  std::vector<std::jthread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&] {
+      while (!done) {
+        const auto least = acknowledged.load();
+        EXPECT_GE(store.get(key).value()->lock_version, least);
+      }
+    });
+  }
+  for (int i = 0; i < 2000; ++i) {
+    ASSERT_TRUE(store.upsert(session).has_value());
+    acknowledged = session.lock_version;
+  }
+  done = true;
+}
+
+TEST_P(NearCacheTest, IsNotBelievedWhenItsConnectionFallsSilent) {
+  FaultProxy proxy(server);
+  auto through_proxy = options();
+  through_proxy.connection = proxy.connection();
+  auto store = RedisStore::connect(through_proxy).value();
+  const auto session = stored(store);
+  warm(store, session);
+  // Only the cache's own connection asks now and then while nothing else goes on.
+  proxy.once(Fault::half_open(), "HELLO");
+  ASSERT_TRUE(proxy.await_faults(1));
+  const auto changed_at = SteadyClock::now();
+  ASSERT_TRUE(store_on(server).delete_one(session.key()).has_value());
+  expect_gone_in_time(store, session, changed_at);
+  EXPECT_TRUE(await("near_cache_out_of_use", 1));
+  EXPECT_TRUE(await("near_cache_in_use", 2));
+}
+
+TEST_P(NearCacheTest, IsEmptiedWhenItsConnectionIsLostAndComesBack) {
+  auto store = RedisStore::connect(options()).value();
+  const auto session = stored(store);
+  warm(store, session);
+  server.command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+  const auto changed_at = SteadyClock::now();
+  ASSERT_TRUE(store_on(server).delete_one(session.key()).has_value());
+  expect_gone_in_time(store, session, changed_at);
+  ASSERT_TRUE(await("near_cache_in_use", 2));
+  warm(store, stored(store));
+}
+
+TEST_P(NearCacheTest, ServesNothingOnceTheServerHasBeenSilentForTooLong) {
+  auto store = RedisStore::connect(options()).value();
+  const auto session = stored(store);
+  warm(store, session);
+  server.signal(SIGSTOP);
+  expect_gone_in_time(store, session, SteadyClock::now());
+  server.signal(SIGCONT);
+  ASSERT_TRUE(await("near_cache_in_use", 1));
+  warm(store, session);
+}
+
+TEST_P(NearCacheTest, ServesNothingOfADemotedPrimary) {
+  auto store = RedisStore::connect(options()).value();
+  const auto session = stored(store);
+  warm(store, session);
+  const auto demoted_at = SteadyClock::now();
+  server.command({"REPLICAOF", "127.0.0.1", "1"});
+  max_staleness = milliseconds(2000);
+  expect_gone_in_time(store, session, demoted_at);
+}
+
+TEST_P(NearCacheTest, ServesNothingThatARemovedKeySigned) {
+  auto store = RedisStore::connect(options()).value();
+  const auto session = stored(store);
+  warm(store, session);
+  const auto other_key = SigningKey::from_bytes(std::string(32, 'k'), "other").value();
+  ASSERT_TRUE(store.replace_keyring(Keyring(other_key)).has_value());
+  EXPECT_EQ(store.get(session.key()).value(), std::nullopt);
+}
+
+TEST_P(NearCacheTest, ServesNothingThatHasExpired) {
+  std::atomic<std::chrono::seconds> passed{std::chrono::seconds(0)};
+  auto with_clock = options();
+  with_clock.clock = [&passed] { return std::chrono::system_clock::now() + passed.load(); };
+  auto store = RedisStore::connect(with_clock).value();
+  const auto session = stored(store);
+  warm(store, session);
+  passed = session.refresh_expires_at - now_in_seconds() + std::chrono::seconds(1);
+  EXPECT_EQ(store.get(session.key()).value(), std::nullopt);
+}
+
+TEST_P(NearCacheTest, WithoutTheRightToTrackIsPermissionAtConnect) {
+  server.command({"ACL", "SETUSER", "web", "reset", "on", ">right", "~*", "&*", "+@all", "-client|tracking"});
+  auto as_web = options();
+  as_web.connection.username = "web";
+  as_web.connection.password = "right";
+  const auto refused = RedisStore::connect(as_web);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::permission);
+  EXPECT_NE(refused.error().message.find("+client|tracking"), std::string::npos) << refused.error().message;
+}
+
+TEST_P(NearCacheTest, AForkedChildReadsFromTheServer) {
+  auto store = RedisStore::connect(options()).value();
+  const auto session = stored(store);
+  warm(store, session);
+  const auto child = ::fork();
+  if (child == 0) {
+    bool is_right = true;
+    for (int i = 0; i < 2; ++i) is_right = is_right && store.get(session.key()).value() == session;
+    is_right = is_right && store.delete_one(session.key()) && store.get(session.key()).value() == std::nullopt;
+    store.close();
+    ::_exit(is_right ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  expect_gone_in_time(store, session, SteadyClock::now());
+}
+
+OBOL_ON_BOTH_SERVERS(NearCacheTest);
+
+}  // namespace
+}  // namespace obol::testing
