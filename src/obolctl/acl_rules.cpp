@@ -66,6 +66,8 @@ std::vector<std::string> acl_rules(Role role, const AclOptions& options) {
       rules.add_if(options.has_durability, {"+set", "+wait"});
       rules.add_if(options.has_near_cache, {"+client|tracking"});
       rules.add_if(options.has_replica_reads, {"+info"});
+      rules.add_if(options.has_replica_reads && options.has_cluster, {"+readonly"});
+      rules.add_if(options.has_cluster, {"+asking"});
       rules.add_if(options.has_diagnosis, {"+info", "+time", "+config|get"});
       rules.add_if(options.loads_functions, {"+function|load"});
       break;
@@ -79,6 +81,7 @@ std::vector<std::string> acl_rules(Role role, const AclOptions& options) {
                  "+function|load", "+function|list", "+function|delete"});
       break;
   }
+  rules.add_if(options.has_cluster, {"+cluster|slots"});
   rules.add_if(options.database > 0, {"+select"});
   return rules.take();
 }

@@ -27,6 +27,7 @@ struct AclOptions {
   bool has_durability = false;
   bool has_near_cache = false;
   bool has_replica_reads = false;
+  bool has_cluster = false;
   bool has_diagnosis = false;
   bool loads_functions = false;  ///< FunctionLoading::load_at_connect.
 };

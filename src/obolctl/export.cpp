@@ -48,12 +48,17 @@ Result<void> Export::run() {
     if (auto written = write_primary(number, position); !written) return written;
     position = {.run_id = {}, .is_at_marks = false, .cursor = "0"};
   }
+  if (auto checked = server_.check_slots(); !checked) return checked;
   return writer_.finish();
 }
 
 // A cursor means something only to the run of the server that gave it.
 Result<std::size_t> Export::first_primary(Checkpoint& position) {
-  if (const auto& resumed = writer_.resumed_at(); resumed && !resumed->run_id.empty()) {
+  const auto& resumed = writer_.resumed_at();
+  if (resumed && server_.is_cluster()) {
+    // Sessions may have gone from a primary that was not reached yet to one that was.
+    fmt::print(stderr, "obolctl: the export of a cluster begins anew\n");
+  } else if (resumed && !resumed->run_id.empty()) {
     for (std::size_t number = 0; number < server_.primaries().size(); ++number) {
       if (server_.primaries()[number]->run_id() != resumed->run_id) continue;
       position = *resumed;

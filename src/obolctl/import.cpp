@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <map>
+#include <span>
 
 #include "obolctl/commands.hpp"
 #include "obolctl/export_file.hpp"
@@ -51,6 +53,8 @@ class Import {
   const Counts& counts() const { return counts_; }
 
  private:
+  using Sessions = std::vector<const ExportedSession*>;
+  Result<std::vector<redis::Reply>> send(const Sessions& sessions, std::span<const Command> commands) const;
   Result<void> settle(const ExportedSession& session, const std::string& key);
   std::string key_of(const auto& line) const { return stored_key(prefix_, line.user_id, line.type); }
 
@@ -62,7 +66,7 @@ class Import {
 
 Result<void> Import::put(std::span<const ExportedSession> sessions) {
   const auto now = now_in_milliseconds();
-  std::vector<const ExportedSession*> live;
+  Sessions live;
   std::vector<Command> commands;
   for (const auto& session : sessions) {
     if (session.expires_at <= now) {
@@ -74,7 +78,7 @@ Result<void> Import::put(std::span<const ExportedSession> sessions) {
                         session.id, session.sealed});
   }
   if (live.empty()) return {};
-  const auto replies = server_.primary_of(key_of(*live.front())).call_all(commands);
+  const auto replies = send(live, commands);
   if (!replies) return std::unexpected(replies.error());
   for (std::size_t i = 0; i < live.size(); ++i) {
     const auto created = create_result((*replies)[i]);
@@ -86,6 +90,21 @@ Result<void> Import::put(std::span<const ExportedSession> sessions) {
     }
   }
   return {};
+}
+
+// Together to each primary, whatever the order in the file.
+Result<std::vector<redis::Reply>> Import::send(const Sessions& sessions, std::span<const Command> commands) const {
+  std::map<Primary*, std::vector<std::size_t>> parts;
+  for (std::size_t i = 0; i < commands.size(); ++i) parts[&server_.primary_of(key_of(*sessions[i]))].push_back(i);
+  std::vector<redis::Reply> replies(commands.size());
+  for (const auto& [primary, part] : parts) {
+    std::vector<Command> own;
+    for (const auto i : part) own.push_back(commands[i]);
+    auto got = primary->call_all(own);
+    if (!got) return got;
+    for (std::size_t i = 0; i < part.size(); ++i) replies[part[i]] = std::move((*got)[i]);
+  }
+  return replies;
 }
 
 // One stands. It is replaced only as exactly the bytes that were compared, or the look is repeated.

@@ -55,7 +55,7 @@ Result<void> for_each_place(const Server& server, std::string_view prefix, std::
     } while (cursor != "0");
     ++before;
   }
-  return {};
+  return server.check_slots();
 }
 
 }  // namespace obol::ctl

@@ -27,7 +27,7 @@ double scanned_fraction(std::string_view cursor);
 using Visit = std::function<Result<void>(Primary& primary, std::span<const Place> places, double fraction)>;
 
 /// Every place under a prefix, on every primary. A place that stands there all the time is seen, perhaps more than
-/// once. Ends with the first error, or `interrupted`.
+/// once. Ends with the first error, or `interrupted`; with an error, too, where slots of a cluster moved meanwhile.
 Result<void> for_each_place(const Server& server, std::string_view prefix, std::string_view pattern,
                             const Visit& visit);
 

@@ -1,10 +1,15 @@
 // Calls with the deadline of each, batches cut to a size that is good for both sides.
 #include "obolctl/server.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
 
+#include "redis/cluster.hpp"
+#include "redis/dialer.hpp"
+#include "redis/key_slot.hpp"
 #include "session_commands.hpp"
 
 namespace obol::ctl {
@@ -13,6 +18,11 @@ namespace {
 constexpr std::string_view any_key;  // One primary holds them all.
 constexpr std::size_t most_commands_at_once = 1000;
 constexpr std::size_t most_bytes_at_once = std::size_t{4} * 1024 * 1024;
+
+Error slots_moved() {
+  return {ErrorCode::unavailable,
+          "slots of the cluster moved meanwhile, so some sessions may be missing here; run the same command again"};
+}
 
 /// How many of the commands fit into one send.
 std::size_t batch_size(std::span<const redis::Command> commands) {
@@ -26,7 +36,12 @@ std::size_t batch_size(std::span<const redis::Command> commands) {
 
 }  // namespace
 
-Primary::Primary(const RedisStoreOptions& options) : client_(options, session_functions()) {}
+Primary::Primary(const RedisStoreOptions& options, Of whole) : whole_(whole), client_(options, session_functions()) {}
+
+// Only a primary that a slot has left, or is leaving, sends us elsewhere.
+Error Primary::told(Error error) const {
+  return whole_ == Of::cluster && error.code == ErrorCode::unsupported_server ? slots_moved() : std::move(error);
+}
 
 Result<void> Primary::check() {
   auto connection = client_.source().dial(client_.new_deadline());
@@ -35,7 +50,9 @@ Result<void> Primary::check() {
 }
 
 Result<redis::Reply> Primary::call(const redis::Command& command) {
-  return client_.call(any_key, command, client_.new_deadline());
+  auto reply = client_.call(any_key, command, client_.new_deadline());
+  if (!reply) return std::unexpected(told(std::move(reply.error())));
+  return reply;
 }
 
 Result<redis::Inspection> Primary::inspect(std::span<const redis::Command> commands) {
@@ -51,7 +68,7 @@ Result<std::vector<redis::Reply>> Primary::call_all(std::span<const redis::Comma
   while (!commands.empty()) {
     const auto count = batch_size(commands);
     auto replies = client_.call_all(any_key, commands.first(count), client_.new_deadline());
-    if (!replies) return replies;
+    if (!replies) return std::unexpected(told(std::move(replies.error())));
     std::ranges::move(*replies, std::back_inserter(all));
     commands = commands.subspan(count);
   }
@@ -71,17 +88,70 @@ std::string Primary::run_id() {
 }
 
 Result<Server> Server::connect(const RedisStoreOptions& options) {
-  if (!options.connection.cluster.seeds.empty()) {
-    return std::unexpected(Error{ErrorCode::invalid_argument,
-                                 "obolctl does not know clusters yet; where it is enough to look at one primary, name "
-                                 "that with redis://"});
-  }
   Server server;
-  server.primaries_.push_back(std::make_unique<Primary>(options));
+  server.options_ = options;
+  if (options.connection.cluster.seeds.empty()) {
+    server.primaries_.push_back(std::make_unique<Primary>(options, Primary::Of::one_server));
+  } else {
+    auto slots = slots_of(options);
+    if (!slots) return std::unexpected(std::move(slots.error()));
+    server.slots_ = std::move(*slots);
+    if (auto added = server.add_primaries(); !added) return std::unexpected(std::move(added.error()));
+  }
   for (const auto& primary : server.primaries_) {
     if (auto checked = primary->check(); !checked) return std::unexpected(std::move(checked.error()));
   }
   return server;
+}
+
+// Of the first seed that answers.
+Result<Server::Slots> Server::slots_of(const RedisStoreOptions& options) {
+  std::optional<Error> trouble;
+  for (const auto& seed : options.connection.cluster.seeds) {
+    redis::Dialer dialer(redis::options_of_node(options.connection, seed), options.maximum_reply_bytes);
+    auto slots = redis::ask_for_slots(dialer, seed, redis::Deadline::after(options.timeouts.connect));
+    if (slots) {
+      std::ranges::sort(*slots, {}, &redis::SlotRange::first);
+      return slots;
+    }
+    trouble = std::move(slots.error());
+  }
+  return std::unexpected(std::move(*trouble));
+}
+
+Result<void> Server::add_primaries() {
+  std::size_t next_slot = 0;
+  std::vector<ServerAddress> addresses;
+  for (const auto& range : slots_) {
+    if (range.first != next_slot) break;
+    next_slot = std::size_t{range.last} + 1;
+    const auto known = std::ranges::find(addresses, range.primary);
+    if (known == addresses.end()) {
+      auto own = options_;
+      own.connection = redis::options_of_node(options_.connection, range.primary);
+      addresses.push_back(range.primary);
+      primary_of_range_.push_back(primaries_.emplace_back(std::make_unique<Primary>(own, Primary::Of::cluster)).get());
+    } else {
+      primary_of_range_.push_back(primaries_[static_cast<std::size_t>(known - addresses.begin())].get());
+    }
+  }
+  if (next_slot == redis::slot_count) return {};
+  return std::unexpected(Error{ErrorCode::unavailable,
+                               fmt::format("no primary of the cluster serves slot {}; check its nodes", next_slot)});
+}
+
+Primary& Server::primary_of(std::string_view key) const {
+  if (slots_.empty()) return *primaries_.front();
+  const auto behind = std::ranges::upper_bound(slots_, redis::key_slot(key), {}, &redis::SlotRange::first);
+  return *primary_of_range_[static_cast<std::size_t>(behind - slots_.begin() - 1)];
+}
+
+Result<void> Server::check_slots() const {
+  if (slots_.empty()) return {};
+  const auto now = slots_of(options_);
+  if (!now) return std::unexpected(now.error());
+  if (*now == slots_) return {};
+  return std::unexpected(slots_moved());
 }
 
 }  // namespace obol::ctl

@@ -1,4 +1,4 @@
-// The servers behind the address: every primary there is, each asked on its own. Today there is one, and no cluster.
+// The servers behind the address: every primary there is, each asked on its own.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 
 #include "obol/redis_options.hpp"
 #include "redis/client.hpp"
+#include "redis/slot_map.hpp"
 
 namespace obol::ctl {
 
@@ -16,7 +17,9 @@ namespace obol::ctl {
 /// is called and missing.
 class Primary {
  public:
-  explicit Primary(const RedisStoreOptions& options);
+  enum class Of { one_server, cluster };
+
+  Primary(const RedisStoreOptions& options, Of whole);
 
   /// Opens a connection and closes it again: says at once, without the calls' patience, what is wrong.
   Result<void> check();
@@ -35,21 +38,39 @@ class Primary {
   std::string endpoint() { return client_.source().endpoint(); }
 
  private:
+  Error told(Error error) const;
+
+  const Of whole_;
   redis::Client client_;
 };
 
 class Server {
  public:
+  /// Of a cluster: every primary that its nodes name, if together they serve all slots.
   static Result<Server> connect(const RedisStoreOptions& options);
 
   /// In an order that does not change.
   std::span<const std::unique_ptr<Primary>> primaries() const { return primaries_; }
 
   /// The primary that holds a key.
-  Primary& primary_of(std::string_view /*key*/) const { return *primaries_.front(); }
+  Primary& primary_of(std::string_view key) const;
+
+  bool is_cluster() const { return !slots_.empty(); }
+
+  /// An error where a cluster's slots have moved since: what was read from one primary after the other may then lack
+  /// what went from a later one to an earlier one.
+  Result<void> check_slots() const;
 
  private:
+  using Slots = std::vector<redis::SlotRange>;
+
+  static Result<Slots> slots_of(const RedisStoreOptions& options);
+  Result<void> add_primaries();
+
+  RedisStoreOptions options_;
+  Slots slots_;  ///< In their order; empty: no cluster.
   std::vector<std::unique_ptr<Primary>> primaries_;
+  std::vector<Primary*> primary_of_range_;
 };
 
 }  // namespace obol::ctl

@@ -19,18 +19,28 @@ constexpr std::uint16_t nobody = std::numeric_limits<std::uint16_t>::max();
 /// A cluster has a thousand nodes at most; what sends us to more addresses is none.
 constexpr std::size_t most_members = 2000;
 
-ConnectionOptions options_of_node(ConnectionOptions options, const ServerAddress& address) {
-  options.host = address.host;
-  options.port = address.port;
-  return options;
-}
-
 template <class Members, class Projection, class Value>
 bool has(const Members& members, Projection projection, const Value& value) {
   return std::ranges::find(members, value, projection) != members.end();
 }
 
 }  // namespace
+
+ConnectionOptions options_of_node(ConnectionOptions options, const ServerAddress& address) {
+  options.host = address.host;
+  options.port = address.port;
+  options.cluster = {};
+  return options;
+}
+
+Result<std::vector<SlotRange>> ask_for_slots(Dialer& node, const ServerAddress& address, Deadline deadline) {
+  auto connection = node.dial(Peer::node, deadline);
+  if (!connection) return std::unexpected(std::move(connection.error()));
+  const auto reply = connection->call(slots_question(), deadline);
+  auto ranges = reply ? slots_answer(*reply, address) : std::unexpected(reply.error());
+  if (!ranges) return std::unexpected(node.at_endpoint(std::move(ranges.error())));
+  return ranges;
+}
 
 Cluster::Cluster(ConnectionOptions options, std::size_t maximum_reply_bytes, Node::Settings settings)
     : options_(std::move(options)),
@@ -139,7 +149,8 @@ Result<void> Cluster::learn(const Order& order, Deadline deadline) {
   std::optional<Error> trouble;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto left = std::chrono::floor<std::chrono::milliseconds>(ends.time() - Deadline::Time::now());
-    auto ranges = ask(all[i], ends.within(left / (all.size() - i)));
+    // The pool of a node that does not answer would make us wait.
+    auto ranges = ask_for_slots(*all[i].dialer, all[i].address, ends.within(left / (all.size() - i)));
     if (ranges) {
       adopt(*ranges);
       return {};
@@ -157,16 +168,6 @@ Result<std::vector<SlotRange>> Cluster::ask_over_pool(const NodeHandle& node, De
   const auto reply = node->pool().call(slots_question(), deadline);
   if (!reply) return std::unexpected(reply.error().error);
   return slots_answer(*reply, member->address);
-}
-
-// Over a connection of its own: the pool of a node that does not answer would make us wait.
-Result<std::vector<SlotRange>> Cluster::ask(const Member& candidate, Deadline deadline) const {
-  auto connection = candidate.dialer->dial(Peer::node, deadline);
-  if (!connection) return std::unexpected(std::move(connection.error()));
-  const auto reply = connection->call(slots_question(), deadline);
-  auto ranges = reply ? slots_answer(*reply, candidate.address) : std::unexpected(reply.error());
-  if (!ranges) return std::unexpected(candidate.dialer->at_endpoint(std::move(ranges.error())));
-  return ranges;
 }
 
 // In another order each time, so that many processes do not all ask the same node.

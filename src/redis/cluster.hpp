@@ -19,6 +19,12 @@
 
 namespace obol::inline v0::redis {
 
+/// The options of a connection to one node.
+ConnectionOptions options_of_node(ConnectionOptions options, const ServerAddress& address);
+
+/// What one node of a cluster, primary or replica, says of the slots. Over a connection of its own.
+Result<std::vector<SlotRange>> ask_for_slots(Dialer& node, const ServerAddress& address, Deadline deadline);
+
 /// The map is learnt anew after a redirection or where a node does not serve: by one caller at a time, and not more
 /// often than every `least_pause`. Nodes that are no primaries any more leave.
 class Cluster final : public Topology {
@@ -55,7 +61,6 @@ class Cluster final : public Topology {
   void learn_if_due(const Order& order, Deadline deadline);
   Result<void> learn(const Order& order, Deadline deadline);
   Result<std::vector<SlotRange>> ask_over_pool(const NodeHandle& node, Deadline deadline);
-  Result<std::vector<SlotRange>> ask(const Member& candidate, Deadline deadline) const;
   Members candidates(const Order& order);
   void adopt(const std::vector<SlotRange>& ranges);
   Members members();

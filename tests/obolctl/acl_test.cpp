@@ -22,6 +22,7 @@ AclOptions every_option() {
           .has_durability = true,
           .has_near_cache = true,
           .has_replica_reads = true,
+          .has_cluster = true,
           .has_diagnosis = true,
           .loads_functions = true};
 }
@@ -122,7 +123,9 @@ TEST_P(AclRules, TheWebRoleCanDoWhatAStoreDoesAndNoMore) {
 }
 
 TEST_P(AclRules, EachOptionsRulesAreEnoughAndNeeded) {
-  const auto rules = ctl::acl_rules(Role::web, every_option());
+  auto alone = every_option();
+  alone.has_cluster = false;
+  const auto rules = ctl::acl_rules(Role::web, alone);
   auto options = web_options();
   options.connection.database = 1;
   options.policy = {.maximum_sessions = 2, .revocation_mark_lifetime = std::chrono::seconds(60)};
@@ -265,7 +268,7 @@ TEST(AclCommand, IsWhatTheDocumentationSays) {
        {Option{"policy.maximum_sessions", &AclOptions::has_maximum_sessions},
         Option{"policy.revocation_mark_lifetime", &AclOptions::has_revocation_marks},
         Option{"delete_durability", &AclOptions::has_durability}, Option{"near_cache", &AclOptions::has_near_cache},
-        Option{"replica_reads", &AclOptions::has_replica_reads},
+        Option{"replica_reads", &AclOptions::has_replica_reads}, Option{"connection.cluster", &AclOptions::has_cluster},
         Option{"a full `diagnose()`", &AclOptions::has_diagnosis}}) {
     AclOptions options;
     options.*option = true;
