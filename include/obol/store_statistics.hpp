@@ -15,7 +15,7 @@ struct PoolStatistics {
   std::size_t idle = 0;      ///< Open, and with no call on them.
   std::size_t used = 0;      ///< On loan to calls.
   std::size_t waiting = 0;   ///< Calls that wait for a connection or for one that is shared.
-  std::size_t maximum = 0;   ///< PoolOptions::size and max_overflow together.
+  std::size_t maximum = 0;   ///< PoolOptions::size and max_overflow together, for each server there is a pool for.
   std::uint64_t opened = 0;  ///< Since the store was made.
   std::uint64_t failed = 0;  ///< Attempts to open one that failed, since the store was made.
 };

@@ -20,13 +20,15 @@ namespace {
 /// Repeats without a pause: redirections, and functions that had to be loaded.
 constexpr int most_at_once = 5;
 
-std::unique_ptr<Topology> topology_for(const RedisStoreOptions& options, RetryBudget& budget) {
+std::unique_ptr<Topology> topology_for(const RedisStoreOptions& options, RetryBudget& budget,
+                                       ConnectionCounts& counts) {
   const auto& connection = options.connection;
   const auto maximum = options.maximum_reply_bytes;
   Node::Settings settings{.pool = options.pool,
                           .timeouts = options.timeouts,
                           .observer = options.observer,
                           .budget = budget,
+                          .counts = counts,
                           .maximum_lag = options.replica_reads.maximum_lag};
   if (options.replica_reads.enabled) {
     settings.replica_source = [connection, maximum](const ServerAddress& address) {
@@ -82,7 +84,7 @@ Client::Client(const RedisStoreOptions& options, FunctionLibrary functions)
       loading_(options.functions),
       functions_(functions),
       observer_(options.observer),
-      topology_(topology_for(options, budget_)) {}
+      topology_(topology_for(options, budget_, counts_)) {}
 
 // One primary that serves is enough: functions are loaded into the others when they are first needed there.
 Result<void> Client::start(std::string_view probe_key, const MakeProbe& make_probe) {
@@ -327,24 +329,23 @@ Result<std::vector<Reply>> Client::call_many(std::span<const std::string> keys, 
 
 std::optional<std::vector<Reply>> Client::try_together(Node& node, std::span<const Command> commands,
                                                        Deadline deadline) {
-  auto lease = node.pool().checkout(deadline);
+  const auto give_up = deadline.within(timeouts_.command);
+  auto lease = node.pool().checkout(give_up);
   if (!lease) return std::nullopt;
-  auto replies = lease->connection().call_all(commands, deadline.within(timeouts_.command));
+  auto replies = lease->connection().call_all(commands, give_up);
   if (replies) return std::move(*replies);
   lease->discard_all(replies.error().message);
   return std::nullopt;
 }
 
 PoolStatistics Client::pool_statistics() {
-  PoolStatistics sum;
+  PoolStatistics sum{.opened = counts_.opened, .failed = counts_.failed};
   for (const auto& node : topology_->nodes()) {
-    const auto one = node->pool().statistics();
+    const auto one = node->statistics();
     sum.idle += one.idle;
     sum.used += one.used;
     sum.waiting += one.waiting;
     sum.maximum += one.maximum;
-    sum.opened += one.opened;
-    sum.failed += one.failed;
   }
   return sum;
 }

@@ -66,7 +66,7 @@ class Client {
   Result<std::vector<Reply>> call_many(std::span<const std::string> keys, std::span<const Command> commands,
                                        Deadline deadline);
 
-  /// Of the pools of all primaries there are now.
+  /// Of the pools of all primaries there are now and their replicas.
   PoolStatistics pool_statistics();
 
   /// Sends commands, once and on one connection, to every primary; error replies included. The key of each is such
@@ -111,6 +111,7 @@ class Client {
   const FunctionLibrary functions_;
   const std::shared_ptr<Observer> observer_;
   RetryBudget budget_;
+  ConnectionCounts counts_;
   const std::unique_ptr<Topology> topology_;
 };
 

@@ -23,16 +23,31 @@ std::unique_ptr<Replicas> replicas_of(const Node::Settings& settings) {
 Node::Node(const Settings& settings, std::shared_ptr<ConnectionSource> source,
            std::function<void(Deadline)> on_unreachable)
     : observer_(settings.observer),
+      counts_(settings.counts),
       source_(std::move(source)),
       pool_(
           settings.pool, settings.timeouts, settings.budget,
           [this, connect = settings.timeouts.connect, on_unreachable = std::move(on_unreachable)](Deadline deadline) {
             auto connection = source_->dial(deadline.within(connect));
+            if (!connection) ++counts_.failed;
             if (!connection && may_pass(connection.error()) && on_unreachable) on_unreachable(deadline);
             return connection;
           },
           [this](const Connection& connection, std::string_view reason) { report(connection, reason); }),
       replicas_(replicas_of(settings)) {}
+
+PoolStatistics Node::statistics() {
+  auto sum = pool_.statistics();
+  if (!replicas_) return sum;
+  for (const auto& replica : replicas_->nodes()) {
+    const auto one = replica->statistics();
+    sum.idle += one.idle;
+    sum.used += one.used;
+    sum.waiting += one.waiting;
+    sum.maximum += one.maximum;
+  }
+  return sum;
+}
 
 void Node::leave() {
   has_left_ = true;
@@ -45,6 +60,7 @@ void Node::close() {
 }
 
 void Node::report(const Connection& connection, std::string_view reason) const {
+  if (reason.empty()) ++counts_.opened;
   if (!observer_) return;
   const std::string endpoint = source_->endpoint();
   const std::string server = connection.server().name();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include "obol/error.hpp"
 #include "obol/observer.hpp"
 #include "obol/redis_options.hpp"
+#include "obol/store_statistics.hpp"
 #include "redis/connection_source.hpp"
 #include "redis/deadline.hpp"
 #include "redis/pool.hpp"
@@ -18,6 +20,12 @@
 
 namespace obol::inline v0::redis {
 
+/// What all nodes of a client count together, those that have left included.
+struct ConnectionCounts {
+  std::atomic<std::uint64_t> opened{0};
+  std::atomic<std::uint64_t> failed{0};
+};
+
 /// Thread-safe. Must outlive every call on it.
 class Node {
  public:
@@ -25,7 +33,8 @@ class Node {
     PoolOptions pool;
     Timeouts timeouts;
     std::shared_ptr<Observer> observer;
-    RetryBudget& budget;  ///< Must outlive the node.
+    RetryBudget& budget;       ///< Must outlive the node.
+    ConnectionCounts& counts;  ///< The same.
     std::chrono::seconds maximum_lag{};
     /// Where a replica's connections come from; empty: none is read from.
     std::function<std::shared_ptr<ConnectionSource>(const ServerAddress&)> replica_source{};
@@ -39,6 +48,9 @@ class Node {
   ConnectionSource& source() { return *source_; }
   Pool& pool() { return pool_; }
   SingleFlight& loading() { return loading_; }
+
+  /// Of its pool and its replicas', without what all nodes count together.
+  PoolStatistics statistics();
 
   /// Null where none may be read from.
   Replicas* replicas() { return replicas_.get(); }
@@ -55,6 +67,7 @@ class Node {
   void report(const Connection& connection, std::string_view reason) const;
 
   const std::shared_ptr<Observer> observer_;
+  ConnectionCounts& counts_;
   const std::shared_ptr<ConnectionSource> source_;
   std::atomic<bool> has_left_{false};
   SingleFlight loading_;

@@ -209,7 +209,6 @@ Pool::Lease Pool::adopt(Connection connection) {
 std::unique_ptr<Pool::Member> Pool::enlist(Connection connection) {
   const auto now = Deadline::Time::now();
   descriptors_.push_back(connection.descriptor());
-  ++opened_;
   return std::make_unique<Member>(Member{.connection = std::move(connection),
                                          .generation = generation_,
                                          .retire_at = now + jittered(options_.lifetime_limit),
@@ -221,7 +220,6 @@ void Pool::note_failure(const Error& error) {
   const auto now = Deadline::Time::now();
   if (!outage_) outage_.emplace(Outage{.since = now, .next_attempt = now, .backoff = {}, .error = {}});
   outage_->error = error;
-  ++failed_;
   outage_->may_pass = may_pass(error);
   outage_->next_attempt = now + outage_->backoff.next();
   if (!is_hopeless(now)) return;
@@ -343,9 +341,7 @@ PoolStatistics Pool::statistics() {
   return {.idle = idle_.size(),
           .used = slots_ - idle_.size() - (dialing_ ? 1 : 0),
           .waiting = queue_.size(),
-          .maximum = options_.size + options_.max_overflow,
-          .opened = opened_,
-          .failed = failed_};
+          .maximum = options_.size + options_.max_overflow};
 }
 
 // The child shares the parent's sockets: it closes its copies without a word and begins anew.

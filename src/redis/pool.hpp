@@ -150,6 +150,7 @@ class Pool {
   /// Threads that wait for a connection, and all later ones, fail with `closed`; idle connections are closed.
   void close();
 
+  /// Of the connections and calls there are now.
   PoolStatistics statistics();
 
  private:
@@ -244,8 +245,6 @@ class Pool {
   std::vector<int> descriptors_;  ///< Of every open connection, idle or in use.
   std::size_t slots_ = 0;         ///< Connections idle, in use or being opened.
   std::size_t leased_ = 0;
-  std::uint64_t opened_ = 0;
-  std::uint64_t failed_ = 0;
   std::size_t flying_ = 0;  ///< Calls on connections in use.
   Lanes lanes_;
   Deadline::Time::time_point progress_at_{};  ///< When a batch last came back or set out.

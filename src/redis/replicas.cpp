@@ -69,14 +69,19 @@ void Replicas::avoid(const NodeHandle& replica) {
   if (member != members_.end()) member->is_avoided = true;
 }
 
+std::vector<NodeHandle> Replicas::nodes() {
+  const std::scoped_lock lock(mutex_);
+  std::vector<NodeHandle> nodes;
+  for (const auto& member : members_) nodes.push_back(member.node);
+  return nodes;
+}
+
 void Replicas::close() {
-  std::vector<Member> members;
   {
     const std::scoped_lock lock(mutex_);
     closed_ = true;
-    members = members_;
   }
-  for (const auto& member : members) member.node->close();
+  for (const auto& node : nodes()) node->close();
 }
 
 bool Replicas::is_due() {

@@ -37,6 +37,9 @@ class Replicas {
   /// It did not answer: not again before the primary has been asked anew.
   void avoid(const std::shared_ptr<Node>& replica);
 
+  /// Those that are known now.
+  std::vector<std::shared_ptr<Node>> nodes();
+
   void close();
 
  private:
