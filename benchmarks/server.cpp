@@ -43,7 +43,7 @@ BareConnection::Reply BareConnection::receive() {
 
 Server::Server(testing::ServerKind kind) {
   connection_.host = "127.0.0.1";
-  connection_.port = testing::free_port();
+  connection_.port = port_.emplace().number();
   private_.emplace(kind, std::vector<std::string>{"--port", fmt::format("{}", connection_.port)});
   admin_ = std::make_unique<BareConnection>(connection_);
 }

@@ -10,6 +10,7 @@
 
 #include "obol/redis_options.hpp"
 #include "redis/command.hpp"
+#include "support/reserved_port.hpp"
 #include "support/test_server.hpp"
 
 namespace obol::benchmark {
@@ -70,6 +71,7 @@ class Server {
  private:
   std::string info(std::string_view section);
 
+  std::optional<testing::ReservedPort> port_;
   std::optional<testing::TestServer> private_;
   ConnectionOptions connection_;
   std::unique_ptr<BareConnection> admin_;

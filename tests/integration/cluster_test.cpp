@@ -11,6 +11,7 @@
 #include "redis/key_slot.hpp"
 #include "session_commands.hpp"
 #include "support/await.hpp"
+#include "support/reserved_port.hpp"
 #include "support/sessions.hpp"
 #include "support/test_cluster.hpp"
 
@@ -223,6 +224,7 @@ TEST_P(ClusterTest, UsesPrimariesThatComeAndLetsGoOfThoseThatLeave) {
     }
     return observer->count("connection_closed " + address) == observer->count("connection_opened " + address);
   });
+  EXPECT_EQ(store.pool_statistics().opened, observer->count("connection_opened"));
 }
 
 TEST_P(ClusterTest, FollowsFailOversAfterAKillAHangAndByHandAndARestartOfAll) {
@@ -277,11 +279,11 @@ TEST_P(ClusterTest, IsUsableInAForkedChild) {
 }
 
 TEST_P(ClusterTest, ThatIsNoneIsAnInvalidArgumentAndItsSlotsNeedARight) {
-  const auto port = free_port();
-  const TestServer alone(GetParam(), {"--port", std::to_string(port), "--bind", "127.0.0.1"});
+  const ReservedPort port;
+  const TestServer alone(GetParam(), {"--port", std::to_string(port.number()), "--bind", "127.0.0.1"});
   RedisStoreOptions options;
   options.keyring = Keyring(signing_key());
-  options.connection.cluster.seeds = {{.host = "127.0.0.1", .port = port}};
+  options.connection.cluster.seeds = {{.host = "127.0.0.1", .port = port.number()}};
   const auto error = refused(options);
   EXPECT_EQ(error.code, ErrorCode::invalid_argument);
   EXPECT_NE(error.message.find("no node of a cluster"), std::string::npos) << error.message;

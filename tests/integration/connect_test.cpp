@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "obol/redis_store.hpp"
+#include "support/reserved_port.hpp"
 #include "support/server_test.hpp"
 
 namespace obol::testing {
@@ -164,7 +165,8 @@ TEST(ConnectToNoServer, IsUnavailableAndNamesTheAddress) {
   RedisStoreOptions options;
   options.keyring = Keyring(signing_key());
   options.connection.host = "127.0.0.1";
-  options.connection.port = free_port();
+  const ReservedPort unused;
+  options.connection.port = unused.number();
   auto store = RedisStore::connect(options);
   ASSERT_FALSE(store.has_value());
   EXPECT_EQ(store.error().code, ErrorCode::unavailable);
@@ -186,11 +188,11 @@ TEST(ConnectToRedis7, IsAnUnsupportedServerThatSaysWhatWasFoundAndWhatIsNeeded) 
 }
 
 TEST(ConnectByTcp, TriesEveryAddressOfAName) {
-  const auto port = free_port();
+  const ReservedPort port;
   // "localhost" is ::1 and 127.0.0.1 on most machines; the server has the second only.
-  const TestServer server(ServerKind::redis, {"--port", std::to_string(port), "--bind", "127.0.0.1"});
+  const TestServer server(ServerKind::redis, {"--port", std::to_string(port.number()), "--bind", "127.0.0.1"});
   auto options = options_for(server);
-  options.connection = {.host = "localhost", .port = port};
+  options.connection = {.host = "localhost", .port = port.number()};
   EXPECT_TRUE(RedisStore::connect(options).has_value());
 }
 

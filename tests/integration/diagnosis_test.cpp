@@ -5,6 +5,7 @@
 #include <array>
 #include <optional>
 
+#include "support/reserved_port.hpp"
 #include "support/server_test.hpp"
 
 namespace obol::testing {
@@ -131,13 +132,13 @@ std::string first_address_of_this_machine() {
 TEST(PlainTcp, ToAnotherAddressThanLoopbackWorksAndWarns) {
   const auto address = first_address_of_this_machine();
   if (address.empty()) GTEST_SKIP() << "this machine has no address but loopback";
-  const auto port = free_port();
-  const TestServer server(ServerKind::redis,
-                          {"--port", std::to_string(port), "--bind", "127.0.0.1 " + address, "--protected-mode", "no"});
+  const ReservedPort port;
+  const TestServer server(ServerKind::redis, {"--port", std::to_string(port.number()), "--bind", "127.0.0.1 " + address,
+                                              "--protected-mode", "no"});
   for (const auto& [host, warnings] : {std::pair{address, 1U}, std::pair{std::string("127.0.0.1"), 0U}}) {
     const auto observer = std::make_shared<RecordingObserver>();
     auto options = options_for(server, observer);
-    options.connection = {.host = host, .port = port};
+    options.connection = {.host = host, .port = port.number()};
     auto store = RedisStore::connect(options).value();
     auto session = new_session("user", host);
     EXPECT_TRUE(store.upsert(session).has_value());

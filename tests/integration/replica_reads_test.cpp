@@ -59,6 +59,17 @@ TEST_P(ReplicaReads, AreThoseOfPeekAndPeekAll) {
   EXPECT_EQ(reads_of(primary), before);
 }
 
+TEST_P(ReplicaReads, AreMadeOverAPoolThatIsCounted) {
+  auto store = RedisStore::connect(options()).value();
+  const auto session = stored(store);
+  const auto before = store.pool_statistics();
+  EXPECT_EQ(store.peek(session.key()).value(), session);
+  const auto after = store.pool_statistics();
+  EXPECT_EQ(after.opened, before.opened + 1);
+  EXPECT_EQ(after.idle, before.idle + 1);
+  EXPECT_EQ(after.maximum, 2 * before.maximum);
+}
+
 TEST_P(ReplicaReads, AreNoneOfTheOtherCalls) {
   auto store = RedisStore::connect(options()).value();
   auto session = stored(store);

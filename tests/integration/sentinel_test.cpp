@@ -120,6 +120,37 @@ TEST_P(SentinelTest, IsLoggedInToWithCredentialsOfItsOwn) {
   EXPECT_EQ(error.message.find("hunter2"), std::string::npos) << error.message;
 }
 
+TEST_P(SentinelTest, NeedsNoMoreThanTheRightToTellThePrimary) {
+  const TestSentinel sentinel(GetParam(), {.replicas = 1, .sentinels = 1});
+  auto options = options_for(sentinel);
+  options.connection.sentinel.username = "obol";
+  options.connection.sentinel.password = "right";
+  sentinel.ask(0, {"ACL", "SETUSER", "obol", "on", ">right", "-@all", "+sentinel|get-master-addr-by-name"});
+  const auto store = RedisStore::connect(options);
+  EXPECT_TRUE(store.has_value()) << store.error().message;
+
+  sentinel.ask(0, {"ACL", "SETUSER", "obol", "-sentinel|get-master-addr-by-name"});
+  const auto error = refused(options);
+  EXPECT_EQ(error.code, ErrorCode::permission);
+  EXPECT_NE(error.message.find("sentinel"), std::string::npos) << error.message;
+}
+
+TEST_P(SentinelTest, IsSpokenToByTlsAsTheServersAre) {
+  TestSentinel sentinel(GetParam(), {.replicas = 1, .uses_tls = true});
+  auto store = RedisStore::connect(options_for(sentinel)).value();
+  expect_served(store, "before");
+  sentinel.fail_over();
+  expect_served(store, "after");
+
+  const Authority stranger;
+  auto options = options_for(sentinel);
+  options.connection.sentinel.tls.ca_file = stranger.ca_file();
+  EXPECT_EQ(refused(options).code, ErrorCode::tls);
+  options = options_for(sentinel);
+  options.connection.tls.ca_file = stranger.ca_file();
+  EXPECT_EQ(refused(options).code, ErrorCode::tls);
+}
+
 TEST_P(SentinelTest, ThatIsAServerInTruthIsAnInvalidArgument) {
   const TestSentinel sentinel(GetParam(), {.replicas = 1, .sentinels = 1});
   auto options = options_for(sentinel);

@@ -7,6 +7,7 @@
 #include "obol/redis_store.hpp"
 #include "support/certificates.hpp"
 #include "support/listener.hpp"
+#include "support/reserved_port.hpp"
 #include "support/server_test.hpp"
 
 namespace obol::testing {
@@ -17,15 +18,16 @@ using std::chrono::milliseconds;
 class Tls : public ::testing::TestWithParam<ServerKind> {
  protected:
   void start_server(const Authority::Files& files, const std::string& asks_for_certificates = "no") {
-    server.emplace(GetParam(), std::vector<std::string>{"--tls-port", std::to_string(port), "--bind", "127.0.0.1",
-                                                        "--tls-cert-file", files.certificate, "--tls-key-file",
-                                                        files.private_key, "--tls-ca-cert-file", authority.ca_file(),
-                                                        "--tls-auth-clients", asks_for_certificates});
+    auto arguments = authority.server_arguments(files);
+    arguments.insert(arguments.end(), {"--tls-port", std::to_string(port.number()), "--bind", "127.0.0.1",
+                                       "--tls-auth-clients", asks_for_certificates});
+    server.emplace(GetParam(), std::move(arguments));
   }
 
   RedisStoreOptions options() const {
     RedisStoreOptions options;
-    options.connection = {.host = "127.0.0.1", .port = port, .tls = {.enabled = true, .ca_file = authority.ca_file()}};
+    options.connection = {
+        .host = "127.0.0.1", .port = port.number(), .tls = {.enabled = true, .ca_file = authority.ca_file()}};
     options.keyring = Keyring(signing_key());
     return options;
   }
@@ -36,7 +38,7 @@ class Tls : public ::testing::TestWithParam<ServerKind> {
   }
 
   Authority authority;
-  std::uint16_t port = free_port();
+  ReservedPort port;
   std::optional<TestServer> server;
 };
 
@@ -130,10 +132,10 @@ TEST_P(Tls, LoadsACertificateThatWasRenewedForTheNextConnection) {
 
 TEST_P(Tls, ToAPortWithoutItSaysSo) {
   start_server(authority.issue("server", "IP:127.0.0.1"));
-  const auto plain_port = free_port();
-  const TestServer plain(GetParam(), {"--port", std::to_string(plain_port), "--bind", "127.0.0.1"});
+  const ReservedPort plain_port;
+  const TestServer plain(GetParam(), {"--port", std::to_string(plain_port.number()), "--bind", "127.0.0.1"});
   auto wrong_port = options();
-  wrong_port.connection.port = plain_port;
+  wrong_port.connection.port = plain_port.number();
   wrong_port.timeouts.connect = milliseconds(200);
   const auto store = RedisStore::connect(wrong_port);
   ASSERT_FALSE(store.has_value());

@@ -9,10 +9,10 @@
 
 namespace obol::testing {
 
-/// Looks every few milliseconds until the condition holds; throws std::runtime_error after half a minute. A look that
+/// Looks every few milliseconds until the condition holds; throws std::runtime_error after a minute. A look that
 /// fails with a std::runtime_error has not seen it hold.
 inline void await(const std::string& what, const std::function<bool()>& holds) {
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   std::string error;
   while (std::chrono::steady_clock::now() < give_up) {
     try {

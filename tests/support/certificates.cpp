@@ -78,4 +78,12 @@ Authority::Files Authority::issue(const std::string& name, const std::string& su
   return files;
 }
 
+std::vector<std::string> Authority::server_arguments(const Files& files) const {
+  return {"--tls-cert-file",    files.certificate,
+          "--tls-key-file",     files.private_key,
+          "--tls-ca-cert-file", ca_file(),
+          "--tls-replication",  "yes",
+          "--tls-auth-clients", "no"};
+}
+
 }  // namespace obol::testing

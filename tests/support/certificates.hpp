@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 struct evp_pkey_st;
 struct x509_st;
@@ -24,6 +25,10 @@ class Authority {
     std::string certificate, private_key;
   };
   Files issue(const std::string& name, const std::string& subject_names, long seconds_until_expiry = 3600) const;
+
+  /// What a server takes these files from, for its clients and towards other servers; it asks no client for a
+  /// certificate.
+  std::vector<std::string> server_arguments(const Files& files) const;
 
  private:
   std::filesystem::path folder_;

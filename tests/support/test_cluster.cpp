@@ -113,9 +113,8 @@ std::vector<std::string> TestCluster::arguments_of(const Member& member) const {
                                      "1"};
   const auto add = [&](std::initializer_list<std::string> more) { arguments.insert(arguments.end(), more); };
   if (layout_.uses_tls) {
-    add({"--tls-cluster", "yes", "--tls-replication", "yes", "--tls-auth-clients", "no"});
-    add({"--tls-cert-file", files_.certificate, "--tls-key-file", files_.private_key});
-    add({"--tls-ca-cert-file", authority_->ca_file()});
+    add({"--tls-cluster", "yes"});
+    std::ranges::copy(authority_->server_arguments(files_), std::back_inserter(arguments));
   }
   if (!layout_.hostname.empty()) {
     add({"--cluster-announce-hostname", layout_.hostname, "--cluster-preferred-endpoint-type", "hostname"});

@@ -34,7 +34,7 @@ struct ClusterLayout {
 
 /// Its nodes are numbered: primaries first, then their replicas in the same order, then those that were added. To be
 /// used from one thread at a time. Every function waits for what it promises, and throws std::runtime_error where that
-/// does not come within half a minute.
+/// does not come within a minute.
 class TestCluster {
  public:
   using Node = std::size_t;

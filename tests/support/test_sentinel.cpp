@@ -31,6 +31,10 @@ struct TestSentinel::Member {
 };
 
 TestSentinel::TestSentinel(ServerKind kind, SentinelLayout layout) : kind_(kind), layout_(std::move(layout)) {
+  if (layout_.uses_tls) {
+    authority_ = std::make_unique<Authority>();
+    files_ = authority_->issue("server", "IP:127.0.0.1");
+  }
   for (std::size_t i = 0; i < 1 + layout_.replicas; ++i) add_server();
   // A sentinel asks a primary seldom for its replicas.
   await("the replicas to follow", [this] {
@@ -42,17 +46,18 @@ TestSentinel::TestSentinel(ServerKind kind, SentinelLayout layout) : kind_(kind)
 
 TestSentinel::~TestSentinel() = default;
 
+std::vector<std::string> TestSentinel::listening_on(const ReservedPort& port) const {
+  auto arguments = layout_.uses_tls ? authority_->server_arguments(files_) : std::vector<std::string>{};
+  arguments.insert(arguments.end(),
+                   {"--bind", host, layout_.uses_tls ? "--tls-port" : "--port", fmt::format("{}", port.number())});
+  return arguments;
+}
+
 // Each has a configuration that sentinels may rewrite: that is how it knows its role after a restart.
 void TestSentinel::add_server() {
   auto member = std::make_unique<Member>();
-  std::vector<std::string> arguments{"--bind",
-                                     host,
-                                     "--port",
-                                     fmt::format("{}", member->port.number()),
-                                     "--repl-diskless-sync-delay",
-                                     "0",
-                                     "--repl-ping-replica-period",
-                                     "1"};
+  auto arguments = listening_on(member->port);
+  arguments.insert(arguments.end(), {"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"});
   if (!layout_.password.empty()) {
     arguments.insert(arguments.end(), {"--requirepass", layout_.password, "--masterauth", layout_.password});
   }
@@ -66,8 +71,8 @@ void TestSentinel::add_server() {
 
 void TestSentinel::add_sentinel() {
   auto member = std::make_unique<Member>();
-  const std::vector<std::string> arguments{"--sentinel", "--bind", host, "--port",
-                                           fmt::format("{}", member->port.number())};
+  auto arguments = listening_on(member->port);
+  arguments.insert(arguments.begin(), "--sentinel");
   member->process = std::make_unique<TestServer>(
       kind_, arguments,
       ServerExtras{.configuration = sentinel_configuration(),
@@ -90,16 +95,17 @@ std::string TestSentinel::sentinel_configuration() const {
   if (layout_.sentinel_user.empty()) {
     text += fmt::format("requirepass {}\n", layout_.sentinel_password);
   } else {
-    text += fmt::format("user {} on >{} ~* &* +@all\nuser default off\nsentinel sentinel-user {}\n",
-                        layout_.sentinel_user, layout_.sentinel_password, layout_.sentinel_user);
+    text += fmt::format("user {0} on >{1} ~* &* +@all\nuser default off\nsentinel sentinel-user {0}\n",
+                        layout_.sentinel_user, layout_.sentinel_password);
   }
   return text + fmt::format("sentinel sentinel-pass {}\n", layout_.sentinel_password);
 }
 
-// Ten times as eager as it comes to look around and to tell the others.
+// Ten times as eager as it comes to look around, to tell the others, and to trust its clock again (TILT) after the
+// machine has stood still.
 void TestSentinel::hurry(std::size_t sentinel) const {
-  ask(sentinel,
-      {"SENTINEL", "DEBUG", "PING-PERIOD", "100", "INFO-PERIOD", "300", "ASK-PERIOD", "100", "PUBLISH-PERIOD", "200"});
+  ask(sentinel, {"SENTINEL", "DEBUG", "PING-PERIOD", "100", "INFO-PERIOD", "300", "ASK-PERIOD", "100", "PUBLISH-PERIOD",
+                 "200", "TILT-PERIOD", "3000"});
 }
 
 std::string TestSentinel::uri() const {
@@ -108,7 +114,8 @@ std::string TestSentinel::uri() const {
   std::vector<std::string> parameters;
   if (!layout_.sentinel_user.empty()) parameters.push_back("sentinel_username=" + layout_.sentinel_user);
   if (!layout_.sentinel_password.empty()) parameters.push_back("sentinel_password=" + layout_.sentinel_password);
-  return fmt::format("redis+sentinel://{}{}/{}{}{}",
+  if (layout_.uses_tls) parameters.push_back("ca_file=" + authority_->ca_file());
+  return fmt::format("{}+sentinel://{}{}/{}{}{}", layout_.uses_tls ? "rediss" : "redis",
                      layout_.password.empty() ? "" : fmt::format(":{}@", layout_.password), fmt::join(seeds, ","),
                      primary_name, parameters.empty() ? "" : "?", fmt::join(parameters, "&"));
 }

@@ -12,6 +12,7 @@
 
 #include "obol/redis_options.hpp"
 #include "redis/reply.hpp"
+#include "support/certificates.hpp"
 #include "support/reserved_port.hpp"
 #include "support/test_server.hpp"
 
@@ -24,12 +25,13 @@ struct SentinelLayout {
   std::string sentinel_user{};                ///< Where set, the sentinels know this ACL user ...
   std::string sentinel_password{};            ///< ... or, without a user, ask for this password.
   std::string password{};                     ///< Of the servers' default user.
+  bool uses_tls = false;                      ///< For clients, replication and sentinels.
   std::vector<std::string> arguments{};       ///< For every server.
 };
 
 /// Servers are numbered, the first primary first; sentinels are numbered on their own. To be used from one thread at a
-/// time. Every function waits for what it promises, and throws std::runtime_error where that does not come within half
-/// a minute.
+/// time. Every function waits for what it promises, and throws std::runtime_error where that does not come within a
+/// minute.
 class TestSentinel {
  public:
   using Node = std::size_t;
@@ -79,6 +81,7 @@ class TestSentinel {
   struct Member;
   using Members = std::vector<std::unique_ptr<Member>>;
 
+  std::vector<std::string> listening_on(const ReservedPort& port) const;
   void add_server();
   void add_sentinel();
   std::string sentinel_configuration() const;
@@ -89,6 +92,8 @@ class TestSentinel {
 
   const ServerKind kind_;
   const SentinelLayout layout_;
+  std::unique_ptr<Authority> authority_;
+  Authority::Files files_;
   Members servers_;
   Members sentinels_;
 };

@@ -1,11 +1,8 @@
 // Starts and stops servers by process id.
 #include "support/test_server.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -162,21 +159,6 @@ std::vector<redis::Reply> TestServer::commands(std::span<const redis::Command> c
   }
   replies.erase(replies.begin());
   return replies;
-}
-
-std::uint16_t free_port() {
-  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
-      ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    ::close(descriptor);
-    throw std::runtime_error("no free port");
-  }
-  ::close(descriptor);
-  return ntohs(address.sin_port);
 }
 
 }  // namespace obol::testing

@@ -4,7 +4,6 @@
 
 #include <sys/types.h>
 
-#include <cstdint>
 #include <filesystem>
 #include <initializer_list>
 #include <span>
@@ -62,8 +61,5 @@ class TestServer {
   std::filesystem::path folder_;
   pid_t process_ = -1;
 };
-
-/// A port that was free a moment ago.
-std::uint16_t free_port();
 
 }  // namespace obol::testing
