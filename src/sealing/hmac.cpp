@@ -1,4 +1,4 @@
-// HMAC-SHA-256 with OpenSSL's EVP interface.
+// HMAC-SHA-256 with OpenSSL.
 #include "sealing/hmac.hpp"
 
 #include <openssl/core_names.h>
@@ -18,14 +18,18 @@ void free_mac_context(evp_mac_ctx_st* context) { EVP_MAC_CTX_free(context); }
 
 std::unique_ptr<const HmacKey> HmacKey::load(std::string_view key) {
   // OpenSSL 3.0.0 to 3.0.2 ignore the re-initialisation (openssl/openssl#17811): the second message's code is wrong.
-  const auto reuse = choose_reuse([](ContextReuse way) {
-    const auto probe = load("Jefe", way);
+  const auto way = choose_way([](HmacWay possible) {
+    const auto probe = load("Jefe", possible);
     return probe && gives_known_answers([&probe](auto pieces) { return probe->compute(pieces); });
   });
-  return reuse ? load(key, *reuse) : nullptr;
+  return way ? load(key, *way) : nullptr;
 }
 
-std::unique_ptr<const HmacKey> HmacKey::load(std::string_view key, ContextReuse reuse) {
+std::unique_ptr<const HmacKey> HmacKey::load(std::string_view key, HmacWay way) {
+  if (way == HmacWay::states) {
+    auto states = HmacStates::make(key);
+    return states ? std::unique_ptr<const HmacKey>(new HmacKey(std::move(states))) : nullptr;
+  }
   const std::unique_ptr<EVP_MAC, void (*)(EVP_MAC*)> mac(EVP_MAC_fetch(nullptr, "HMAC", nullptr), EVP_MAC_free);
   if (!mac) return nullptr;
   Contexts::Owned context(EVP_MAC_CTX_new(mac.get()));
@@ -36,7 +40,7 @@ std::unique_ptr<const HmacKey> HmacKey::load(std::string_view key, ContextReuse 
       EVP_MAC_init(context.get(), reinterpret_cast<const unsigned char*>(key.data()), key.size(), parameters) != 1) {
     return nullptr;
   }
-  return std::unique_ptr<const HmacKey>(new HmacKey(std::move(context), reuse));
+  return std::unique_ptr<const HmacKey>(new HmacKey(std::move(context), way));
 }
 
 HmacKey::Contexts::Owned HmacKey::take() const {
@@ -45,6 +49,7 @@ HmacKey::Contexts::Owned HmacKey::take() const {
 }
 
 std::optional<Digest> HmacKey::compute(std::initializer_list<std::string_view> pieces) const {
+  if (states_) return states_->compute(pieces);
   auto context = take();
   if (!context) return std::nullopt;
   for (const auto piece : pieces) {
@@ -57,7 +62,7 @@ std::optional<Digest> HmacKey::compute(std::initializer_list<std::string_view> p
   if (EVP_MAC_final(context.get(), digest.data(), &length, digest.size()) != 1 || length != digest.size()) {
     return std::nullopt;
   }
-  if (reuse_ == ContextReuse::reinitialise) kept_.put_back(std::move(context));
+  if (way_ == HmacWay::reinitialise) kept_.put_back(std::move(context));
   return digest;
 }
 
@@ -74,8 +79,8 @@ bool gives_known_answers(const ComputeCode& compute) {
   return true;
 }
 
-std::optional<ContextReuse> choose_reuse(const std::function<bool(ContextReuse)>& is_right) {
-  for (const auto way : {ContextReuse::reinitialise, ContextReuse::duplicate}) {
+std::optional<HmacWay> choose_way(const std::function<bool(HmacWay)>& is_right) {
+  for (const auto way : {HmacWay::states, HmacWay::reinitialise, HmacWay::duplicate}) {
     if (is_right(way)) return way;
   }
   return std::nullopt;

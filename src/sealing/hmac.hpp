@@ -1,7 +1,6 @@
-// HMAC-SHA-256 with one key, used many times: contexts are kept and used again.
+// HMAC-SHA-256 with one key, used many times.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <functional>
 #include <initializer_list>
@@ -11,16 +10,12 @@
 #include <utility>
 
 #include "sealing/context_slots.hpp"
+#include "sealing/digest.hpp"
+#include "sealing/hmac_states.hpp"
 
 struct evp_mac_ctx_st;
 
 namespace obol::inline v0::sealing {
-
-using Digest = std::array<unsigned char, 32>;
-
-inline std::string_view as_text(const Digest& digest) {
-  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
 
 /// Compares in a time that depends on the lengths only.
 bool equal_constant_time(std::string_view left, std::string_view right);
@@ -30,9 +25,10 @@ void cleanse(void* bytes, std::size_t size);
 
 void free_mac_context(evp_mac_ctx_st* context);
 
-/// How a kept context is made ready for the next message.
-enum class ContextReuse {
-  reinitialise,  ///< EVP_MAC_init without a key: a quarter of the cost of anything else.
+/// How a code is made for the next message.
+enum class HmacWay {
+  states,        ///< HmacStates: two thirds of the cost of the next one, with two threads.
+  reinitialise,  ///< A kept context and EVP_MAC_init without a key: a quarter of the cost of anything else.
   duplicate,     ///< A copy of an untouched context for each message, for OpenSSL 3.0.0 to 3.0.2.
 };
 
@@ -43,7 +39,7 @@ using ComputeCode = std::function<std::optional<Digest>(std::initializer_list<st
 bool gives_known_answers(const ComputeCode& compute);
 
 /// The cheapest way that `is_right` confirms; nothing where it confirms none.
-std::optional<ContextReuse> choose_reuse(const std::function<bool(ContextReuse)>& is_right);
+std::optional<HmacWay> choose_way(const std::function<bool(HmacWay)>& is_right);
 
 /// Thread-safe, and usable in a forked child: takes no locks.
 class HmacKey {
@@ -51,8 +47,8 @@ class HmacKey {
   /// Null where OpenSSL refuses, or fails the known answers of RFC 4231 in every way of using it.
   static std::unique_ptr<const HmacKey> load(std::string_view key);
 
-  /// The same with a fixed way; for tests of the ways.
-  static std::unique_ptr<const HmacKey> load(std::string_view key, ContextReuse reuse);
+  /// The same in a fixed way, null where that cannot be had; for tests of the ways.
+  static std::unique_ptr<const HmacKey> load(std::string_view key, HmacWay way);
 
   HmacKey(const HmacKey&) = delete;
   HmacKey& operator=(const HmacKey&) = delete;
@@ -63,11 +59,13 @@ class HmacKey {
  private:
   using Contexts = ContextSlots<evp_mac_ctx_st, free_mac_context>;
 
-  HmacKey(Contexts::Owned untouched, ContextReuse reuse) : untouched_(std::move(untouched)), reuse_(reuse) {}
+  explicit HmacKey(std::unique_ptr<const HmacStates> states) : way_(HmacWay::states), states_(std::move(states)) {}
+  HmacKey(Contexts::Owned untouched, HmacWay way) : way_(way), untouched_(std::move(untouched)) {}
   Contexts::Owned take() const;
 
+  const HmacWay way_;
+  const std::unique_ptr<const HmacStates> states_;
   const Contexts::Owned untouched_;
-  const ContextReuse reuse_;
   mutable Contexts kept_;
 };
 

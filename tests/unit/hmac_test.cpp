@@ -1,7 +1,8 @@
-// HMAC-SHA-256 against RFC 4231, on contexts that are used again, from many threads, and in both ways of reuse.
+// HMAC-SHA-256 against RFC 4231, on contexts that are used again, from many threads, and in every way there is.
 #include "sealing/hmac.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
 
 #include <string>
 #include <thread>
@@ -43,9 +44,9 @@ TEST(Hmac, IsTheSameForAnyCutOfTheMessage) {
   EXPECT_EQ(to_hex(as_text(*key->compute({"Hi ", "", "There"}))), case_1);
 }
 
-class HmacReuse : public ::testing::TestWithParam<ContextReuse> {};
+class HmacWays : public ::testing::TestWithParam<HmacWay> {};
 
-TEST_P(HmacReuse, GivesTheSameCodeAgainAndAgain) {
+TEST_P(HmacWays, GivesTheSameCodeAgainAndAgain) {
   const auto key = HmacKey::load(std::string(20, '\x0b'), GetParam());
   for (int i = 0; i < 10; ++i) {
     EXPECT_EQ(to_hex(as_text(*key->compute({"Hi There"}))), case_1);
@@ -53,7 +54,7 @@ TEST_P(HmacReuse, GivesTheSameCodeAgainAndAgain) {
   }
 }
 
-TEST_P(HmacReuse, IsRightFromManyThreadsAtOnce) {
+TEST_P(HmacWays, IsRightFromManyThreadsAtOnce) {
   const auto key = HmacKey::load(std::string(20, '\x0b'), GetParam());
   std::vector<std::jthread> threads;
   for (int thread = 0; thread < 16; ++thread) {
@@ -63,16 +64,26 @@ TEST_P(HmacReuse, IsRightFromManyThreadsAtOnce) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Ways, HmacReuse, ::testing::Values(ContextReuse::reinitialise, ContextReuse::duplicate));
+TEST_P(HmacWays, GivesTheKnownAnswers) {
+  const auto key = HmacKey::load("Jefe", GetParam());
+  EXPECT_TRUE(gives_known_answers([&key](auto pieces) { return key->compute(pieces); }));
+}
 
-TEST(HmacWays, AreRightHereInBothWays) {
-  for (const auto way : {ContextReuse::reinitialise, ContextReuse::duplicate}) {
-    const auto key = HmacKey::load("Jefe", way);
-    EXPECT_TRUE(gives_known_answers([&key](auto pieces) { return key->compute(pieces); }));
+TEST_P(HmacWays, GivesTheSameAsTheOthers) {
+  for (const std::size_t key_size : {0, 1, 63, 64, 65, 200}) {
+    const std::string key(key_size, 'k');
+    const auto one = HmacKey::load(key, GetParam());
+    const auto other = HmacKey::load(key, HmacWay::duplicate);
+    for (std::size_t size = 0; size < 200; ++size) {
+      const std::string message(size, 'm');
+      ASSERT_EQ(one->compute({message}), other->compute({message})) << key_size << ' ' << size;
+    }
   }
 }
 
-TEST(HmacWays, ThatForgetToStartAnewAreFoundOut) {
+INSTANTIATE_TEST_SUITE_P(Any, HmacWays, ::testing::Values(HmacWay::states, HmacWay::reinitialise, HmacWay::duplicate));
+
+TEST(HmacChoice, FindsOutTheWayThatForgetsToStartAnew) {
   // As OpenSSL 3.0.0 to 3.0.2 do: the second code is over both messages.
   const auto key = HmacKey::load("Jefe");
   std::string everything;
@@ -83,10 +94,21 @@ TEST(HmacWays, ThatForgetToStartAnewAreFoundOut) {
   EXPECT_FALSE(gives_known_answers([](auto) { return std::nullopt; }));
 }
 
-TEST(HmacWays, FallBackToACopyForEachMessageAndThenToNone) {
-  EXPECT_EQ(choose_reuse([](ContextReuse) { return true; }), ContextReuse::reinitialise);
-  EXPECT_EQ(choose_reuse([](ContextReuse way) { return way == ContextReuse::duplicate; }), ContextReuse::duplicate);
-  EXPECT_EQ(choose_reuse([](ContextReuse) { return false; }), std::nullopt);
+TEST(HmacChoice, IsTheCheapestWayThatIsRight) {
+  EXPECT_EQ(choose_way([](HmacWay) { return true; }), HmacWay::states);
+  EXPECT_EQ(choose_way([](HmacWay way) { return way != HmacWay::states; }), HmacWay::reinitialise);
+  EXPECT_EQ(choose_way([](HmacWay way) { return way == HmacWay::duplicate; }), HmacWay::duplicate);
+  EXPECT_EQ(choose_way([](HmacWay) { return false; }), std::nullopt);
+}
+
+TEST(HmacStates, AreLeftToOpenSslWhereAnotherProviderServesSha256) {
+  EXPECT_NE(HmacStates::make("Jefe"), nullptr);
+  // As a host with a FIPS module asks for: here there is none, so nothing serves it.
+  ASSERT_EQ(EVP_set_default_properties(nullptr, "fips=yes"), 1);
+  EXPECT_EQ(HmacStates::make("Jefe"), nullptr);
+  EXPECT_EQ(HmacKey::load("Jefe"), nullptr);
+  ASSERT_EQ(EVP_set_default_properties(nullptr, ""), 1);
+  EXPECT_NE(HmacKey::load("Jefe"), nullptr);
 }
 
 TEST(ConstantTimeComparison, ComparesLengthAndEveryByte) {
