@@ -72,6 +72,7 @@ void Replicas::avoid(const NodeHandle& replica) {
 std::vector<NodeHandle> Replicas::nodes() {
   const std::scoped_lock lock(mutex_);
   std::vector<NodeHandle> nodes;
+  nodes.reserve(members_.size());
   for (const auto& member : members_) nodes.push_back(member.node);
   return nodes;
 }
