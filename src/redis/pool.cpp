@@ -67,6 +67,8 @@ Result<Pool::Lease> Pool::checkout(Deadline deadline) {
 
 void Pool::take_turn(Caller& self) {
   Lock lock(mutex_);
+  // It may have had a turn already, and a connection that was of no use.
+  self.notice.clear();
   if (queue_.size() < options_.maximum_waiting) {
     self.group = group_for(self);
     queue_.push_back(&self);

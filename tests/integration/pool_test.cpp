@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "redis/dialer.hpp"
+#include "support/await.hpp"
 #include "support/server_test.hpp"
 
 namespace obol::testing {
@@ -81,7 +82,7 @@ TEST_P(PoolTest, HandsAReturnedConnectionToTheOneThatWaits) {
   const auto pool = pool_with({.size = 1, .max_overflow = 0});
   std::optional<Pool::Lease> held(pool->checkout(soon()).value());
   auto waiting = std::async(std::launch::async, [&] { return pool->checkout(soon()).has_value(); });
-  EXPECT_EQ(waiting.wait_for(milliseconds(50)), std::future_status::timeout);
+  await("the other to wait", [&] { return pool->statistics().waiting == 1; });
   held.reset();
   EXPECT_TRUE(waiting.get());
   EXPECT_EQ(opened, 1);
@@ -91,7 +92,7 @@ TEST_P(PoolTest, LetsAWaiterOpenOneInPlaceOfADiscardedConnection) {
   const auto pool = pool_with({.size = 1, .max_overflow = 0});
   std::optional<Pool::Lease> held(pool->checkout(soon()).value());
   auto waiting = std::async(std::launch::async, [&] { return pool->checkout(soon()).has_value(); });
-  EXPECT_EQ(waiting.wait_for(milliseconds(50)), std::future_status::timeout);
+  await("the other to wait", [&] { return pool->statistics().waiting == 1; });
   held->discard("broken");
   held.reset();
   EXPECT_TRUE(waiting.get());
@@ -104,6 +105,17 @@ TEST_P(PoolTest, ReplacesAConnectionTheServerClosed) {
   server.command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
   auto lease = pool->checkout(soon()).value();
   EXPECT_TRUE(lease.connection().call(redis::Command{"PING"}, soon()).has_value());
+  EXPECT_EQ(opened, 2);
+}
+
+TEST_P(PoolTest, ReplacesAConnectionThatTheServerClosedBeforeItWasHandedOn) {
+  const auto pool = pool_with({.size = 1, .max_overflow = 0});
+  std::optional<Pool::Lease> held(pool->checkout(soon()).value());
+  auto waiting = std::async(std::launch::async, [&] { return pool->checkout(soon()).has_value(); });
+  await("the other to wait", [&] { return pool->statistics().waiting == 1; });
+  server.command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+  held.reset();
+  EXPECT_TRUE(waiting.get());
   EXPECT_EQ(opened, 2);
 }
 
@@ -125,11 +137,11 @@ TEST_P(PoolTest, ReplacesAConnectionWithUnreadBytes) {
 
 TEST_P(PoolTest, ReplacesConnectionsThatAreTooOldOrUnusedForTooLong) {
   for (const auto& options :
-       {PoolOptions{.lifetime_limit = milliseconds(10)}, PoolOptions{.idle_limit = milliseconds(10)}}) {
+       {PoolOptions{.lifetime_limit = milliseconds(500)}, PoolOptions{.idle_limit = milliseconds(500)}}) {
     opened = 0;
     const auto pool = pool_with(options);
     pool->checkout(soon()).value();
-    std::this_thread::sleep_for(milliseconds(20));
+    std::this_thread::sleep_for(milliseconds(600));
     pool->checkout(soon()).value();
     EXPECT_EQ(opened, 2);
   }
@@ -160,7 +172,7 @@ TEST_P(PoolTest, FailsAtOnceInAnOutageThatIsLongerThanItsPatience) {
   EXPECT_EQ(pool->checkout(soon()).error().code, ErrorCode::unavailable);
   const auto start = Deadline::Time::now();
   for (int i = 0; i < 100; ++i) EXPECT_FALSE(pool->checkout(soon()).has_value());
-  EXPECT_LT(Deadline::Time::now() - start, milliseconds(2000));
+  EXPECT_LT(Deadline::Time::now() - start, milliseconds(5000));
 }
 
 TEST_P(PoolTest, NeverStormsADeadServer) {
