@@ -1,10 +1,12 @@
 // Calls that share a connection: each gets its own answer, and none suffers for another.
+#include <csignal>
 #include <future>
 #include <thread>
 #include <vector>
 
 #include "redis/dialer.hpp"
 #include "redis/pool.hpp"
+#include "support/await.hpp"
 #include "support/fault_proxy.hpp"
 #include "support/monitor.hpp"
 #include "support/server_test.hpp"
@@ -37,7 +39,7 @@ class Batch : public ServerTest {
         [](const Connection&, std::string_view) {});
   }
 
-  static std::future<Outcome> call(Pool& pool, Command command, milliseconds time = milliseconds(10'000),
+  static std::future<Outcome> call(Pool& pool, Command command, milliseconds time = long_time,
                                    Pool::Sharing sharing = Pool::Sharing::allowed) {
     return std::async(std::launch::async,
                       [&pool, command, time, sharing] { return pool.call(command, in(time), sharing); });
@@ -49,10 +51,10 @@ class Batch : public ServerTest {
                                                   Pool::Sharing sharing = Pool::Sharing::allowed) {
     std::vector<std::future<Outcome>> outcomes;
     {
-      const auto held = pool.checkout(in(milliseconds(10'000))).value();
+      const auto held = pool.checkout(in(long_time)).value();
       for (const auto& [command, time] : calls) {
         outcomes.push_back(call(pool, command, time, sharing));
-        EXPECT_EQ(outcomes.back().wait_for(milliseconds(20)), std::future_status::timeout);
+        await("the call to wait", [&] { return pool.statistics().waiting == outcomes.size(); });
       }
     }
     return outcomes;
@@ -60,8 +62,9 @@ class Batch : public ServerTest {
 
   static Command echo(std::size_t number) { return {"ECHO", std::to_string(number)}; }
 
-  static constexpr milliseconds long_time{10'000};
-  milliseconds command_timeout{5000};
+  static constexpr milliseconds short_time{1000};
+  static constexpr milliseconds long_time{30'000};
+  milliseconds command_timeout{20'000};
   redis::RetryBudget budget;
   std::unique_ptr<redis::Dialer> dialer;
   std::atomic<int> opened = 0;
@@ -125,12 +128,12 @@ TEST_P(Batch, LeavesLeasesAmongTheCallsInTheirPlace) {
 }
 
 TEST_P(Batch, OutlivesALeaderThatGivesUp) {
-  FaultProxy proxy(server);
-  const auto pool = pool_to(proxy.connection());
+  const auto pool = pool_to(server.connection());
   pool->checkout(in(long_time)).value();
-  proxy.once(Fault::delay(milliseconds(600)), "ECHO");
-  auto outcomes = call_together(*pool, {{echo(1), milliseconds(300)}, {echo(2), long_time}, {echo(3), long_time}});
+  server.signal(SIGSTOP);
+  auto outcomes = call_together(*pool, {{echo(1), short_time}, {echo(2), long_time}, {echo(3), long_time}});
   const auto leader = outcomes[0].get();
+  server.signal(SIGCONT);
   ASSERT_FALSE(leader.has_value());
   EXPECT_EQ(leader.error().error.code, ErrorCode::timeout);
   EXPECT_EQ(outcomes[1].get()->text, "2");
@@ -140,27 +143,29 @@ TEST_P(Batch, OutlivesALeaderThatGivesUp) {
 }
 
 TEST_P(Batch, OutlivesAFollowerThatGivesUp) {
-  FaultProxy proxy(server);
-  const auto pool = pool_to(proxy.connection());
+  const auto pool = pool_to(server.connection());
   pool->checkout(in(long_time)).value();
-  proxy.once(Fault::delay(milliseconds(600)), "ECHO");
-  auto outcomes = call_together(*pool, {{echo(1), long_time}, {echo(2), milliseconds(300)}, {echo(3), long_time}});
+  server.signal(SIGSTOP);
+  auto outcomes = call_together(*pool, {{echo(1), long_time}, {echo(2), short_time}, {echo(3), long_time}});
   const auto start = std::chrono::steady_clock::now();
-  EXPECT_EQ(outcomes[1].get().error().error.code, ErrorCode::timeout);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(550));
+  const auto follower = outcomes[1].get();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, command_timeout / 2);
+  server.signal(SIGCONT);
+  ASSERT_FALSE(follower.has_value());
+  EXPECT_EQ(follower.error().error.code, ErrorCode::timeout);
   EXPECT_EQ(outcomes[0].get()->text, "1");
   EXPECT_EQ(outcomes[2].get()->text, "3");
   EXPECT_EQ(opened, 1);
 }
 
 TEST_P(Batch, WhoseCallersAllGaveUpEndsItsConnection) {
-  FaultProxy proxy(server);
-  const auto pool = pool_to(proxy.connection());
+  const auto pool = pool_to(server.connection());
   pool->checkout(in(long_time)).value();
-  proxy.once(Fault::delay(milliseconds(600)), "ECHO");
-  for (auto& outcome : call_together(*pool, {{echo(1), milliseconds(300)}, {echo(2), milliseconds(300)}})) {
+  server.signal(SIGSTOP);
+  for (auto& outcome : call_together(*pool, {{echo(1), short_time}, {echo(2), short_time}})) {
     EXPECT_EQ(outcome.get().error().error.code, ErrorCode::timeout);
   }
+  server.signal(SIGCONT);
   EXPECT_EQ(pool->call(echo(3), in(long_time))->text, "3");
   EXPECT_EQ(opened, 2);
 }
@@ -217,10 +222,10 @@ TEST_P(Batch, ACallTooManyFailsAtOnce) {
   auto held = std::make_optional(pool->checkout(in(long_time)).value());
   auto first = call(*pool, echo(1));
   auto second = call(*pool, echo(2));
-  EXPECT_EQ(second.wait_for(milliseconds(50)), std::future_status::timeout);
+  await("both to wait", [&] { return pool->statistics().waiting == 2; });
   const auto start = std::chrono::steady_clock::now();
   EXPECT_EQ(pool->call(echo(3), in(long_time)).error().error.code, ErrorCode::pool_timeout);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(1000));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(4000));
   held.reset();
   EXPECT_EQ(first.get()->text, "1");
   EXPECT_EQ(second.get()->text, "2");

@@ -25,12 +25,7 @@ class ClusterTest : public ::testing::TestWithParam<ServerKind> {
   std::shared_ptr<RecordingObserver> observer = std::make_shared<RecordingObserver>();
 
   RedisStoreOptions options_for(const TestCluster& cluster) const {
-    RedisStoreOptions options;
-    options.connection = cluster.connection();
-    options.keyring = Keyring(signing_key());
-    options.observer = observer;
-    options.timeouts = {.connect = milliseconds(1000), .command = milliseconds(1000), .total = milliseconds(5000)};
-    return options;
+    return testing::options_for(cluster.connection(), observer);
   }
 
   RedisStore store_on(const TestCluster& cluster) const { return RedisStore::connect(options_for(cluster)).value(); }
@@ -131,7 +126,7 @@ TEST_P(ClusterTest, ServesUserIdsThatEndTheHashTag) {
   const TestCluster cluster(GetParam(), {.primaries = 3, .replicas_each = 1});
   auto options = options_for(cluster);
   options.policy = {.maximum_sessions = 2, .revocation_mark_lifetime = std::chrono::seconds(60)};
-  options.delete_durability = {.replicas = 1, .timeout = milliseconds(900)};
+  options.delete_durability = {.replicas = 1, .timeout = milliseconds(8000)};
   auto store = RedisStore::connect(options).value();
   for (const auto* user : {"}", "}x", "{}", "a}b", "{a}", "plain"}) {
     auto session = new_session(user);
@@ -228,8 +223,10 @@ TEST_P(ClusterTest, UsesPrimariesThatComeAndLetsGoOfThoseThatLeave) {
 }
 
 TEST_P(ClusterTest, FollowsFailOversAfterAKillAHangAndByHandAndARestartOfAll) {
-  TestCluster cluster(GetParam());
-  auto store = store_on(cluster);
+  TestCluster cluster(GetParam(), {.node_timeout = milliseconds(1000)});
+  auto options = options_for(cluster);
+  options.timeouts = {.connect = milliseconds(1000), .command = milliseconds(1000), .total = milliseconds(8000)};
+  auto store = connected(options);
   expect_served(store, "first");
 
   cluster.kill(0);
@@ -281,8 +278,7 @@ TEST_P(ClusterTest, IsUsableInAForkedChild) {
 TEST_P(ClusterTest, ThatIsNoneIsAnInvalidArgumentAndItsSlotsNeedARight) {
   const ReservedPort port;
   const TestServer alone(GetParam(), {"--port", std::to_string(port.number()), "--bind", "127.0.0.1"});
-  RedisStoreOptions options;
-  options.keyring = Keyring(signing_key());
+  auto options = testing::options_for(ConnectionOptions{});
   options.connection.cluster.seeds = {{.host = "127.0.0.1", .port = port.number()}};
   const auto error = refused(options);
   EXPECT_EQ(error.code, ErrorCode::invalid_argument);
@@ -298,8 +294,7 @@ TEST_P(ClusterTest, ThatIsNoneIsAnInvalidArgumentAndItsSlotsNeedARight) {
 
 TEST_P(ClusterTest, TellsAStoreForOneServerWhatToDo) {
   const TestCluster cluster(GetParam(), {.replicas_each = 0});
-  RedisStoreOptions options;
-  options.keyring = Keyring(signing_key());
+  auto options = testing::options_for(ConnectionOptions{});
   options.connection.host = cluster.host();
   options.connection.port = cluster.port(0);
   auto store = RedisStore::connect(options).value();

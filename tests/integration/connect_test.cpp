@@ -162,9 +162,8 @@ INSTANTIATE_TEST_SUITE_P(
 OBOL_ON_BOTH_SERVERS(Connect);
 
 TEST(ConnectToNoServer, IsUnavailableAndNamesTheAddress) {
-  RedisStoreOptions options;
-  options.keyring = Keyring(signing_key());
-  options.connection.host = "127.0.0.1";
+  auto options = options_for(ConnectionOptions{.host = "127.0.0.1"});
+  options.timeouts = {.connect = std::chrono::seconds(60), .total = std::chrono::seconds(60)};  // For name servers.
   const ReservedPort unused;
   options.connection.port = unused.number();
   auto store = RedisStore::connect(options);

@@ -8,6 +8,7 @@
 #include <thread>
 #include <tuple>
 
+#include "support/await.hpp"
 #include "support/fault_proxy.hpp"
 #include "support/monitor.hpp"
 #include "support/server_test.hpp"
@@ -48,7 +49,7 @@ class FaultTest : public ServerTest {
     options.connection = connection;
     options.timeouts = timeouts;
     options.pool = pool;
-    return RedisStore::connect(options).value();
+    return connected(options);
   }
 
   Session created(SessionStore& store, std::string user = "user", std::string id = "session") {
@@ -157,11 +158,12 @@ TEST_P(LostAnswer, OfAReadIsAskedForAgain) {
 }
 
 TEST_P(LostAnswer, DoesNotMakeAWriterTakeAnothersEqualWriteForItsOwn) {
-  const auto session = created(store);
+  auto slow = store_through_proxy({.connect = seconds(2), .command = seconds(2), .total = seconds(30)});
+  const auto session = created(direct);
   proxy.once(Fault::half_open(), "FCALL");
   auto late = session;
   std::expected<Upserted, UpsertError> outcome;
-  std::thread writer([&] { outcome = store.upsert(late); });
+  std::jthread writer([&] { outcome = slow.upsert(late); });
   EXPECT_TRUE(proxy.await_faults(1));
   auto early = session;
   EXPECT_TRUE(direct.upsert(early).has_value());
@@ -180,7 +182,7 @@ TEST_P(LostAnswer, LetsALateCopyOfARefreshBringNoSessionBack) {
   while (updates < 2 && std::chrono::steady_clock::now() < give_up) {
     for (const auto& command : monitor.commands()) updates += command.starts_with("\"FCALL\" \"obol_update") ? 1 : 0;
   }
-  EXPECT_EQ(updates, 2);
+  EXPECT_GE(updates, 2);
   EXPECT_EQ(direct.get(session.key()).value(), std::nullopt);
 }
 
@@ -198,7 +200,7 @@ std::vector<Trouble> troubles() {
   return {{"SwallowedReplies", Fault::swallow_reply()},
           {"HalfOpenConnections", Fault::half_open()},
           {"SlowReplies", Fault::delay(seconds(60))},
-          {"TrickledReplies", Fault::trickle(1, milliseconds(150))},
+          {"TrickledReplies", Fault::trickle(1, milliseconds(150), "+" + std::string(200, 'x') + "\r\n")},
           {"CutsBeforeDelivery", Fault::cut_before_delivery()},
           {"CutsBeforeReplies", Fault::cut_before_reply()},
           {"CutsInReplies", Fault::cut_in_reply(2)},
@@ -232,8 +234,8 @@ class Under : public ::testing::TestWithParam<std::tuple<ServerKind, Trouble>> {
 };
 
 TEST_P(Under, EveryCallEndsByItsDeadlineAndTheStoreWorksAgainAfterwards) {
-  auto store = RedisStore::connect(options()).value();
-  ASSERT_FALSE(live_a_session(store));
+  auto store = connected(options());
+  ASSERT_TRUE(comes_to_work(store));
   begin_trouble();
   expect_all_end_in_time(store);
   proxy.heal();
@@ -252,7 +254,7 @@ INSTANTIATE_TEST_SUITE_P(On, Under,
 class OddReply : public FaultTest {};
 
 TEST_P(OddReply, SplitAtEveryByteIsReadRight) {
-  auto store = store_through_proxy({.command = seconds(10), .total = seconds(20)});
+  auto store = store_through_proxy(ample_timeouts);
   proxy.follow([](std::string_view) { return Fault::split_every_byte(); });
   server.command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
   EXPECT_FALSE(live_a_session(store));
@@ -266,7 +268,7 @@ TEST_P(OddReply, SplitAtEveryByteIsReadRight) {
 }
 
 TEST_P(OddReply, ThatIsSlowButInTimeIsRead) {
-  auto store = store_through_proxy({.command = seconds(10), .total = seconds(20)});
+  auto store = store_through_proxy(ample_timeouts);
   const auto session = created(store);
   proxy.once(Fault::delay(milliseconds(300)));
   EXPECT_EQ(store.get(session.key()).value(), session);
@@ -324,7 +326,8 @@ TEST_P(OddReply, ThatComesTooLateNeverReachesAnotherCaller) {
 
 TEST_P(OddReply, ThatIsGarbageIsAnErrorAndTheStoreGoesOn) {
   auto store = store_through_proxy(hurried);
-  const auto session = created(store);
+  auto direct = store_on(server);
+  const auto session = created(direct);
   std::string deep;
   for (int i = 0; i < 1025; ++i) deep += "*1\r\n";
   const std::array<std::string, 12> garbage{"HTTP/1.1 400 Bad Request\r\n\r\n",
@@ -349,7 +352,10 @@ TEST_P(OddReply, ThatIsGarbageIsAnErrorAndTheStoreGoesOn) {
     }
   }
   EXPECT_TRUE(comes_to_work(store));
-  EXPECT_EQ(store.get(session.key()).value(), session);
+  await("the session to be read", [&] {
+    const auto found = store.get(session.key());
+    return found && *found == session;
+  });
 }
 
 TEST_P(OddReply, LargerThanTheLimitIsTooLarge) {

@@ -57,7 +57,7 @@ class Leak : public ServerTest {
     options.connection = proxy.connection();
     options.pool = {.size = connections, .max_overflow = 0};
     options.timeouts.command = std::chrono::milliseconds(500);
-    return RedisStore::connect(options).value();
+    return connected(options);
   }
 
   /// Calls until the proxy has done so many faults of every kind that ends a connection at once.

@@ -14,6 +14,7 @@
 #include "sealing/cbor.hpp"
 #include "sealing/cose_mac0.hpp"
 #include "sealing/sealing.hpp"
+#include "support/await.hpp"
 #include "support/monitor.hpp"
 #include "support/server_test.hpp"
 
@@ -44,13 +45,9 @@ TEST_P(RedisStoreTest, LetsTheServerExpireItAndLeavesNothingBehind) {
   EXPECT_EQ(expiry.elements.at(0).integer, session.refresh_expires_at.time_since_epoch().count() * 1000 - 1);
   ASSERT_TRUE(store.delete_one(session.key()).has_value());
   auto brief = new_session();
-  brief.refresh_expires_at = now_in_seconds() + std::chrono::seconds(1);
+  brief.refresh_expires_at = now_in_seconds() + std::chrono::seconds(2);
   stored(brief);
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (server.command({"DBSIZE"}).integer > 0 && std::chrono::steady_clock::now() < give_up) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  EXPECT_EQ(server.command({"DBSIZE"}).integer, 0);
+  await("the server to be empty", [this] { return server.command({"DBSIZE"}).integer == 0; });
 }
 
 TEST_P(RedisStoreTest, NeedsOneRoundTripForEachCall) {
@@ -217,7 +214,7 @@ TEST_P(RedisStoreTest, GivesUpOnAPausedServerAtTheDeadline) {
   options.timeouts = {.connect = std::chrono::milliseconds(200),
                       .command = std::chrono::milliseconds(200),
                       .total = std::chrono::milliseconds(500)};
-  auto hurried = RedisStore::connect(options).value();
+  auto hurried = connected(options);
   server.signal(SIGSTOP);
   const auto start = std::chrono::steady_clock::now();
   const auto found = hurried.get(session.key());
@@ -225,8 +222,11 @@ TEST_P(RedisStoreTest, GivesUpOnAPausedServerAtTheDeadline) {
   server.signal(SIGCONT);
   ASSERT_FALSE(found.has_value());
   EXPECT_EQ(found.error().code, ErrorCode::timeout) << found.error().message;
-  EXPECT_LT(took, std::chrono::seconds(3));
-  EXPECT_EQ(hurried.get(session.key()).value(), session);
+  EXPECT_LT(took, std::chrono::seconds(5));
+  await("the session to be read", [&] {
+    const auto again = hurried.get(session.key());
+    return again && *again == session;
+  });
 }
 
 TEST_P(RedisStoreTest, ServesAForkedChildOverConnectionsOfItsOwn) {

@@ -1,4 +1,5 @@
 // Reads that a replica may answer: which calls make them, and who answers where the replica cannot.
+#include <algorithm>
 #include <csignal>
 
 #include "support/await.hpp"
@@ -25,10 +26,8 @@ long reads_of(const TestServer& server) {
 }
 
 RedisStoreOptions reading_from_replicas(const ConnectionOptions& connection) {
-  RedisStoreOptions options;
-  options.connection = connection;
-  options.keyring = Keyring(signing_key());
-  options.replica_reads = {.enabled = true, .maximum_lag = seconds(2)};
+  auto options = options_for(connection);
+  options.replica_reads = {.enabled = true, .maximum_lag = seconds(30)};
   return options;
 }
 
@@ -101,7 +100,8 @@ TEST_P(ReplicaReads, FindNoSessionThatWasTamperedWith) {
 TEST_P(ReplicaReads, AreAnsweredByThePrimaryWhereTheReplicaHangs) {
   auto own = options();
   own.timeouts.command = milliseconds(300);
-  auto store = RedisStore::connect(own).value();
+  own.replica_reads.maximum_lag = seconds(2);
+  auto store = connected(own);
   const auto session = stored(store);
   EXPECT_EQ(store.peek(session.key()).value(), session);
   replica.signal(SIGSTOP);
@@ -113,7 +113,9 @@ TEST_P(ReplicaReads, AreAnsweredByThePrimaryWhereTheReplicaHangs) {
 }
 
 TEST_P(ReplicaReads, AreAnsweredByThePrimaryWhereTheReplicaIsGone) {
-  auto store = RedisStore::connect(options()).value();
+  auto own = options();
+  own.timeouts.command = milliseconds(1000);
+  auto store = connected(own);
   const auto session = stored(store);
   EXPECT_EQ(store.peek(session.key()).value(), session);
   replica.signal(SIGKILL);
@@ -153,6 +155,11 @@ TEST_P(ReplicaReads, GoToTheReplicasThatSentinelsMadeOfTheServers) {
 
 TEST_P(ReplicaReads, GoToTheReplicasOfTheNodeThatHoldsTheUserInACluster) {
   const TestCluster cluster(GetParam());
+  await("every primary to count on its replica", [&] {
+    return std::ranges::all_of(cluster.primaries(), [&](auto node) {
+      return cluster.command(node, {"INFO", "replication"}).text.contains("state=online");
+    });
+  });
   auto store = RedisStore::connect(reading_from_replicas(cluster.connection())).value();
   for (int i = 0; i < 10; ++i) {
     auto session = new_session("user" + std::to_string(i), "session");

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <thread>
 
+#include "support/await.hpp"
 #include "support/sessions.hpp"
 
 namespace {
@@ -55,7 +56,7 @@ TEST_F(HangingNames, HoldNoCallerPastItsDeadline) {
   const auto answer = resolver.resolve(Deadline::after(milliseconds(50)));
   ASSERT_FALSE(answer.has_value());
   EXPECT_EQ(answer.error().code, ErrorCode::timeout);
-  EXPECT_LT(Deadline::Time::now() - start, milliseconds(2000));
+  EXPECT_LT(Deadline::Time::now() - start, milliseconds(10'000));
 }
 
 TEST_F(HangingNames, CostOneLookupHoweverManyCallersGiveUp) {
@@ -65,6 +66,7 @@ TEST_F(HangingNames, CostOneLookupHoweverManyCallersGiveUp) {
     callers.emplace_back([&] { EXPECT_FALSE(resolver.resolve(Deadline::after(milliseconds(50))).has_value()); });
   }
   callers.clear();
+  await("the lookup", [] { return lookups > 0; });
   EXPECT_EQ(lookups, 1);
 }
 
@@ -86,7 +88,7 @@ TEST_F(HangingNames, MakeConnectATimeout) {
   options.timeouts.connect = milliseconds(50);
   const auto start = Deadline::Time::now();
   EXPECT_EQ(RedisStore::connect(options).error().code, ErrorCode::timeout);
-  EXPECT_LT(Deadline::Time::now() - start, milliseconds(2000));
+  EXPECT_LT(Deadline::Time::now() - start, milliseconds(10'000));
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ class Secrets : public ServerTest {
 };
 
 TEST_P(Secrets, AreInNoEventOrMessageOfAnyCallUnderAnyTrouble) {
-  auto store = RedisStore::connect(secret_options()).value();
+  auto store = connected(secret_options());
   const auto wrong_type = [&] { server.command({"SET", "obol_{s3cret-user}:full", "s3cret-value"}); };
   const std::vector<std::function<void()>> troubles{
       [] {},

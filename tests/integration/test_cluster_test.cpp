@@ -16,6 +16,7 @@ using Node = TestCluster::Node;
 class TestClusterFixture : public ::testing::TestWithParam<ServerKind> {
  protected:
   static constexpr const char* key = "obol_{user}:full";
+  static constexpr std::chrono::milliseconds soon{1000};
 
   static void store(const TestCluster& cluster, const char* value) {
     ASSERT_EQ(cluster.command(cluster.primary_of(key), {"SET", key, value}).text, "OK");
@@ -36,7 +37,7 @@ TEST_P(TestClusterFixture, HasThreePrimariesWithAReplicaEach) {
 }
 
 TEST_P(TestClusterFixture, PutsTheReplicaInAKilledPrimarysPlace) {
-  TestCluster cluster(GetParam());
+  TestCluster cluster(GetParam(), {.node_timeout = soon});
   store(cluster, "before");
   const auto old = cluster.primary_of(key);
   const auto replicas = cluster.replicas_of(old);
@@ -54,7 +55,7 @@ TEST_P(TestClusterFixture, PutsTheReplicaInAKilledPrimarysPlace) {
 }
 
 TEST_P(TestClusterFixture, PutsTheReplicaInAHungPrimarysPlace) {
-  TestCluster cluster(GetParam());
+  TestCluster cluster(GetParam(), {.node_timeout = soon});
   const auto old = cluster.primary_of(key);
   const auto replicas = cluster.replicas_of(old);
   cluster.pause(old);

@@ -10,6 +10,8 @@ namespace {
 
 class TestSentinelFixture : public ::testing::TestWithParam<ServerKind> {
  protected:
+  static constexpr std::chrono::milliseconds soon{1000};
+
   static std::string role(const TestSentinel& sentinel, TestSentinel::Node node) {
     return std::string(sentinel.command(node, {"ROLE"}).elements.at(0).text);
   }
@@ -23,7 +25,7 @@ TEST_P(TestSentinelFixture, HasAPrimaryThatTwoReplicasFollow) {
 }
 
 TEST_P(TestSentinelFixture, PutsAReplicaInAKilledPrimarysPlace) {
-  TestSentinel sentinel(GetParam());
+  TestSentinel sentinel(GetParam(), {.down_after = soon});
   sentinel.kill(0);
   const auto next = sentinel.await_primary_other_than(0);
   EXPECT_EQ(role(sentinel, next), "master");
@@ -33,7 +35,7 @@ TEST_P(TestSentinelFixture, PutsAReplicaInAKilledPrimarysPlace) {
 }
 
 TEST_P(TestSentinelFixture, PutsAReplicaInAHungPrimarysPlace) {
-  TestSentinel sentinel(GetParam());
+  TestSentinel sentinel(GetParam(), {.down_after = soon});
   sentinel.pause(0);
   sentinel.await_primary_other_than(0);
   sentinel.resume(0);
@@ -50,7 +52,7 @@ TEST_P(TestSentinelFixture, FailsOverByHandAgainAndAgain) {
 }
 
 TEST_P(TestSentinelFixture, FailsOverWithoutOneOfThreeSentinels) {
-  TestSentinel sentinel(GetParam());
+  TestSentinel sentinel(GetParam(), {.down_after = soon});
   sentinel.kill_sentinel(0);
   sentinel.kill(0);
   sentinel.await_primary_other_than(0);

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "obol/redis_store.hpp"
+#include "support/await.hpp"
 #include "support/certificates.hpp"
 #include "support/listener.hpp"
 #include "support/reserved_port.hpp"
@@ -25,11 +26,8 @@ class Tls : public ::testing::TestWithParam<ServerKind> {
   }
 
   RedisStoreOptions options() const {
-    RedisStoreOptions options;
-    options.connection = {
-        .host = "127.0.0.1", .port = port.number(), .tls = {.enabled = true, .ca_file = authority.ca_file()}};
-    options.keyring = Keyring(signing_key());
-    return options;
+    return options_for(ConnectionOptions{
+        .host = "127.0.0.1", .port = port.number(), .tls = {.enabled = true, .ca_file = authority.ca_file()}});
   }
 
   static std::error_code code_of(const RedisStoreOptions& options) {
@@ -77,7 +75,6 @@ TEST_P(Tls, RefusesAnAuthorityItDoesNotTrust) {
   EXPECT_EQ(code_of(trusting_another), ErrorCode::tls);
   auto trusting_the_system = options();
   trusting_the_system.connection.tls.ca_file.clear();
-  trusting_the_system.timeouts.connect = trusting_the_system.timeouts.total;  // To load them all takes its time.
   EXPECT_EQ(code_of(trusting_the_system), ErrorCode::tls);
 }
 
@@ -126,8 +123,7 @@ TEST_P(Tls, LoadsACertificateThatWasRenewedForTheNextConnection) {
   EXPECT_EQ(store.get({.user_id = "user", .id = "id"}).error().code, ErrorCode::tls);
   const auto renewed = authority.issue("renewed", "DNS:client");
   replace_with(renewed);
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!store.get({.user_id = "user", .id = "id"})) ASSERT_LT(std::chrono::steady_clock::now(), give_up);
+  await("the renewed one to be used", [&] { return store.get({.user_id = "user", .id = "id"}).has_value(); });
 }
 
 TEST_P(Tls, ToAPortWithoutItSaysSo) {
@@ -136,7 +132,7 @@ TEST_P(Tls, ToAPortWithoutItSaysSo) {
   const TestServer plain(GetParam(), {"--port", std::to_string(plain_port.number()), "--bind", "127.0.0.1"});
   auto wrong_port = options();
   wrong_port.connection.port = plain_port.number();
-  wrong_port.timeouts.connect = milliseconds(200);
+  wrong_port.timeouts.connect = milliseconds(1000);
   const auto store = RedisStore::connect(wrong_port);
   ASSERT_FALSE(store.has_value());
   EXPECT_NE(store.error().message.find("does this port speak TLS"), std::string::npos) << store.error().message;
@@ -154,7 +150,7 @@ TEST(TlsHandshake, EndsByTheConnectDeadlineWhereThePeerSaysNothing) {
   options.timeouts.connect = milliseconds(100);
   const auto start = std::chrono::steady_clock::now();
   EXPECT_EQ(RedisStore::connect(options).error().code, ErrorCode::timeout);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(3000));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(10'000));
 }
 
 TEST(TlsFiles, ThatCannotBeLoadedAreATlsErrorThatNamesTheOption) {

@@ -25,13 +25,6 @@ class ObolctlOnACluster : public ::testing::TestWithParam<ServerKind> {
     }
   }
 
-  RedisStoreOptions options() const {
-    RedisStoreOptions options;
-    options.connection = cluster.connection();
-    options.keyring = Keyring(signing_key());
-    return options;
-  }
-
   Outcome run(std::vector<std::string> arguments, const std::string& uri) const {
     return Program(std::move(arguments), {{"OBOL_REDIS_URI", uri}, {"OBOL_SECRET", secret()}}).wait();
   }
@@ -40,7 +33,7 @@ class ObolctlOnACluster : public ::testing::TestWithParam<ServerKind> {
   long count() const { return Json::parse(run({"stats", "--json"}).out)["sessions"]; }
 
   TestCluster cluster{GetParam(), {.replicas_each = 0}};
-  RedisStore store = RedisStore::connect(options()).value();
+  RedisStore store = RedisStore::connect(options_for(cluster.connection())).value();
 };
 
 TEST_P(ObolctlOnACluster, CountsTheSessionsOfAllPrimaries) {
@@ -134,7 +127,8 @@ TEST_P(ObolctlOnACluster, TellsTheRightsThatAClusterNeedsAndNoMore) {
   cluster.begin_move(slot, *std::ranges::find_if(primaries, [&](auto node) { return node != from; }));
   ASSERT_TRUE(store.delete_all("7", "full"));
   const auto can_log_in = [&] {
-    auto own = options();
+    auto own = options_for(cluster.connection());
+    own.timeouts.total = std::chrono::seconds(5);  // Without +asking a call is made again and again.
     own.connection.username = "web";
     own.connection.password = "right";
     own.functions = FunctionLoading::require_loaded;

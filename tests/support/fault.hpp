@@ -36,9 +36,10 @@ struct Fault {
   /// The reply comes later.
   static Fault delay(Milliseconds span) { return {.kind = Kind::delay, .span = span}; }
 
-  /// The reply comes in pieces of so many bytes, one each interval; with interval 0 as soon as the last one was read.
-  static Fault trickle(std::size_t bytes, Milliseconds interval) {
-    return {.kind = Kind::trickle, .span = interval, .bytes = bytes};
+  /// The reply, or a text in its place, comes in pieces of so many bytes, one each interval; with interval 0 as soon as
+  /// the last one was read.
+  static Fault trickle(std::size_t bytes, Milliseconds interval, std::string text = {}) {
+    return {.kind = Kind::trickle, .span = interval, .bytes = bytes, .text = std::move(text)};
   }
   static Fault split_every_byte() { return trickle(1, Milliseconds(0)); }
 

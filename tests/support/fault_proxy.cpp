@@ -242,7 +242,7 @@ class FaultProxy::Channel {
       case Kind::delay:
         return to_client_.add(std::move(reply), now + fault.span);
       case Kind::trickle:
-        return trickle(reply, fault, now);
+        return trickle(fault.text.empty() ? reply : fault.text, fault, now);
       case Kind::cut_before_reply:
         return to_client_.add({}, now, End::close);
       case Kind::cut_in_reply:

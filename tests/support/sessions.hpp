@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "obol/keyring.hpp"
 #include "obol/redis_store.hpp"
 #include "obol/session.hpp"
+#include "support/await.hpp"
 #include "support/recording_observer.hpp"
 #include "support/test_server.hpp"
 
@@ -33,12 +35,35 @@ inline Session new_session(std::string user_id = "user", std::string id = "sessi
 
 inline SigningKey signing_key(char fill = 'k') { return SigningKey::from_bytes(std::string(32, fill)).value(); }
 
-inline RedisStoreOptions options_for(const TestServer& server, std::shared_ptr<Observer> observer = nullptr) {
+/// Longer than a busy machine stands still; for whoever does not wait for a time-out.
+constexpr Timeouts ample_timeouts{
+    .connect = std::chrono::seconds(10), .command = std::chrono::seconds(10), .total = std::chrono::seconds(30)};
+
+inline RedisStoreOptions options_for(ConnectionOptions connection, std::shared_ptr<Observer> observer = nullptr) {
   RedisStoreOptions options;
-  options.connection = server.connection();
+  options.connection = std::move(connection);
+  options.timeouts = ample_timeouts;
   options.keyring = Keyring(signing_key());
   options.observer = std::move(observer);
   return options;
+}
+
+inline RedisStoreOptions options_for(const TestServer& server, std::shared_ptr<Observer> observer = nullptr) {
+  return options_for(server.connection(), std::move(observer));
+}
+
+/// For short time-outs: a store connects once, and a machine that stands still meanwhile would fail it.
+inline RedisStore connected(const RedisStoreOptions& options) {
+  auto store = RedisStore::connect(options);
+  const auto is_late = [&] {
+    return !store && (store.error().code == ErrorCode::timeout || store.error().code == ErrorCode::unavailable);
+  };
+  await("a store to connect", [&] {
+    if (is_late()) store = RedisStore::connect(options);
+    if (is_late()) throw std::runtime_error(store.error().message);
+    return true;
+  });
+  return std::move(store).value();
 }
 
 inline RedisStore store_on(const TestServer& server, std::shared_ptr<Observer> observer = nullptr) {

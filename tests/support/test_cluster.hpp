@@ -25,11 +25,12 @@ namespace obol::testing {
 struct ClusterLayout {
   std::size_t primaries = 3;
   std::size_t replicas_each = 1;
-  std::chrono::milliseconds node_timeout{1000};  ///< A node silent for so long is failed over.
-  bool uses_tls = false;                         ///< For clients, replication and the bus.
-  std::string hostname{};                        ///< Announced in place of the address, such as "localhost".
-  std::vector<std::string> arguments{};          ///< For every node.
-  std::string password{};                        ///< Of the default user.
+  /// A node silent for so long is failed over: less where that is waited for, but a busy machine may hold one up.
+  std::chrono::milliseconds node_timeout{3000};
+  bool uses_tls = false;                 ///< For clients, replication and the bus.
+  std::string hostname{};                ///< Announced in place of the address, such as "localhost".
+  std::vector<std::string> arguments{};  ///< For every node.
+  std::string password{};                ///< Of the default user.
 };
 
 /// Its nodes are numbered: primaries first, then their replicas in the same order, then those that were added. To be

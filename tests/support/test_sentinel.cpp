@@ -102,9 +102,10 @@ std::string TestSentinel::sentinel_configuration() const {
 }
 
 // Ten times as eager as it comes to look around, to tell the others, and to trust its clock again (TILT) after the
-// machine has stood still.
+// machine has stood still. But a replica is fit for promotion only where its last INFO is no older than five pings, and
+// while its primary is away it is asked for one each second, whatever the period is.
 void TestSentinel::hurry(std::size_t sentinel) const {
-  ask(sentinel, {"SENTINEL", "DEBUG", "PING-PERIOD", "100", "INFO-PERIOD", "300", "ASK-PERIOD", "100", "PUBLISH-PERIOD",
+  ask(sentinel, {"SENTINEL", "DEBUG", "PING-PERIOD", "300", "INFO-PERIOD", "300", "ASK-PERIOD", "100", "PUBLISH-PERIOD",
                  "200", "TILT-PERIOD", "3000"});
 }
 

@@ -20,13 +20,14 @@ namespace obol::testing {
 
 struct SentinelLayout {
   std::size_t replicas = 2;
-  std::size_t sentinels = 3;                  ///< Most of them must agree on a fail-over.
-  std::chrono::milliseconds down_after{500};  ///< A primary silent for so long is failed over.
-  std::string sentinel_user{};                ///< Where set, the sentinels know this ACL user ...
-  std::string sentinel_password{};            ///< ... or, without a user, ask for this password.
-  std::string password{};                     ///< Of the servers' default user.
-  bool uses_tls = false;                      ///< For clients, replication and sentinels.
-  std::vector<std::string> arguments{};       ///< For every server.
+  std::size_t sentinels = 3;  ///< Most of them must agree on a fail-over.
+  /// A primary silent for so long is failed over: less where that is waited for, but a busy machine may hold one up.
+  std::chrono::milliseconds down_after{5000};
+  std::string sentinel_user{};           ///< Where set, the sentinels know this ACL user ...
+  std::string sentinel_password{};       ///< ... or, without a user, ask for this password.
+  std::string password{};                ///< Of the servers' default user.
+  bool uses_tls = false;                 ///< For clients, replication and sentinels.
+  std::vector<std::string> arguments{};  ///< For every server.
 };
 
 /// Servers are numbered, the first primary first; sentinels are numbered on their own. To be used from one thread at a

@@ -32,9 +32,7 @@ std::atomic<int> factories = 0;
 template <class Place>
 struct Factory {
   std::unique_ptr<SessionStore> make_store(SessionPolicy policy = {}) {
-    RedisStoreOptions options;
-    options.connection = Place::connection();
-    options.keyring = Keyring(signing_key());
+    auto options = options_for(Place::connection());
     options.key_prefix = prefix;
     options.policy = policy;
     return std::make_unique<RedisStore>(RedisStore::connect(options).value());

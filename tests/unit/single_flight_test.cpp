@@ -41,13 +41,16 @@ TEST(SingleFlight, IsSharedByThoseWhoComeMeanwhile) {
   SingleFlight flight;
   Airborne airborne(flight);
   std::atomic<int> runs = 0;
+  std::latch begun{1};
   auto follower = std::async(std::launch::async, [&] {
+    begun.count_down();
     return flight.run(Deadline::after(seconds(30)), [&]() -> Result<void> {
       ++runs;
       return {};
     });
   });
-  EXPECT_EQ(follower.wait_for(milliseconds(50)), std::future_status::timeout);
+  begun.wait();
+  EXPECT_EQ(follower.wait_for(milliseconds(200)), std::future_status::timeout);
   EXPECT_TRUE(airborne.land().has_value());
   EXPECT_TRUE(follower.get().has_value());
   EXPECT_EQ(runs, 0);
@@ -73,10 +76,13 @@ TEST(SingleFlight, ThatFailedForAPassingReasonIsMadeAgainByOneWhoWaited) {
        {std::pair(ErrorCode::unavailable, true), std::pair(ErrorCode::permission, false)}) {
     SingleFlight flight;
     Airborne airborne(flight, std::unexpected(Error{code, "no"}));
+    std::latch begun{1};
     auto follower = std::async(std::launch::async, [&] {
+      begun.count_down();
       return flight.run(Deadline::after(seconds(30)), []() -> Result<void> { return {}; }).has_value();
     });
-    EXPECT_EQ(follower.wait_for(milliseconds(50)), std::future_status::timeout);
+    begun.wait();
+    EXPECT_EQ(follower.wait_for(milliseconds(200)), std::future_status::timeout);
     EXPECT_EQ(airborne.land().error().code, code);
     EXPECT_EQ(follower.get(), redone);
   }

@@ -101,7 +101,7 @@ TYPED_TEST_P(PolicyConformance, AFullUserIsRefusedWhereThePolicySaysSo) {
 TYPED_TEST_P(PolicyConformance, ExpiredSessionsAndOtherTypesDoNotCount) {
   this->use({.maximum_sessions = 1, .when_full = WhenFull::refuse});
   this->stored(this->make_session("other", std::chrono::seconds(3600), "oauth2"));
-  const auto brief = this->make_session("brief", std::chrono::seconds(2));
+  const auto brief = this->make_session("brief", std::chrono::seconds(3));
   this->stored(brief);
   EXPECT_EQ(this->refusal(this->make_session("early")), ErrorCode::too_many_sessions);
   std::this_thread::sleep_until(brief.refresh_expires_at + std::chrono::milliseconds(50));

@@ -261,7 +261,7 @@ TYPED_TEST_P(StoreConformance, AnExpiredUpdateLeavesTheStoredSessionAlone) {
 TYPED_TEST_P(StoreConformance, ASessionEndsByItselfAtTheSecond) {
   for (const bool absolute : {false, true}) {
     auto session = this->make_session("user", absolute ? "absolute" : "refresh");
-    const auto end = this->now() + std::chrono::seconds(2);
+    const auto end = this->now() + std::chrono::seconds(3);
     (absolute ? session.expires_at.emplace() : session.refresh_expires_at) = end;
     session = this->stored(session);
     for (;;) {
@@ -290,7 +290,7 @@ TYPED_TEST_P(StoreConformance, ASessionEndsByItselfAtTheSecond) {
 
 TYPED_TEST_P(StoreConformance, ARefreshMovesTheEnd) {
   auto session = this->make_session();
-  const auto first_end = this->now() + std::chrono::seconds(2);
+  const auto first_end = this->now() + std::chrono::seconds(3);
   session.refresh_expires_at = first_end;
   session = this->stored(session);
   session.refresh_expires_at = this->now() + std::chrono::seconds(600);
