@@ -260,7 +260,7 @@ Client::Attempt<T> Client::judge(const Target& target, const Reply& refusal, Dea
     case Remedy::load_functions:
       if (loading_ == FunctionLoading::require_loaded) break;
       if (auto loaded = load_functions(*node, deadline); !loaded) {
-        return failed<T>(target, {.error = std::move(loaded.error())}, deadline);
+        return failed<T>(target, std::move(loaded.error()), deadline);
       }
       attempt.next = Next::at_once;
       attempt.target = target;
@@ -350,14 +350,23 @@ PoolStatistics Client::pool_statistics() {
   return sum;
 }
 
-// Over any connection: they all lead to the same server.
-Result<void> Client::load_functions(Node& node, Deadline deadline) {
-  return node.loading().run(deadline, [&]() -> Result<void> {
+// Over any connection: they all lead to the same server. Whoever comes back with an error that may pass has tried
+// itself.
+std::expected<void, Pool::Failure> Client::load_functions(Node& node, Deadline deadline) {
+  bool may_repeat = false;
+  auto loaded = node.loading().run(deadline, [&]() -> Result<void> {
     auto reply = node.pool().call(functions_.load_command(), deadline);
-    if (reply) return take_loaded(node, *reply);
+    if (reply) {
+      auto taken = take_loaded(node, *reply);
+      may_repeat = !taken && may_pass(taken.error()) && budget_.spend();
+      return taken;
+    }
+    may_repeat = reply.error().may_repeat;
     if (!reply.error().came_from_server) return std::unexpected(std::move(reply.error().error));
     return std::unexpected(node.source().at_endpoint(std::move(reply.error().error)));
   });
+  if (loaded) return {};
+  return std::unexpected(Pool::Failure{.error = std::move(loaded.error()), .may_repeat = may_repeat});
 }
 
 Result<void> Client::take_loaded(Node& node, const Reply& reply) const {

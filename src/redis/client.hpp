@@ -1,6 +1,7 @@
 // Commands with everything around them: a pooled connection, one deadline, the functions in place, repeats.
 #pragma once
 
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -102,7 +103,7 @@ class Client {
   Attempt<T> failed(const Target& target, Pool::Failure failure, Deadline deadline);
   std::optional<std::vector<Reply>> try_together(Node& node, std::span<const Command> commands, Deadline deadline);
   Result<void> start_on(Node& node, const Command& probe, Deadline deadline);
-  Result<void> load_functions(Node& node, Deadline deadline);
+  std::expected<void, Pool::Failure> load_functions(Node& node, Deadline deadline);
   Result<void> take_loaded(Node& node, const Reply& reply) const;
   Inspection inspect(Node& node, std::span<const Command> commands, Deadline deadline);
 

@@ -157,6 +157,14 @@ TEST_P(LostAnswer, OfAReadIsAskedForAgain) {
                   [&](const std::string&) { EXPECT_EQ(store.get_all("user", "full").value(), std::vector{session}); });
 }
 
+TEST_P(LostAnswer, OfLoadingTheFunctionsIsAskedForAgain) {
+  auto session = created(store);
+  server.command({"FUNCTION", "FLUSH"});
+  proxy.once(Fault::cut_before_reply(), "FUNCTION");
+  EXPECT_TRUE(store.upsert(session).has_value());
+  EXPECT_EQ(proxy.faults(), 1);
+}
+
 TEST_P(LostAnswer, DoesNotMakeAWriterTakeAnothersEqualWriteForItsOwn) {
   auto slow = store_through_proxy({.connect = seconds(2), .command = seconds(2), .total = seconds(30)});
   const auto session = created(direct);
