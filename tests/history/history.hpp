@@ -43,6 +43,7 @@ struct Call {
   Time end = 0;
   std::vector<Seen> seen{};
   bool is_confirmed = false;  ///< Of deletes: every replica that may be promoted was known to have it.
+  std::string error{};        ///< Of `unknown`: what the caller was told.
 };
 
 /// A time in which a fail-over may take back what is acknowledged or shown, since no replica may have it.

@@ -218,6 +218,12 @@ void print_outcomes(const std::vector<Call>& calls) {
   for (const auto& call : calls) ++counts[call.outcome];
   fmt::print("calls: {}; done {}, conflict {}, gone {}, unknown {}\n", calls.size(), counts[Outcome::done],
              counts[Outcome::conflict], counts[Outcome::gone], counts[Outcome::unknown]);
+  std::map<std::string, std::size_t> errors;
+  for (const auto& call : calls) {
+    if (call.outcome == Outcome::unknown) ++errors[call.error];
+  }
+  constexpr std::size_t most = 20;
+  for (const auto& [error, count] : errors | std::views::take(most)) fmt::print("  {} times: {}\n", count, error);
 }
 
 /// A history of failures alone would prove nothing.

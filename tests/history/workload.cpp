@@ -138,6 +138,7 @@ class Workload::Caller {
   static void finish(Call& call, const Answer& answer) {
     call.end = now();
     call.outcome = answer ? Outcome::done : outcome_of(answer.error());
+    if (call.outcome == Outcome::unknown) call.error = answer.error().message;
   }
 
   void finish_delete(Call& call, const Result<Deleted>& answer) const {

@@ -152,11 +152,15 @@ void TestCluster::require(Node node, const std::vector<redis::Command>& commands
   await(fmt::format("node {} to accept: {}", node, commands.front().bytes()), [&] {
     const auto replies = server(node).commands(left);
     std::vector<redis::Command> refused;
+    std::string reason;
     for (std::size_t i = 0; i < left.size(); ++i) {
-      if (replies[i].is_error()) refused.push_back(left[i]);
+      if (!replies[i].is_error()) continue;
+      refused.push_back(left[i]);
+      reason = replies[i].text;
     }
     left = std::move(refused);
-    return left.empty();
+    if (!left.empty()) throw std::runtime_error(reason);
+    return true;
   });
 }
 
@@ -251,11 +255,22 @@ std::vector<TestCluster::Node> TestCluster::replicas_of(Node primary) const {
   return nodes;
 }
 
+// Who has just got a slot, or lost one, knows before the others do. Where nobody that runs has it, they say who had it.
 TestCluster::Node TestCluster::primary_of(Slot slot) const {
+  const auto serves = [slot](const Seen& seen) {
+    return std::ranges::any_of(seen.slots,
+                               [slot](const auto& range) { return range.first <= slot && slot <= range.second; });
+  };
+  std::optional<Seen> primary;
+  for (const auto node : running()) {
+    for (auto& seen : view_from(node)) {
+      const bool claims = seen.node == node && seen.is_primary && serves(seen);
+      if (claims && (!primary || seen.epoch > primary->epoch)) primary = std::move(seen);
+    }
+  }
+  if (primary) return *primary->node;
   for (const auto& seen : latest_view()) {
-    const bool serves =
-        std::ranges::any_of(seen.slots, [&](const auto& range) { return range.first <= slot && slot <= range.second; });
-    if (serves && seen.node) return *seen.node;
+    if (seen.node && serves(seen)) return *seen.node;
   }
   throw std::runtime_error(fmt::format("nobody serves slot {}", slot));
 }
