@@ -127,6 +127,9 @@ class TestCluster {
   void move_keys(Slot slot, Node from, Node to) const;
   void move_slots(const std::vector<Slot>& slots, Node from, Node to);
   void move_at_once(const std::vector<Slot>& slots, Node from, Node to) const;
+  /// Once.
+  void demand(Node node, const std::vector<redis::Command>& commands) const;
+  /// Again and again, those that were refused.
   void require(Node node, const std::vector<redis::Command>& commands) const;
 
   const ServerKind kind_;
