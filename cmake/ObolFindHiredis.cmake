@@ -1,26 +1,8 @@
-# Finds hiredis 1.2 or newer as the target hiredis::hiredis: by its CMake config (vcpkg, Conan), else by pkg-config (Debian).
-# Installed beside obol-config.cmake, which needs the same.
-if(NOT TARGET hiredis::hiredis)
-  find_package(hiredis 1.2 CONFIG QUIET)
-endif()
-if(NOT TARGET hiredis::hiredis)
-  find_package(PkgConfig QUIET)
-  if(PkgConfig_FOUND)
-    pkg_check_modules(OBOL_HIREDIS QUIET IMPORTED_TARGET "hiredis>=1.2")
-  endif()
-  if(OBOL_HIREDIS_FOUND)
-    add_library(hiredis::hiredis INTERFACE IMPORTED)
-    set_property(TARGET hiredis::hiredis PROPERTY INTERFACE_LINK_LIBRARIES PkgConfig::OBOL_HIREDIS)
-  endif()
-endif()
-if(NOT TARGET hiredis::hiredis)
-  set(_obol_message "Obol needs hiredis 1.2 or newer, and none was found. Install libhiredis-dev (Debian 13 or newer), "
+# Finds hiredis 1.2 or newer as the target hiredis::hiredis.
+include("${CMAKE_CURRENT_LIST_DIR}/ObolFindDependency.cmake")
+obol_find_dependency(hiredis::hiredis
+  PACKAGE hiredis 1.2
+  MODULE "hiredis>=1.2"
+  FOUND obol_FOUND
+  NEEDS "Obol needs hiredis 1.2 or newer, and none was found. Install libhiredis-dev (Debian 13 or newer), "
     "or add hiredis with vcpkg or Conan, or run scripts/setup in the folder of Obol and then, in this shell, '. .deps/environment' there.")
-  list(JOIN _obol_message "" _obol_message)
-  if(CMAKE_FIND_PACKAGE_NAME STREQUAL "obol")
-    set(obol_FOUND FALSE)
-    set(obol_NOT_FOUND_MESSAGE "${_obol_message}")
-  else()
-    message(FATAL_ERROR "${_obol_message}")
-  endif()
-endif()

@@ -1,27 +1,9 @@
-# Finds the API of opentelemetry-cpp as the target opentelemetry-cpp::api: by its CMake config, else by pkg-config.
-# Installed beside obol-config.cmake, which needs the same.
-if(NOT TARGET opentelemetry-cpp::api)
-  find_package(opentelemetry-cpp CONFIG QUIET)
-endif()
-if(NOT TARGET opentelemetry-cpp::api)
-  find_package(PkgConfig QUIET)
-  if(PkgConfig_FOUND)
-    pkg_check_modules(OBOL_OPENTELEMETRY QUIET IMPORTED_TARGET opentelemetry_api)
-  endif()
-  if(OBOL_OPENTELEMETRY_FOUND)
-    add_library(opentelemetry-cpp::api INTERFACE IMPORTED)
-    set_property(TARGET opentelemetry-cpp::api PROPERTY INTERFACE_LINK_LIBRARIES PkgConfig::OBOL_OPENTELEMETRY)
-  endif()
-endif()
-if(NOT TARGET opentelemetry-cpp::api)
-  set(_obol_message "Obol's OpenTelemetry adapter needs opentelemetry-cpp, and none was found. Install "
-    "opentelemetry-cpp-dev (Debian 13 or newer; with libabsl-dev), or add opentelemetry-cpp with vcpkg or Conan, or run "
+# Finds the API of opentelemetry-cpp as the target opentelemetry-cpp::api.
+include("${CMAKE_CURRENT_LIST_DIR}/ObolFindDependency.cmake")
+obol_find_dependency(opentelemetry-cpp::api
+  PACKAGE opentelemetry-cpp
+  MODULE opentelemetry_api
+  FOUND obol_opentelemetry_FOUND
+  NEEDS "Obol's OpenTelemetry adapter needs opentelemetry-cpp, and none was found. Install "
+    "opentelemetry-cpp-dev (Debian 13 or newer, with libabsl-dev), or add opentelemetry-cpp with vcpkg or Conan, or run "
     "scripts/setup --test and set the environment it writes to .deps/environment.")
-  list(JOIN _obol_message "" _obol_message)
-  if(CMAKE_FIND_PACKAGE_NAME STREQUAL "obol")
-    set(obol_opentelemetry_FOUND FALSE)
-    set(obol_NOT_FOUND_MESSAGE "${_obol_message}")
-  else()
-    message(FATAL_ERROR "${_obol_message}")
-  endif()
-endif()

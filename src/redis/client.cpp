@@ -340,13 +340,7 @@ std::optional<std::vector<Reply>> Client::try_together(Node& node, std::span<con
 
 PoolStatistics Client::pool_statistics() {
   PoolStatistics sum{.opened = counts_.opened, .failed = counts_.failed};
-  for (const auto& node : topology_->nodes()) {
-    const auto one = node->statistics();
-    sum.idle += one.idle;
-    sum.used += one.used;
-    sum.waiting += one.waiting;
-    sum.maximum += one.maximum;
-  }
+  for (const auto& node : topology_->nodes()) node->add_statistics_to(sum);
   return sum;
 }
 

@@ -36,17 +36,14 @@ Node::Node(const Settings& settings, std::shared_ptr<ConnectionSource> source,
           [this](const Connection& connection, std::string_view reason) { report(connection, reason); }),
       replicas_(replicas_of(settings)) {}
 
-PoolStatistics Node::statistics() {
-  auto sum = pool_.statistics();
-  if (!replicas_) return sum;
-  for (const auto& replica : replicas_->nodes()) {
-    const auto one = replica->statistics();
-    sum.idle += one.idle;
-    sum.used += one.used;
-    sum.waiting += one.waiting;
-    sum.maximum += one.maximum;
-  }
-  return sum;
+void Node::add_statistics_to(PoolStatistics& sum) {
+  const auto own = pool_.statistics();
+  sum.idle += own.idle;
+  sum.used += own.used;
+  sum.waiting += own.waiting;
+  sum.maximum += own.maximum;
+  if (!replicas_) return;
+  for (const auto& replica : replicas_->nodes()) replica->add_statistics_to(sum);
 }
 
 void Node::leave() {

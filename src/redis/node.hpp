@@ -49,8 +49,8 @@ class Node {
   Pool& pool() { return pool_; }
   SingleFlight& loading() { return loading_; }
 
-  /// Of its pool and its replicas', without what all nodes count together.
-  PoolStatistics statistics();
+  /// Those of its pool and its replicas', without what all nodes count together.
+  void add_statistics_to(PoolStatistics& sum);
 
   /// Null where none may be read from.
   Replicas* replicas() { return replicas_.get(); }
