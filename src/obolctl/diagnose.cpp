@@ -6,6 +6,7 @@
 #include "obolctl/json.hpp"
 #include "obolctl/server.hpp"
 #include "obolctl/text.hpp"
+#include "session_commands.hpp"
 
 namespace obol::ctl {
 
@@ -17,7 +18,8 @@ Result<ExitCode> diagnose(const Context& context) {
   bool has_problem = false;
   Table table({"SERVER", "SEVERITY", "TOPIC", "FINDING"});
   for (const auto& primary : server->primaries()) {
-    const auto inspection = primary->inspect(diagnosis_commands(options->key_prefix));
+    const auto inspection =
+        primary->inspect(diagnosis_commands(server->key_at(*primary, nowhere(options->key_prefix))));
     if (!inspection) return std::unexpected(inspection.error());
     for (const auto& finding : v0::diagnose(*inspection, *options, options->clock())) {
       has_problem |= finding.severity == Severity::problem;

@@ -146,6 +146,10 @@ Primary& Server::primary_of(std::string_view key) const {
   return *primary_of_range_[static_cast<std::size_t>(behind - slots_.begin() - 1)];
 }
 
+std::string Server::key_at(const Primary& primary, std::string_view key) const {
+  return redis::numbered_key(key, [&](std::string_view numbered) { return &primary_of(numbered) == &primary; });
+}
+
 Result<void> Server::check_slots() const {
   if (slots_.empty()) return {};
   const auto now = slots_of(options_);

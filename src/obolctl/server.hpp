@@ -55,6 +55,9 @@ class Server {
   /// The primary that holds a key.
   Primary& primary_of(std::string_view key) const;
 
+  /// `key`, with a number behind it where that is needed for a key that the primary holds.
+  std::string key_at(const Primary& primary, std::string_view key) const;
+
   bool is_cluster() const { return !slots_.empty(); }
 
   /// An error where a cluster's slots have moved since: what was read from one primary after the other may then lack

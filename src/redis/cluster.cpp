@@ -86,13 +86,10 @@ std::vector<NodeHandle> Cluster::nodes() {
 
 std::string Cluster::key_at(const Node& node, std::string_view key) {
   const std::scoped_lock lock(mutex_);
-  std::string found(key);
-  for (std::size_t number = 0; number < slot_count * 10; ++number) {
-    const auto index = slots_[key_slot(found)];
-    if (index != nobody && members_[index].node.get() == &node) break;
-    found = fmt::format("{}{}", key, number);
-  }
-  return found;
+  return numbered_key(key, [&](std::string_view numbered) {
+    const auto index = slots_[key_slot(numbered)];
+    return index != nobody && members_[index].node.get() == &node;
+  });
 }
 
 NodeHandle Cluster::follow(const Redirect& redirect, const NodeHandle& from, Deadline deadline) {

@@ -40,6 +40,14 @@ std::string_view hash_tag(std::string_view key) {
 
 std::uint16_t key_slot(std::string_view key) { return slot_of(crc16(hash_tag(key))); }
 
+std::string numbered_key(std::string_view key, const std::function<bool(std::string_view)>& is_there) {
+  std::string found(key);
+  for (std::size_t number = 0; number < slot_count * 10 && !is_there(found); ++number) {
+    found = fmt::format("{}{}", key, number);
+  }
+  return found;
+}
+
 std::string companion_key(std::string_view key, std::string_view suffix) {
   std::string companion = std::string(key).append(suffix);
   const auto slot = key_slot(key);

@@ -1,7 +1,9 @@
 // Which of a cluster's slots a key is in.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +19,9 @@ std::uint16_t crc16(std::string_view bytes, std::uint16_t crc = 0);
 std::string_view hash_tag(std::string_view key);
 
 std::uint16_t key_slot(std::string_view key);
+
+/// `key`, or the first with a number behind it, that is where it shall be; one that is not, where none can be found.
+std::string numbered_key(std::string_view key, const std::function<bool(std::string_view)>& is_there);
 
 /// `key` and `suffix` in the slot of `key`: where the key has no hash tag that keeps them together, with the smallest
 /// number behind them that does.

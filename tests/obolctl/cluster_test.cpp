@@ -63,6 +63,12 @@ TEST_P(ObolctlOnACluster, TellsOfEveryPrimary) {
   }
 }
 
+TEST_P(ObolctlOnACluster, DiagnoseFindsNoProblemWhereThereIsNone) {
+  ASSERT_EQ(run({"functions", "load"}).status, 0);
+  const auto outcome = run({"diagnose"});
+  EXPECT_EQ(outcome.status, 0) << outcome.out << outcome.err;
+}
+
 TEST_P(ObolctlOnACluster, MovesSessionsOutOfItAndIntoAnother) {
   const Folder folder;
   const auto file = folder.path("export");

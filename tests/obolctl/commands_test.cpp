@@ -189,6 +189,12 @@ TEST_P(Obolctl, DiagnoseEndsWithOneWhereItFindsAProblem) {
   EXPECT_NE(outcome.out.find("\"severity\":\"problem\""), std::string::npos);
 }
 
+TEST_P(Obolctl, DiagnoseLeavesAKeyAloneThatIsCalledLikeThePrefix) {
+  server.command({"HSET", "obol_", "probe", "of another program"});
+  EXPECT_EQ(run({"diagnose"}).status, 0);
+  EXPECT_EQ(server.command({"HGET", "obol_", "probe"}).text, "of another program");
+}
+
 TEST_P(Obolctl, ExitStatusesTellWhyItFailed) {
   EXPECT_EQ(run({}).status, 2);
   EXPECT_EQ(run({"list"}).status, 2);
