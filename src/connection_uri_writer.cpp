@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "obol/redis_options.hpp"
+#include "redis/server_address.hpp"
 
 namespace obol::inline v0 {
 namespace {
@@ -28,9 +29,7 @@ std::string encoded(std::string_view text, std::string_view kept = {}) {
 }
 
 std::string text_of(const ServerAddress& address) {
-  const bool is_ipv6 = address.host.find(':') != std::string::npos;
-  return fmt::format("{}{}{}:{}", is_ipv6 ? "[" : "", encoded(address.host, is_ipv6 ? ":" : ""), is_ipv6 ? "]" : "",
-                     address.port);
+  return redis::name_of({.host = encoded(address.host, ":"), .port = address.port});
 }
 
 std::string text_of(const std::vector<ServerAddress>& addresses) {

@@ -29,7 +29,7 @@ std::optional<Session> NearCache::find(std::string_view stored_key, std::string_
   const auto session = std::ranges::find(group->sessions, id, &Session::id);
   if (session == group->sessions.end()) return std::nullopt;
   shard.groups.splice(shard.groups.begin(), shard.groups, group);
-  shard.hits.fetch_add(1, std::memory_order_relaxed);
+  shard.hits.fetch_add(1, std::memory_order_release);
   return *session;
 }
 
@@ -72,6 +72,7 @@ void NearCache::add(Shard& shard, std::string_view stored_key, const Session& se
 void NearCache::invalidate(std::string_view stored_key) {
   auto& shard = shard_of(stored_key);
   ++shard.changes;
+  ++shard.invalidations;
   if (!is_listening_) return;
   const std::scoped_lock lock(shard.mutex);
   if (const auto found = shard.by_key.find(stored_key); found != shard.by_key.end()) erase(shard, found->second);
@@ -103,10 +104,11 @@ NearCacheStatistics NearCache::statistics() {
   NearCacheStatistics sum;
   std::uint64_t lookups = 0;
   for (auto& shard : shards_) {
-    lookups += shard.lookups;
+    // In this order, so that what is found meanwhile makes no more hits than lookups.
     sum.hits += shard.hits;
+    lookups += shard.lookups;
     sum.evictions += shard.evictions;
-    sum.invalidations += shard.changes;
+    sum.invalidations += shard.invalidations;
     if (!is_listening_) continue;
     const std::scoped_lock lock(shard.mutex);
     sum.bytes += shard.bytes;

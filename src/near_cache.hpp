@@ -81,7 +81,8 @@ class NearCache {
     std::atomic<std::uint64_t> lookups{0};
     std::atomic<std::uint64_t> hits{0};
     std::atomic<std::uint64_t> evictions{0};
-    std::atomic<std::uint64_t> changes{0};
+    std::atomic<std::uint64_t> invalidations{0};
+    std::atomic<std::uint64_t> changes{0};  ///< Also where all may have changed.
   };
 
   static constexpr std::size_t shard_count = 64;

@@ -25,7 +25,7 @@ struct NearCacheOptions {
 struct NearCacheStatistics {
   std::uint64_t hits = 0;           ///< Answered from memory.
   std::uint64_t misses = 0;         ///< Asked of the server.
-  std::uint64_t invalidations = 0;  ///< Told by the server or made by this store's own writes.
+  std::uint64_t invalidations = 0;  ///< Told by the server, made by own writes, or found by own reads.
   std::uint64_t evictions = 0;      ///< To stay within `maximum_bytes`.
   std::size_t sessions = 0;         ///< Kept now.
   std::size_t bytes = 0;            ///< Estimated, of those.

@@ -228,7 +228,10 @@ Client::Attempt<std::vector<Reply>> Client::try_call_all(const Target& target, s
     }
     if (target.is_asked) replies = unasked(std::move(*replies));
     const auto refused = std::ranges::find_if(*replies, &Reply::is_error);
-    if (refused == replies->end()) return {.outcome = std::move(replies)};
+    if (refused == replies->end()) {
+      budget_.earn(replies->size());
+      return {.outcome = std::move(replies)};
+    }
     if (remedy_for(*refused) == Remedy::reconnect) lease->discard_all(error_of(*refused).message);
     was_run_partly = remedy_for(*refused) == Remedy::follow && refused != replies->begin();
     refusal = std::move(*refused);

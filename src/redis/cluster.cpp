@@ -120,6 +120,7 @@ void Cluster::close() {
 }
 
 void Cluster::learn_if_due(const Order& order, Deadline deadline) {
+  if (deadline.passed()) return;
   {
     const std::scoped_lock lock(mutex_);
     const auto now = Deadline::Time::now();
@@ -145,9 +146,8 @@ Result<void> Cluster::learn(const Order& order, Deadline deadline) {
   const auto all = candidates(order);
   std::optional<Error> trouble;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const auto left = std::chrono::floor<std::chrono::milliseconds>(ends.time() - Deadline::Time::now());
     // The pool of a node that does not answer would make us wait.
-    auto ranges = ask_for_slots(*all[i].dialer, all[i].address, ends.within(left / (all.size() - i)));
+    auto ranges = ask_for_slots(*all[i].dialer, all[i].address, ends.share(all.size() - i));
     if (ranges) {
       adopt(*ranges);
       return {};

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <compare>
+#include <cstddef>
 
 namespace obol::inline v0::redis {
 
@@ -16,6 +17,12 @@ class Deadline {
 
   /// The earlier of this deadline and one `span` from now.
   Deadline within(std::chrono::milliseconds span) const { return Deadline(std::min(time_, Time::now() + span)); }
+
+  /// The end of the first of so many equal parts of what is left.
+  Deadline share(std::size_t parts) const {
+    const auto now = Time::now();
+    return Deadline(now + (time_ - now) / static_cast<Time::rep>(parts));
+  }
 
   auto operator<=>(const Deadline&) const = default;
 

@@ -4,15 +4,15 @@
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <pthread.h>
 
 #include <condition_variable>
-#include <csignal>
 #include <cstring>
 #include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
+
+#include "redis/signals_blocked.hpp"
 
 namespace obol::inline v0::redis {
 namespace {
@@ -39,22 +39,6 @@ Result<std::vector<Address>> look_up(const std::string& host, const std::string&
   }
   return addresses;
 }
-
-/// While it lives, threads that are started handle none of the host's signals.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 }  // namespace
 

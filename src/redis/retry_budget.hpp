@@ -1,6 +1,7 @@
 // How many repeats a struggling server is asked for: a share of what it answers well.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 
@@ -13,7 +14,9 @@ class RetryBudget {
   void earn(std::size_t answers = 1) {
     // Nearly always full: then nothing is written, and threads do not fight over the line.
     const int held = tenths_.load(std::memory_order_relaxed);
-    if (held < capacity) tenths_.fetch_add(static_cast<int>(answers), std::memory_order_relaxed);
+    if (held < capacity) {
+      tenths_.fetch_add(std::min(static_cast<int>(answers), capacity - held), std::memory_order_relaxed);
+    }
   }
 
   /// False where there is none left.

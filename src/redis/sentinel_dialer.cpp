@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <iterator>
 #include <utility>
 
@@ -62,8 +61,7 @@ Result<SentinelDialer::Named> SentinelDialer::find_primary(Deadline deadline) {
   const auto all = sentinels();
   std::optional<Error> trouble;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const auto left = std::chrono::floor<std::chrono::milliseconds>(deadline.time() - Deadline::Time::now());
-    auto primary = ask(*all[i], deadline.within(left / (all.size() - i + 1)));
+    auto primary = ask(*all[i], deadline.share(all.size() - i + 1));
     if (primary && *primary) {
       if (i > 0) ask_first(all[i]);
       return Named{.primary = std::move(**primary), .by = all[i]};

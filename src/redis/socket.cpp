@@ -112,10 +112,10 @@ Result<Socket> Socket::connect_unix(const std::string& path, Deadline deadline) 
 
 Result<Socket> Socket::connect_tcp(const std::vector<Address>& addresses, Deadline deadline) {
   Result<void> last = unavailable("the name has no address");
-  int left = static_cast<int>(addresses.size());
+  auto left = addresses.size();
   for (const auto& address : addresses) {
     // A silent address may use only its share of the time, so that the ones behind it are tried too.
-    const auto share = deadline.within(std::chrono::milliseconds(deadline.poll_milliseconds() / left--));
+    const auto share = deadline.share(left--);
     Socket socket(new_descriptor(address.storage.ss_family), address.is_loopback());
     if (socket.descriptor_ < 0) {
       last = unavailable(system_message(errno));

@@ -3,11 +3,13 @@
 
 #include <sys/socket.h>
 
-#include <csignal>
+#include <optional>
+#include <system_error>
 #include <utility>
 
 #include "redis/backoff.hpp"
 #include "redis/reply_error.hpp"
+#include "redis/signals_blocked.hpp"
 
 namespace obol::inline v0::redis {
 
@@ -23,14 +25,15 @@ Tracking::~Tracking() { stop(); }
 Result<void> Tracking::start() {
   auto connection = subscribe();
   if (!connection) return std::unexpected(std::move(connection.error()));
-  // The host's signals are for the host's threads.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::make_unique<std::thread>(
-      [this, first = std::make_shared<Connection>(std::move(*connection))] { run(std::move(*first)); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  try {
+    const SignalsBlocked blocked;
+    thread_ =
+        std::make_unique<std::thread>([this, first = std::move(*connection)]() mutable { run(std::move(first)); });
+  } catch (const std::system_error&) {
+    const Error error{ErrorCode::unavailable, "no thread could be started to listen for changes"};
+    listener_.on_lost(error.message);
+    return std::unexpected(error);
+  }
   return {};
 }
 
@@ -68,7 +71,7 @@ Result<Connection> Tracking::subscribe() {
 }
 
 void Tracking::run(Connection connection) {
-  std::unique_ptr<Connection> current = std::make_unique<Connection>(std::move(connection));
+  std::optional<Connection> current(std::move(connection));
   Backoff backoff;
   for (;;) {
     if (current && set_descriptor(current->descriptor())) {
@@ -79,7 +82,7 @@ void Tracking::run(Connection connection) {
       current.reset();
     }
     if (pause(backoff.next())) return;
-    if (auto dialed = subscribe()) current = std::make_unique<Connection>(std::move(*dialed));
+    if (auto dialed = subscribe()) current.emplace(std::move(*dialed));
   }
 }
 
@@ -87,16 +90,17 @@ void Tracking::run(Connection connection) {
 std::string Tracking::listen(Connection& connection) {
   auto next_question = Deadline::Time::now() + settings_.question_interval;
   for (;;) {
-    auto received = connection.receive(Deadline::at(next_question));
-    if (!received && received.error().code != ErrorCode::timeout) return received.error().message;
-    if (received) {
-      const auto reply = connection.next_reply();
-      if (!reply) return reply.error().message;
-      if (*reply) return "a reply came that nobody asked for";
+    // Also of what came together with the last answer.
+    const auto reply = connection.next_reply();
+    if (!reply) return reply.error().message;
+    if (*reply) return "a reply came that nobody asked for";
+    if (Deadline::Time::now() >= next_question) {
+      if (auto alive = ask_for_life(connection); !alive) return alive.error().message;
+      next_question = Deadline::Time::now() + settings_.question_interval;
+      continue;
     }
-    if (Deadline::Time::now() < next_question) continue;
-    if (auto alive = ask_for_life(connection); !alive) return alive.error().message;
-    next_question = Deadline::Time::now() + settings_.question_interval;
+    const auto received = connection.receive(Deadline::at(next_question));
+    if (!received && received.error().code != ErrorCode::timeout) return received.error().message;
   }
 }
 

@@ -165,6 +165,16 @@ TEST_P(LostAnswer, OfLoadingTheFunctionsIsAskedForAgain) {
   EXPECT_EQ(proxy.faults(), 1);
 }
 
+TEST_P(LostAnswer, ToCallsOfSeveralCommandsIsPaidForByThoseThatCame) {
+  auto options = options_for(proxy.connection());
+  options.delete_durability = {.replicas = 1, .timeout = milliseconds(1)};
+  auto durable = connected(options);
+  for (int round = 0; round < 100; ++round) {
+    proxy.once(Fault::cut_before_reply(), "WAIT");
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(durable.delete_one({.user_id = "user", .id = "id"}).has_value()) << round;
+  }
+}
+
 TEST_P(LostAnswer, DoesNotMakeAWriterTakeAnothersEqualWriteForItsOwn) {
   auto slow = store_through_proxy({.connect = seconds(2), .command = seconds(2), .total = seconds(30)});
   const auto session = created(direct);

@@ -103,5 +103,12 @@ TEST_F(NearCacheContainer, CountsHitsAndMisses) {
   EXPECT_EQ(cache.statistics().misses, 2U);
 }
 
+TEST_F(NearCacheContainer, CountsEachInvalidationOnce) {
+  const auto before = cache.statistics().invalidations;
+  cache.invalidate("key");
+  cache.clear();
+  EXPECT_EQ(cache.statistics().invalidations, before + 1);
+}
+
 }  // namespace
 }  // namespace obol::testing

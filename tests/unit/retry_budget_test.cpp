@@ -31,6 +31,8 @@ TEST(RetryBudget, NeverHoldsMoreThanAtFirst) {
   RetryBudget budget;
   for (int i = 0; i < 10'000; ++i) budget.earn();
   EXPECT_EQ(spent(budget), 64);
+  for (int i = 0; i < 3; ++i) budget.earn(256);
+  EXPECT_EQ(spent(budget), 64);
 }
 
 }  // namespace
