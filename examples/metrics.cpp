@@ -4,7 +4,6 @@
 #include <prometheus/exposer.h>
 #include <pthread.h>
 
-#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>

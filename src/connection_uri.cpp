@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,13 +30,6 @@ constexpr std::uint16_t default_sentinel_port = 26379;
 std::unexpected<Error> refuse(std::string_view what) {
   return std::unexpected(
       Error{ErrorCode::invalid_argument, fmt::format("in the connection URI {}; write {}", what, forms)});
-}
-
-std::optional<unsigned char> hex_byte(std::string_view digits) {
-  unsigned char value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-  if (digits.size() != 2 || error != std::errc{} || end != digits.data() + 2) return std::nullopt;
-  return value;
 }
 
 std::optional<std::string> percent_decoded(std::string_view text) {

@@ -16,4 +16,12 @@ std::optional<Number> decimal(std::string_view text) {
   return error == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
 }
 
+/// Two hexadecimal digits, and nothing else, as the byte that they stand for.
+inline std::optional<unsigned char> hex_byte(std::string_view digits) {
+  unsigned char value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  if (digits.size() != 2 || error != std::errc{} || end != digits.data() + 2) return std::nullopt;
+  return value;
+}
+
 }  // namespace obol::inline v0

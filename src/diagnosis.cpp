@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "decimal.hpp"
+#include "redis/info.hpp"
 #include "redis/reply_error.hpp"
 #include "session_commands.hpp"
 
@@ -32,15 +33,6 @@ constexpr std::array<std::string_view, 7> probed{"HGET",
                                                  "UNLINK",
                                                  "FCALL of the update function",
                                                  "FCALL of the delete-others function"};
-
-/// The value of a line of INFO.
-/// Source: https://redis.io/docs/latest/commands/info/
-std::optional<std::string_view> field(std::string_view info, std::string_view name) {
-  const auto line = info.find(fmt::format("\n{}:", name));
-  if (line == std::string_view::npos) return std::nullopt;
-  const auto value = info.substr(line + name.size() + 2);
-  return value.substr(0, value.find_first_of("\r\n"));
-}
 
 using Version = std::array<int, 3>;
 
@@ -104,7 +96,7 @@ class Diagnosis {
   }
 
   void look_at_eviction(std::string_view info) {
-    const auto policy = field(info, "maxmemory_policy").value_or("noeviction");
+    const auto policy = redis::info_field(info, "maxmemory_policy").value_or("noeviction");
     if (policy == "noeviction") return;
     add(Severity::warning, "eviction_policy",
         fmt::format("maxmemory-policy is {}: {}; set it to noeviction", policy,
@@ -114,10 +106,10 @@ class Diagnosis {
 
   void look_at_persistence(std::string_view info, const Reply& save) {
     for (const auto* name : {"rdb_last_bgsave_status", "aof_last_bgrewrite_status", "aof_last_write_status"}) {
-      if (field(info, name).value_or("ok") == "ok") continue;
+      if (redis::info_field(info, name).value_or("ok") == "ok") continue;
       add(Severity::warning, "persistence", fmt::format("{} is not ok: look at the server's disk and log", name));
     }
-    if (field(info, "aof_enabled") != "0") return;
+    if (redis::info_field(info, "aof_enabled") != "0") return;
     const Reply* schedule = save.find("save");
     if (schedule == nullptr) {
       add(Severity::note, "persistence",
@@ -134,14 +126,14 @@ class Diagnosis {
   }
 
   void look_at_replication(std::string_view info, std::size_t wanted) {
-    const auto replicas = decimal<std::size_t>(field(info, "connected_slaves").value_or("0")).value_or(0);
+    const auto replicas = decimal<std::size_t>(redis::info_field(info, "connected_slaves").value_or("0")).value_or(0);
     if (replicas < wanted) {
       add(Severity::warning, "replication",
           fmt::format("{} replicas are connected and delete_durability wants {}: every delete waits in vain", replicas,
                       wanted));
     } else if (replicas == 0) {
       add(Severity::note, "replication", "no replica is connected: with this server all sessions are lost");
-    } else if (!field(info, "min_slaves_good_slaves")) {
+    } else if (!redis::info_field(info, "min_slaves_good_slaves")) {
       add(Severity::note, "replication",
           "min-replicas-to-write is 0: a primary cut off from its replicas goes on taking writes that a fail-over "
           "loses");

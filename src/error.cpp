@@ -77,6 +77,11 @@ const std::error_category& error_category() noexcept {
   return category;
 }
 
+std::string_view name_of(ErrorCode code) noexcept {
+  const auto name = meaning(code).code;
+  return name.empty() ? "other" : name;
+}
+
 std::error_code make_error_code(ErrorCode code) noexcept { return {static_cast<int>(code), error_category()}; }
 
 }  // namespace obol::inline v0

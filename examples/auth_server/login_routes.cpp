@@ -20,11 +20,7 @@ constexpr std::string_view known_device_type = "device";
 constexpr std::string_view wrong = "User name or password is wrong.";
 
 // A name as typed may have any size; what is counted by it must not.
-std::string account_of(const std::string& name) {
-  std::string account = name.substr(0, 64);
-  for (char& c : account) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return account;
-}
+std::string account_of(const std::string& name) { return lower_case(std::string_view(name).substr(0, 64)); }
 
 Attempt attempt_of(Exchange& exchange, const std::string& name, const std::optional<User>& user) {
   Attempt attempt{.account = account_of(name), .network = exchange.device().place};

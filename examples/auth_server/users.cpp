@@ -7,6 +7,12 @@
 namespace auth_server {
 namespace {
 
+bool is_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+}  // namespace
+
 std::string lower_case(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) {
@@ -14,12 +20,6 @@ std::string lower_case(std::string_view text) {
   }
   return lower;
 }
-
-bool is_name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-}
-
-}  // namespace
 
 std::string_view objection_to_name(std::string_view name) {
   if (name.empty() || name.size() > 32) return "A user name has 1 to 32 characters.";

@@ -16,6 +16,9 @@ struct User {
   std::string password_hash{};
 };
 
+/// As names are compared.
+std::string lower_case(std::string_view text);
+
 /// Why a name or password is not accepted, for the one who chose it; empty where it is.
 std::string_view objection_to_name(std::string_view name);
 std::string_view objection_to_password(std::string_view password, std::string_view name);

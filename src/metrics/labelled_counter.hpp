@@ -1,7 +1,6 @@
 // A counter of rare things, by labels that are not known beforehand, of which it keeps a bounded number.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "metrics/call_durations.hpp"
-#include "metrics/error_names.hpp"
 #include "metrics/instruments.hpp"
 #include "metrics/labelled_counter.hpp"
 
@@ -47,7 +46,7 @@ class [[gnu::visibility("hidden")]] StoreMetrics::Counts {
   explicit Counts(StoreMetricsOptions options) : options_(std::move(options)) {
     for (const auto failure : failures) verification_failures.prepare(labels_of(failure, unknown_key));
     for (const auto reason : {ErrorCode::too_many_sessions, ErrorCode::revoked}) {
-      refusals.prepare({std::string(metrics::name_of(reason)), {}});
+      refusals.prepare({std::string(name_of(reason)), {}});
     }
   }
 
@@ -108,7 +107,7 @@ std::vector<MetricAttribute> StoreMetrics::Counts::attributes_of(const CallEvent
                                           {"db.operation.name", std::string(to_string(event.operation))},
                                           {"obol.outcome", std::string(to_string(event.outcome))}};
   if (event.outcome == CallOutcome::failed) {
-    attributes.push_back({"error.type", std::string(metrics::name_of(event.error))});
+    attributes.push_back({"error.type", std::string(name_of(event.error))});
   }
   return attributes;
 }
@@ -258,7 +257,7 @@ void StoreMetrics::on_deleted_all(const DeletedAllEvent& event) noexcept {
 }
 
 void StoreMetrics::on_refused(const RefusedEvent& event) noexcept {
-  counts_->refusals.add({std::string(metrics::name_of(event.reason)), {}});
+  counts_->refusals.add({std::string(name_of(event.reason)), {}});
 }
 
 void StoreMetrics::on_verification_failed(const VerificationFailedEvent& event) noexcept {

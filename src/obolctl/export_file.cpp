@@ -64,7 +64,6 @@ ExportWriter::~ExportWriter() {
 // Counts and sums up what stands above the last checkpoint; what follows it may be cut anywhere.
 Result<void> ExportWriter::take_up(const std::string& key_prefix) {
   std::ifstream file(partial_);
-  Checksum all;
   std::uint64_t sessions = 0;
   std::uint64_t marks = 0;
   std::uint64_t offset = 0;
@@ -75,7 +74,6 @@ Result<void> ExportWriter::take_up(const std::string& key_prefix) {
     const auto* header = std::get_if<ExportHeader>(&*line);
     if ((offset == 0) != (header != nullptr) || (header != nullptr && header->key_prefix != key_prefix)) break;
     offset += text.size() + 1;
-    all.add(text.append("\n"));
     if (std::holds_alternative<ExportedSession>(*line)) ++sessions;
     if (std::holds_alternative<ExportedMark>(*line)) ++marks;
     if (const auto* checkpoint = std::get_if<Checkpoint>(&*line)) {

@@ -10,7 +10,6 @@
 #include "obolctl/import_progress.hpp"
 #include "obolctl/interruption.hpp"
 #include "obolctl/json.hpp"
-#include "obolctl/place.hpp"
 #include "obolctl/progress.hpp"
 #include "obolctl/server.hpp"
 #include "obolctl/text.hpp"

@@ -9,6 +9,7 @@
 
 #include "redis/cluster.hpp"
 #include "redis/dialer.hpp"
+#include "redis/info.hpp"
 #include "redis/key_slot.hpp"
 #include "session_commands.hpp"
 
@@ -79,12 +80,7 @@ std::string Primary::run_id() {
   const redis::Command command{"INFO", "server"};
   const auto inspection = inspect({&command, 1});
   if (!inspection || inspection->replies.front().is_error()) return {};
-  constexpr std::string_view name = "\nrun_id:";
-  const std::string_view info = inspection->replies.front().text;
-  const auto line = info.find(name);
-  if (line == std::string_view::npos) return {};
-  const auto value = info.substr(line + name.size());
-  return std::string(value.substr(0, value.find_first_of("\r\n")));
+  return std::string(redis::info_field(inspection->replies.front().text, "run_id").value_or(""));
 }
 
 Result<Server> Server::connect(const RedisStoreOptions& options) {

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -11,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "decimal.hpp"
 #include "redis_options.hpp"
 
 namespace obol::ctl {
@@ -54,12 +54,9 @@ std::string with_password(std::string uri, const Credentials& credentials, std::
 Result<SigningKey> read_key(std::string_view hex, std::string_view id) {
   std::string bytes;
   for (; hex.size() >= 2; hex.remove_prefix(2)) {
-    unsigned char value = 0;
-    const std::string digits(hex.substr(0, 2));
-    const char* const behind = digits.c_str() + digits.size();
-    const auto [end, error] = std::from_chars(digits.c_str(), behind, value, 16);
-    if (error != std::errc{} || end != behind) break;
-    bytes += static_cast<char>(value);
+    const auto byte = hex_byte(hex.substr(0, 2));
+    if (!byte) break;
+    bytes += static_cast<char>(*byte);
   }
   if (!hex.empty())
     return refuse("a secret that begins with hex-key: is not of the form hex-key:HEX or hex-key:HEX:ID");

@@ -1,7 +1,6 @@
 // Reads sessions as they stand: sealed, with the expiry of their fields; and judges them with the keys there are.
 #pragma once
 
-#include <expected>
 #include <optional>
 #include <span>
 #include <string>

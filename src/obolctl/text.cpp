@@ -4,21 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 namespace obol::ctl {
-namespace {
-
-std::optional<char> hex_byte(std::string_view digits) {
-  unsigned char value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-  if (digits.size() != 2 || error != std::errc{} || end != digits.data() + 2) return std::nullopt;
-  return static_cast<char>(value);
-}
-
-}  // namespace
-
 std::string escaped(std::string_view bytes) {
   std::string text;
   for (const char byte : bytes) {
@@ -43,7 +31,7 @@ Result<std::string> unescaped(std::string_view text) {
       bytes += '\\';
       text.remove_prefix(2);
     } else if (const auto byte = text.starts_with("\\x") ? hex_byte(text.substr(2, 2)) : std::nullopt) {
-      bytes += *byte;
+      bytes += static_cast<char>(*byte);
       text.remove_prefix(4);
     } else {
       return std::unexpected(

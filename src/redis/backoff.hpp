@@ -5,16 +5,17 @@
 #include <chrono>
 #include <random>
 
+#include "redis/random_generator.hpp"
+
 namespace obol::inline v0::redis {
 
 /// Full jitter: each pause is anywhere between nothing and a bound that doubles from 10 ms to 500 ms.
 class Backoff {
  public:
   std::chrono::microseconds next() {
-    thread_local std::minstd_rand generator{std::random_device{}()};
     std::uniform_int_distribution<std::chrono::microseconds::rep> span(0, bound_.count());
     bound_ = std::min(bound_ * 2, longest);
-    return std::chrono::microseconds(span(generator));
+    return std::chrono::microseconds(span(random_generator()));
   }
 
  private:

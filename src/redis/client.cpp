@@ -2,7 +2,6 @@
 #include "redis/client.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <thread>
 #include <utility>
@@ -71,8 +70,6 @@ std::vector<Reply> unasked(std::vector<Reply> replies) {
 /// What came of sending something once.
 template <class T>
 struct Client::Attempt {
-  enum class Next { stop, at_once, after_pause };
-
   Result<T> outcome;
   Next next = Next::stop;       ///< What can do better, and the retry budget allows.
   Target target{};              ///< Of the next attempt.
@@ -127,7 +124,6 @@ template <class TryOnce>
 auto Client::repeat(std::string_view key, Deadline deadline, TryOnce try_once)
     -> decltype(try_once(std::declval<const Target&>()).outcome) {
   using Attempted = decltype(try_once(std::declval<const Target&>()));
-  using Next = typename Attempted::Next;
   Backoff backoff;
   int times_at_once = 0;
   Target target;
@@ -197,9 +193,7 @@ Client::Attempt<Reply> Client::try_call(const Target& target, const Command& com
     auto attempt = try_call_all(target, {&command, 1}, deadline);
     auto outcome = attempt.outcome ? Result<Reply>(std::move(attempt.outcome->front()))
                                    : std::unexpected(std::move(attempt.outcome.error()));
-    return {.outcome = std::move(outcome),
-            .next = static_cast<Attempt<Reply>::Next>(attempt.next),
-            .target = std::move(attempt.target)};
+    return {.outcome = std::move(outcome), .next = attempt.next, .target = std::move(attempt.target)};
   }
   auto reply = target.node->pool().call(command, deadline, sharing);
   if (!reply && reply.error().error.code == ErrorCode::timeout) sharing = Pool::Sharing::alone;
@@ -243,7 +237,6 @@ Client::Attempt<std::vector<Reply>> Client::try_call_all(const Target& target, s
 
 template <class T>
 Client::Attempt<T> Client::judge(const Target& target, const Reply& refusal, Deadline deadline) {
-  using Next = typename Attempt<T>::Next;
   const auto& node = target.node;
   Attempt<T> attempt{.outcome = std::unexpected(node->source().at_endpoint(error_of(refusal)))};
   switch (remedy_for(refusal)) {
@@ -273,7 +266,6 @@ Client::Attempt<T> Client::judge(const Target& target, const Reply& refusal, Dea
 
 template <class T>
 Client::Attempt<T> Client::follow(const Target& target, const Reply& refusal, Deadline deadline) {
-  using Next = typename Attempt<T>::Next;
   const auto redirect = redirect_of(refusal);
   if (!redirect || !topology_->is_sharded()) {
     return {.outcome = std::unexpected(target.node->source().at_endpoint(error_of(refusal)))};
@@ -289,7 +281,6 @@ Client::Attempt<T> Client::follow(const Target& target, const Reply& refusal, De
 // A call that waited at a node which has left the cluster was not sent.
 template <class T>
 Client::Attempt<T> Client::failed(const Target& target, Pool::Failure failure, Deadline deadline) {
-  using Next = typename Attempt<T>::Next;
   auto& node = *target.node;
   if (failure.error.code == ErrorCode::closed && node.has_left()) {
     return {.outcome = std::unexpected(

@@ -87,6 +87,7 @@ class Client {
     NodeHandle node{};      ///< Null: the primary of the key.
     bool is_asked = false;  ///< With ASKING in front.
   };
+  enum class Next { stop, at_once, after_pause };
   template <class T>
   struct Attempt;
   template <class TryOnce>

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <limits>
-#include <random>
 #include <utility>
 
 #include "closed_error.hpp"
 #include "redis/key_slot.hpp"
+#include "redis/random_generator.hpp"
 
 namespace obol::inline v0::redis {
 namespace {
@@ -173,8 +173,7 @@ Cluster::Members Cluster::candidates(const Order& order) {
   for (const auto& seed : seeds_) {
     if (!has(all, &Member::address, seed.address)) all.push_back(seed);
   }
-  static thread_local std::minstd_rand generator{std::random_device{}()};
-  std::ranges::shuffle(all, generator);
+  std::ranges::shuffle(all, random_generator());
   std::ranges::partition(all, [&](const Member& member) { return member.node.get() != order.last; });
   return all;
 }

@@ -1,4 +1,4 @@
-// Loads a function library into a server.
+// How a function library is loaded, and what the server says to it.
 #include "redis/function_library.hpp"
 
 #include <fmt/format.h>
@@ -8,12 +8,6 @@
 namespace obol::inline v0::redis {
 
 Command FunctionLibrary::load_command() const { return {"FUNCTION", "LOAD", source}; }
-
-Result<bool> FunctionLibrary::load(Connection& connection, Deadline deadline) const {
-  const auto reply = connection.call(load_command(), deadline);
-  if (!reply) return std::unexpected(reply.error());
-  return load_result(*reply);
-}
 
 Result<bool> FunctionLibrary::load_result(const Reply& reply) const {
   if (!reply.is_error()) return true;

@@ -4,7 +4,8 @@
 #include <string_view>
 
 #include "obol/error.hpp"
-#include "redis/connection.hpp"
+#include "redis/command.hpp"
+#include "redis/reply.hpp"
 
 namespace obol::inline v0::redis {
 
@@ -19,9 +20,6 @@ struct FunctionLibrary {
 
   /// What its reply means: true where it was loaded now, false where it stood already.
   Result<bool> load_result(const Reply& reply) const;
-
-  /// Both at once.
-  Result<bool> load(Connection& connection, Deadline deadline) const;
 };
 
 }  // namespace obol::inline v0::redis

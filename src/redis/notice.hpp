@@ -35,7 +35,6 @@ class Dormitory {
   /// Groups 0 to 15 are for callers that are told things together, 16 to 31 for those that are told alone.
   using Groups = std::uint32_t;
   static constexpr unsigned shared_groups = 16;
-  static constexpr unsigned groups = 32;
 
   /// Until something is posted, or the time given.
   void sleep(const Notice& notice, unsigned group, Deadline::Time::time_point time);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "closed_error.hpp"
+#include "redis/random_generator.hpp"
 #include "redis/socket.hpp"
 
 namespace obol::inline v0::redis {
@@ -21,9 +22,8 @@ constexpr std::chrono::milliseconds overflow_idle_limit{1000};
 
 // Up to a tenth less than the limit, so that connections opened together do not all end together.
 std::chrono::milliseconds jittered(std::chrono::milliseconds limit) {
-  thread_local std::minstd_rand generator{std::random_device{}()};
   std::uniform_int_distribution<std::chrono::milliseconds::rep> less(0, limit.count() / 10);
-  return limit - std::chrono::milliseconds(less(generator));
+  return limit - std::chrono::milliseconds(less(random_generator()));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "decimal.hpp"
 #include "redis/node.hpp"
+#include "redis/random_generator.hpp"
 
 namespace obol::inline v0::redis {
 namespace {
@@ -52,7 +53,6 @@ Replicas::Replicas(std::chrono::seconds maximum_lag, MakeNode make_node)
 
 NodeHandle Replicas::pick(Pool& primary, Deadline deadline) {
   if (is_due()) ask(primary, deadline);
-  static thread_local std::minstd_rand generator{std::random_device{}()};
   const std::scoped_lock lock(mutex_);
   if (closed_ || Deadline::Time::now() >= known_until_) return nullptr;
   std::vector<const Member*> usable;
@@ -60,7 +60,7 @@ NodeHandle Replicas::pick(Pool& primary, Deadline deadline) {
     if (!member.is_avoided) usable.push_back(&member);
   }
   if (usable.empty()) return nullptr;
-  return usable[std::uniform_int_distribution<std::size_t>(0, usable.size() - 1)(generator)]->node;
+  return usable[std::uniform_int_distribution<std::size_t>(0, usable.size() - 1)(random_generator())]->node;
 }
 
 void Replicas::avoid(const NodeHandle& replica) {

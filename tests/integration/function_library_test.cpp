@@ -73,8 +73,11 @@ TEST_P(FunctionLibraryTest, OfAnotherReleaseStandsBesideIt) {
   const auto deadline = redis::Deadline::after(std::chrono::seconds(5));
   auto connection = redis::Dialer(server.connection(), 1024 * 1024).dial(deadline).value();
   const redis::FunctionLibrary theirs{.name = "obol_0123456789abcdef", .source = source};
-  EXPECT_TRUE(theirs.load(connection, deadline).value());
-  EXPECT_FALSE(theirs.load(connection, deadline).value());
+  const auto load = [&] {
+    return theirs.load_result(connection.call(theirs.load_command(), deadline).value()).value();
+  };
+  EXPECT_TRUE(load());
+  EXPECT_FALSE(load());
   EXPECT_EQ(server.command({"FUNCTION", "LIST"}).elements.size(), 2U);
 
   auto session = new_session();

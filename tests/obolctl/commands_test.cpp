@@ -1,7 +1,5 @@
 // The program on real servers: what an operator sees and what becomes of the sessions.
-#include <fcntl.h>
 #include <pty.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

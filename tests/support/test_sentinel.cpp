@@ -129,8 +129,6 @@ const TestServer& TestSentinel::sentinel(std::size_t number) const { return *sen
 
 std::uint16_t TestSentinel::port(Node node) const { return servers_.at(node)->port.number(); }
 
-std::uint16_t TestSentinel::sentinel_port(std::size_t number) const { return sentinels_.at(number)->port.number(); }
-
 redis::Reply TestSentinel::command(Node node, std::initializer_list<std::string_view> words) const {
   return server(node).command(words);
 }

@@ -50,7 +50,6 @@ class TestSentinel {
   const TestServer& server(Node node) const;
   const TestServer& sentinel(std::size_t number) const;
   std::uint16_t port(Node node) const;
-  std::uint16_t sentinel_port(std::size_t number) const;
 
   /// Runs a command over a connection of its own; errors included.
   redis::Reply command(Node node, std::initializer_list<std::string_view> words) const;

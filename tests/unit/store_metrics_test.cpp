@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "metrics/error_names.hpp"
+#include "error_name.hpp"
 #include "support/metric_points.hpp"
 
 namespace obol::testing {
@@ -218,16 +218,16 @@ TEST(StoreMetrics, LosesNoCallOfManyThreads) {
 }
 
 TEST(ErrorNames, AreThoseOfTheEnumerators) {
-  EXPECT_EQ(metrics::name_of(ErrorCode::conflict), "conflict");
-  EXPECT_EQ(metrics::name_of(ErrorCode::gone), "gone");
-  EXPECT_EQ(metrics::name_of(ErrorCode::invalid_token), "invalid_token");
-  EXPECT_EQ(metrics::name_of(ErrorCode::pool_timeout), "pool_timeout");
-  EXPECT_EQ(metrics::name_of(ErrorCode::out_of_memory), "out_of_memory");
-  EXPECT_EQ(metrics::name_of(ErrorCode::closed), "closed");
-  EXPECT_EQ(metrics::name_of(ErrorCode::tls), "tls");
-  EXPECT_EQ(metrics::name_of(ErrorCode::too_many_sessions), "too_many_sessions");
-  EXPECT_EQ(metrics::name_of(ErrorCode::revoked), "revoked");
-  EXPECT_EQ(metrics::name_of(ErrorCode::internal), "internal");
+  EXPECT_EQ(obol::name_of(ErrorCode::conflict), "conflict");
+  EXPECT_EQ(obol::name_of(ErrorCode::gone), "gone");
+  EXPECT_EQ(obol::name_of(ErrorCode::invalid_token), "invalid_token");
+  EXPECT_EQ(obol::name_of(ErrorCode::pool_timeout), "pool_timeout");
+  EXPECT_EQ(obol::name_of(ErrorCode::out_of_memory), "out_of_memory");
+  EXPECT_EQ(obol::name_of(ErrorCode::closed), "closed");
+  EXPECT_EQ(obol::name_of(ErrorCode::tls), "tls");
+  EXPECT_EQ(obol::name_of(ErrorCode::too_many_sessions), "too_many_sessions");
+  EXPECT_EQ(obol::name_of(ErrorCode::revoked), "revoked");
+  EXPECT_EQ(obol::name_of(ErrorCode::internal), "internal");
 }
 
 }  // namespace
