@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "error_name.hpp"
+
 namespace obol::inline v0 {
 namespace {
 

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <utility>
 
+#include "error_name.hpp"
 #include "metrics/call_durations.hpp"
 #include "metrics/instruments.hpp"
 #include "metrics/labelled_counter.hpp"
