@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "decimal.hpp"
+
 namespace obol::ctl {
 std::string escaped(std::string_view bytes) {
   std::string text;
