@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <utility>
 
 #include "obolctl/place.hpp"
 #include "obolctl/text.hpp"
@@ -29,7 +30,7 @@ class Rules {
 };
 
 /// As redis-cli reads a word: in quotes where it holds anything but letters that mean nothing to it.
-std::string quoted(std::string_view word) {
+std::string as_one_word(std::string_view word) {
   auto text = escaped(word);
   if (text == word && word.find_first_of(" '\"") == std::string_view::npos) return text;
   std::string quoted = "\"";
@@ -89,7 +90,7 @@ std::vector<std::string> acl_rules(Role role, const AclOptions& options) {
 std::string acl_command(Role role, const AclOptions& options) {
   std::string command("ACL SETUSER ");
   command.append(name_of(role)).append(" on >PASSWORD");
-  for (const auto& rule : acl_rules(role, options)) command.append(" ").append(quoted(rule));
+  for (const auto& rule : acl_rules(role, options)) command.append(" ").append(as_one_word(rule));
   return command;
 }
 
