@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace auth_server {
 namespace {
 
@@ -10,6 +12,12 @@ std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
+}
+
+bool is_base64url(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
 }
 
 std::string_view plain_name(Cookie cookie) {
@@ -47,8 +55,10 @@ std::string Cookies::read(const std::vector<std::string>& headers, Cookie cookie
       ++found;
     }
   }
-  return found == 1 ? value : "";
+  return found == 1 && is_base64url(value) ? value : "";
 }
+
+bool is_form_secret(std::string_view text) { return text.size() == 22 && is_base64url(text); }
 
 std::string Cookies::set(Cookie cookie, std::string_view value, std::chrono::seconds lifetime) const {
   return fmt::format("{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{}", name(cookie), value, lifetime.count(),

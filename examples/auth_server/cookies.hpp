@@ -15,14 +15,17 @@ enum class Cookie {
   device,   ///< Proves that somebody logged in to an account from this browser: see LoginThrottle.
 };
 
+/// Whether this can be the value of Cookie::form: 22 characters of base64url. Only such a value is sent back.
+bool is_form_secret(std::string_view text);
+
 /// All are HttpOnly and SameSite=Lax. Over TLS they are Secure and named __Host-..., so that neither another host of
 /// the domain nor an unencrypted answer can plant one.
 class Cookies {
  public:
   explicit Cookies(bool is_over_tls) : is_over_tls_(is_over_tls) {}
 
-  /// The cookie's value in these Cookie headers; empty where it is absent or there is more than one, since then it is
-  /// not known which is ours.
+  /// The cookie's value in these Cookie headers. Empty if it is absent, if there is more than one (then it is not known
+  /// which is ours), and if it is not base64url: all our values are, and some HTTP libraries decode %0d%0a in headers.
   std::string read(const std::vector<std::string>& headers, Cookie cookie) const;
 
   /// Values of Set-Cookie headers.

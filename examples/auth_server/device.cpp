@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <string>
@@ -32,6 +33,11 @@ std::string_view find_word(std::string_view text, std::span<const Word> words) {
   return {};
 }
 
+// A product's name is a token (RFC 9110). Anything else would be shown as it is, in whatever direction it runs.
+bool is_product_name(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
+}
+
 std::string name_of(std::string_view user_agent) {
   const auto browser = find_word(user_agent, browsers);
   const auto system = find_word(user_agent, systems);
@@ -39,7 +45,7 @@ std::string name_of(std::string_view user_agent) {
   if (!browser.empty()) return std::string(browser);
   if (!system.empty()) return std::string(system);
   const auto product = user_agent.substr(0, user_agent.find_first_of(" /"));
-  return product.empty() ? "Unknown device" : std::string(product.substr(0, 40));
+  return is_product_name(product) ? std::string(product.substr(0, 40)) : "Unknown device";
 }
 
 std::string_view kind_of(std::string_view user_agent) {

@@ -1,7 +1,7 @@
 // Cookies to visitor, and visitor to cookies.
 #include "exchange.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <map>
 #include <utility>
@@ -9,6 +9,7 @@
 
 #include "csrf.hpp"
 #include "device.hpp"
+#include "log.hpp"
 #include "obol/session_id.hpp"
 
 namespace auth_server {
@@ -94,7 +95,7 @@ Frame Exchange::frame_of(const LoggedIn& user) {
 
 Frame Exchange::frame_of_nobody() {
   auto secret = cookie(Cookie::form);
-  if (secret.size() != 22) secret = obol::generate_session_id().value_or("");
+  if (!is_form_secret(secret)) secret = obol::generate_session_id().value_or("");
   keep(Cookie::form, secret, form_lifetime);
   return {.user_name = {},
           .form_token = mask_secret(secret),
@@ -137,7 +138,7 @@ void Exchange::say(int status, std::string_view title, std::string_view text) {
 }
 
 void Exchange::say_unavailable(const obol::Error& error) {
-  fmt::print(stderr, "auth server: {} ({})\n", error.message, error.code.message());
+  log_line(fmt::format("auth server: {} ({})", error.message, error.code.message()));
   retry_after(std::chrono::seconds(5));
   say(503, "One moment, please",
       "Logins cannot be looked up just now. You are not logged out: try again in a few seconds.");

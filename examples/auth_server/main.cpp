@@ -1,6 +1,6 @@
 // A small auth server: sign-up, login, "your devices". Accounts live in this process, sessions where Obol keeps them.
 // Usage: obol_auth_server (--redis URI | --memory) [--listen host:port] [--certificate FILE --key FILE]
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <sodium.h>
 
 #include <chrono>
@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "log.hpp"
 #include "obol/session_id.hpp"
 #include "options.hpp"
 #include "server.hpp"
@@ -20,7 +21,7 @@
 namespace {
 
 int fail(std::string_view problem) {
-  fmt::print(stderr, "auth server: {}\n", problem);
+  auth_server::log_line(fmt::format("auth server: {}", problem));
   return 1;
 }
 
@@ -56,7 +57,8 @@ int serve(httplib::Server& server, const auth_server::Options& options, const au
   std::thread listener([&server] { server.listen_after_bind(); });
   while (!server.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   fmt::print("Auth server on {}://{}:{}/, sessions in {}\n", site.is_over_tls ? "https" : "http",
-             options.host.contains(':') ? "[" + options.host + "]" : options.host, port, site.kept_in);
+             options.host.contains(':') ? "[" + options.host + "]" : options.host, port,
+             auth_server::printable(site.kept_in));
   std::fflush(stdout);
   int signal = 0;
   ::sigwait(&signals, &signal);

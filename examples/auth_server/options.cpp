@@ -1,9 +1,13 @@
 // Reads the command line with CLI11.
 #include "options.hpp"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <string_view>
+
+#include "log.hpp"
 
 namespace auth_server {
 namespace {
@@ -55,8 +59,12 @@ std::optional<Options> read_options(int argument_count, char** arguments, int& e
   try {
     app.parse(argument_count, arguments);
     if (redis->count() + memory->count() == 0) throw CLI::RequiredError("--redis URI or --memory");
+  } catch (const CLI::Success& success) {
+    exit_code = app.exit(success);
+    return std::nullopt;
   } catch (const CLI::ParseError& error) {
-    exit_code = app.exit(error) == 0 ? 0 : 2;
+    log_line(fmt::format("auth server: {}; --help has all options", error.what()));
+    exit_code = 2;
     return std::nullopt;
   }
   return options;

@@ -8,6 +8,7 @@
 
 #include "assets.hpp"
 #include "exchange.hpp"
+#include "log.hpp"
 #include "routes.hpp"
 
 namespace auth_server {
@@ -56,7 +57,7 @@ void add_error_pages(httplib::Server& server, Site& site) {
   });
   server.set_exception_handler(
       [&site](const httplib::Request& request, httplib::Response& response, const std::exception_ptr&) {
-        fmt::print(stderr, "auth server: {} {} failed\n", request.method, request.path);
+        log_line(fmt::format("auth server: {} {} failed", request.method, request.path));
         Exchange(site, request, response).say(500, "Something went wrong", "It is not your fault. Please try again.");
       });
 }

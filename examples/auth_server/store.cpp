@@ -1,12 +1,13 @@
 // RedisStore or MemoryStore, with the same policy, and an observer that tells the operator what it hears.
 #include "store.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <expected>
 #include <mutex>
 #include <utility>
 
+#include "log.hpp"
 #include "obol/memory_store.hpp"
 #include "obol/observer.hpp"
 #include "obol/redis_store.hpp"
@@ -18,10 +19,10 @@ namespace {
 class Log final : public obol::Observer {
  public:
   void on_finding(const obol::Finding& finding) noexcept override {
-    fmt::print(stderr, "obol: {}: {}\n", obol::to_string(finding.severity), finding.message);
+    log_line(fmt::format("obol: {}: {}", obol::to_string(finding.severity), finding.message));
   }
   void on_verification_failed(const obol::VerificationFailedEvent& event) noexcept override {
-    fmt::print(stderr, "obol: the stored session {} is not genuine\n", event.id_hash);
+    log_line(fmt::format("obol: the stored session {} is not genuine", event.id_hash));
   }
   void on_connection_opened(const obol::ConnectionEvent& event) noexcept override {
     const std::scoped_lock lock(mutex_);

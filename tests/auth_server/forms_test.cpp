@@ -8,6 +8,7 @@
 #include "csrf.hpp"
 #include "device.hpp"
 #include "html.hpp"
+#include "log.hpp"
 #include "pages.hpp"
 
 namespace auth_server {
@@ -40,7 +41,7 @@ TEST(AuthServerCookies, AreBoundToTheHostOverTls) {
 
 TEST(AuthServerCookies, AreReadByTheirWholeName) {
   const Cookies cookies(false);
-  EXPECT_EQ(cookies.read({"a=1; obol_access=x=y ;b", "c=2"}, Cookie::access), "x=y");
+  EXPECT_EQ(cookies.read({"a=1; obol_access=x-y_Z9 ;b", "c=2"}, Cookie::access), "x-y_Z9");
   EXPECT_EQ(cookies.read({"not_obol_access=1; obol_access2=2; __Host-obol_access=3"}, Cookie::access), "");
   EXPECT_EQ(Cookies(true).read({"obol_access=1"}, Cookie::access), "");
   for (const auto* header : {"", ";", "=", "obol_access", ";;=;obol_access=", "   "}) {
@@ -52,6 +53,28 @@ TEST(AuthServerCookies, OfWhichThereAreTwoCountAsNone) {
   const Cookies cookies(false);
   EXPECT_EQ(cookies.read({"obol_access=ours; obol_access=planted"}, Cookie::access), "");
   EXPECT_EQ(cookies.read({"obol_access=ours", "obol_access=planted"}, Cookie::access), "");
+}
+
+TEST(AuthServerCookies, WithValuesThatWereNotMadeHereCountAsNone) {
+  const Cookies cookies(false);
+  for (const std::string value :
+       {"a b", "a=b", "a.b", "a,b", "\"a\"", "a\r\nSet-Cookie: evil=1", "a\n", "\x7f", "\xc3\xa9"}) {
+    EXPECT_EQ(cookies.read({"obol_form=" + value}, Cookie::form), "") << value;
+  }
+}
+
+TEST(AuthServerCookies, AFormSecretIs22CharactersOfBase64url) {
+  EXPECT_TRUE(is_form_secret("ABCDEFGHIJ-_klmnop0189"));
+  for (const auto* text : {"", "ABCDEFGHIJ-_klmnop018", "ABCDEFGHIJ-_klmnop01890",
+                           "ABCDEFGHIJ-_klmnop018=", "ABCDEFGHIJ-_klmnop018 ", "\r\nSet-Cookie:evil=1234"}) {
+    EXPECT_FALSE(is_form_secret(text)) << text;
+  }
+}
+
+TEST(AuthServerLog, HasOneLineOfPrintableAsciiForWhateverIsSent) {
+  EXPECT_EQ(printable("GET /a\\b failed"), "GET /a\\\\b failed");
+  EXPECT_EQ(printable("\r\nauth server: all is well\x1b[2J\x7f"), "\\x0d\\x0aauth server: all is well\\x1b[2J\\x7f");
+  EXPECT_EQ(printable("\xe2\x80\xae\xc2\x9b"), "\\xe2\\x80\\xae\\xc2\\x9b");
 }
 
 class AuthServerForms : public ::testing::Test {
@@ -114,6 +137,8 @@ TEST(AuthServerDevice, IsNamedSoThatItsOwnerKnowsIt) {
                  "Firefox on Android", "tablet", "this computer"},
            Sight{"curl/8.1", "::1", "curl", "computer", "this computer"},
            Sight{"Toaster 2000", "nowhere", "Toaster", "computer", "unknown place"},
+           Sight{"\xe2\x80\xaeToaster", "192.0.2.1", "Unknown device", "computer", "192.0.2.x"},
+           Sight{"Toas\tter/1", "192.0.2.1", "Unknown device", "computer", "192.0.2.x"},
            Sight{"", "", "Unknown device", "computer", "unknown place"},
        }) {
     const auto device = recognise_device(user_agent, address);
