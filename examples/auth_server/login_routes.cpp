@@ -83,12 +83,23 @@ void refuse_sign_up(Exchange& exchange, const std::string& name, int status, std
   exchange.show(sign_up_page(exchange.frame_of_nobody(), {.name = name, .problem = std::string(problem)}), status);
 }
 
+void refuse_name(Exchange& exchange, const std::string& name) {
+  refuse_sign_up(exchange, name, 409, "That user name is taken.");
+}
+
 void post_sign_up(Exchange& exchange) {
   if (!exchange.require_form_of_this_browser()) return;
   const auto name = exchange.field("name");
   const auto password = exchange.field("password");
   for (const auto objection : {objection_to_name(name), objection_to_password(password, name)}) {
     if (!objection.empty()) return refuse_sign_up(exchange, name.substr(0, 64), 422, objection);
+  }
+  // A name that is taken costs no hash; what is told here is what Users::add tells, too.
+  if (exchange.site().users.find_by_name(name)) return refuse_name(exchange, name);
+  if (const auto wait = exchange.site().throttle.admit_sign_up(exchange.device().place); wait.count() > 0) {
+    exchange.retry_after(wait);
+    return refuse_sign_up(exchange, name, 429,
+                          fmt::format("Too many new accounts. Try again in {} seconds.", wait.count()));
   }
   auto id = obol::generate_session_id();
   if (!id) return exchange.say_unavailable(id.error());
@@ -97,7 +108,7 @@ void post_sign_up(Exchange& exchange) {
   const User user{.id = std::move(*id), .name = name, .password_hash = std::move(*hash)};
   switch (exchange.site().users.add(user)) {
     case Users::Added::name_is_taken:
-      return refuse_sign_up(exchange, name, 409, "That user name is taken.");
+      return refuse_name(exchange, name);
     case Users::Added::full:
       return refuse_sign_up(exchange, name, 503, "This example has no room for more accounts.");
     case Users::Added::yes:

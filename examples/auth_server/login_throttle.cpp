@@ -9,17 +9,21 @@ namespace auth_server {
 using std::chrono::seconds;
 
 std::vector<LoginThrottle::Limit> LoginThrottle::limits_for(const Attempt& attempt) {
-  if (!attempt.known_device.empty()) return {{"device " + attempt.known_device, 10, seconds(30)}};
-  return {{"account " + attempt.account + " network " + attempt.network, 5, seconds(60)},
-          {"account " + attempt.account, 30, seconds(20)},
-          {"network " + attempt.network, 60, seconds(2)}};
+  if (!attempt.known_device.empty()) return {{{Counted::device, attempt.known_device, {}}, 10, seconds(30)}};
+  return {{{Counted::account_on_network, attempt.account, attempt.network}, 5, seconds(60)},
+          {{Counted::account, attempt.account, {}}, 30, seconds(20)},
+          {{Counted::network, attempt.network, {}}, 60, seconds(2)}};
 }
 
-seconds LoginThrottle::admit(const Attempt& attempt) {
+std::vector<LoginThrottle::Limit> LoginThrottle::sign_up_limits_for(const std::string& network) {
+  return {{{Counted::sign_ups_of_network, network, {}}, 20, seconds(30)},
+          {{Counted::network, network, {}}, 60, seconds(2)}};
+}
+
+seconds LoginThrottle::admit_within(const std::vector<Limit>& limits) {
   const std::scoped_lock lock(mutex_);
   const auto now = clock_();
   forget_old(now);
-  const auto limits = limits_for(attempt);
   seconds wait{0};
   for (const auto& [key, burst, interval] : limits) {
     const auto found = paid_until_.find(key);

@@ -99,6 +99,28 @@ TEST_F(AuthServerThrottle, LimitsAKnownDeviceToo) {
   EXPECT_EQ(wrong_attempts({.account = "user", .network = "1", .known_device = "device"}, 100), 10);
 }
 
+TEST_F(AuthServerThrottle, TakesNoNameForTheKeyOfSomethingElse) {
+  const std::string typed[] = {"user network 192.0.2.x", "user 192.0.2.x", "device device", "192.0.2.x",
+                               std::string("user\0", 5)};
+  for (const auto& account : typed) wrong_attempts({.account = account, .network = {}}, 100);
+  EXPECT_EQ(wrong_attempts(attacker, 100), 5);
+  EXPECT_EQ(wrong_attempts({.account = "user", .network = "1", .known_device = "device"}, 100), 10);
+}
+
+TEST_F(AuthServerThrottle, LetsOneNetworkSignUpAFewTimes) {
+  const auto signed_up = [&](const std::string& network) {
+    int admitted = 0;
+    while (admitted < 1000 && throttle.admit_sign_up(network) == seconds(0)) ++admitted;
+    return admitted;
+  };
+  EXPECT_EQ(signed_up("192.0.2.x"), 20);
+  EXPECT_EQ(throttle.admit_sign_up("192.0.2.x"), seconds(30));
+  EXPECT_EQ(signed_up("198.51.100.x"), 20);
+  now += seconds(30);
+  EXPECT_EQ(signed_up("192.0.2.x"), 1);
+  EXPECT_EQ(throttle.admit(attacker), seconds(0));
+}
+
 TEST_F(AuthServerThrottle, CountsNoLoginThatSucceeded) {
   for (int i = 0; i < 100; ++i) {
     ASSERT_EQ(throttle.admit(attacker), seconds(0));
