@@ -169,9 +169,13 @@ struct RedisStoreOptions {
   ReplicaReads replica_reads{};             ///< Whether `peek` and `peek_all` may answer from replicas.
   FunctionLoading functions = FunctionLoading::load_at_connect;       ///< Who loads the function library.
   std::size_t maximum_payload_bytes = default_maximum_payload_bytes;  ///< Of Session::extra_payload.
-  std::size_t maximum_reply_bytes = std::size_t{64} * 1024 * 1024;    ///< A larger reply is refused with `too_large`.
-  std::shared_ptr<Observer> observer{};                               ///< May be null.
-  Clock clock = system_clock();  ///< Judges expiry on our side; the server has its own.
+  /// What one reply may cost; a dearer one is refused with `too_large`, and its connection is closed. It costs the
+  /// bytes that are received and 64 for each element that it announces (two for each session of a `get_all`). What
+  /// the server sends unasked in front of one reply may cost as much. While a reply is read, its bytes are in memory up
+  /// to four times.
+  std::size_t maximum_reply_bytes = std::size_t{64} * 1024 * 1024;
+  std::shared_ptr<Observer> observer{};  ///< May be null.
+  Clock clock = system_clock();          ///< Judges expiry on our side; the server has its own.
 };
 
 }  // namespace obol::inline v0

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <string>
 #include <utility>
 
@@ -12,6 +11,8 @@
 
 namespace obol::inline v0::redis {
 namespace {
+
+constexpr std::size_t most_received_at_once = 65'536;
 
 Command hello(const ConnectionOptions& options) {
   const std::string_view user = options.username.empty() ? "default" : std::string_view(options.username);
@@ -46,14 +47,20 @@ Result<void> check_sentinel(const Reply& hello) {
 
 }  // namespace
 
-Connection::Connection(std::unique_ptr<Stream> stream, std::size_t maximum_reply_bytes, bool is_exposed)
-    : stream_(std::move(stream)), reader_(maximum_reply_bytes), is_exposed_(is_exposed) {}
+Connection::Connection(std::unique_ptr<Stream> stream, std::size_t maximum_reply_bytes, bool is_exposed,
+                       std::chrono::milliseconds role_interval)
+    : stream_(std::move(stream)),
+      received_(std::make_unique_for_overwrite<char[]>(most_received_at_once)),
+      reader_(maximum_reply_bytes),
+      is_exposed_(is_exposed),
+      role_interval_(role_interval) {}
 
 Result<void> Connection::introduce(const ConnectionOptions& options, Peer peer, Deadline deadline) {
   const auto exchange = [&](const Command& command) -> Result<Reply> {
     if (auto sent = stream_->write_all(command.bytes(), deadline); !sent) return std::unexpected(sent.error());
     return read_reply(deadline);
   };
+  must_be_primary_ = peer == Peer::primary;
   role_asked_at_ = Deadline::Time::now();
   auto greeting = exchange(hello(options));
   if (!greeting) return std::unexpected(std::move(greeting.error()));
@@ -64,7 +71,6 @@ Result<void> Connection::introduce(const ConnectionOptions& options, Peer peer, 
   if (!version) return std::unexpected(std::move(version.error()));
   server_ = std::move(*version);
   if (peer == Peer::node) return {};
-  must_be_primary_ = peer == Peer::primary;
   if (must_be_primary_) {
     if (auto primary = check_role(*greeting); !primary) return primary;
   } else if (!options.cluster.seeds.empty()) {
@@ -106,17 +112,17 @@ Result<std::vector<Reply>> Connection::call_all(std::span<const Command> command
 
 Result<void> Connection::send(std::string_view commands, Deadline deadline) {
   const auto now = Deadline::Time::now();
-  if (!must_be_primary_ || now - role_asked_at_ < role_check_interval) return stream_->write_all(commands, deadline);
+  if (!must_be_primary_ || now - role_asked_at_ < role_interval_) return stream_->write_all(commands, deadline);
   role_asked_at_ = now;
   role_is_due_ = true;
   return stream_->write_all(std::string(role_question().bytes()).append(commands), deadline);
 }
 
 Result<void> Connection::receive(Deadline deadline) {
-  std::array<char, 65'536> buffer;
-  const auto received = stream_->read_some(buffer.data(), buffer.size(), deadline);
+  const auto received = stream_->read_some(received_.get(), most_received_at_once, deadline);
   if (!received) return std::unexpected(received.error());
-  return reader_.feed({buffer.data(), *received});
+  reader_.feed({received_.get(), *received});
+  return {};
 }
 
 Result<std::optional<Reply>> Connection::next_reply() {
@@ -124,7 +130,11 @@ Result<std::optional<Reply>> Connection::next_reply() {
     auto reply = reader_.next();
     if (!reply || !*reply) return reply;
     if ((*reply)->kind == Reply::Kind::push) {
-      if (take_push_) take_push_(**reply);
+      if (take_push_) {
+        take_push_(**reply);
+      } else {
+        reader_.count_as_waste();
+      }
       continue;
     }
     if (!role_is_due_) return reply;

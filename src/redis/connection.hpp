@@ -37,13 +37,15 @@ enum class Peer {
 class Connection {
  public:
   /// `is_exposed`: unencrypted, to another machine.
-  Connection(std::unique_ptr<Stream> stream, std::size_t maximum_reply_bytes, bool is_exposed);
+  Connection(std::unique_ptr<Stream> stream, std::size_t maximum_reply_bytes, bool is_exposed,
+             std::chrono::milliseconds role_interval = role_check_interval);
 
-  /// Introduces itself: HELLO 3 with AUTH and SETNAME, then SELECT. The server's version and role are checked.
+  /// Introduces itself: HELLO 3 with AUTH and SETNAME, then SELECT. The server's version is checked, and its role if it
+  /// must be a primary.
   Result<void> introduce(const ConnectionOptions& options, Peer peer, Deadline deadline);
 
-  /// Sends encoded commands. Where the server's role was last seen more than `role_check_interval` ago, it is asked for
-  /// in front of them.
+  /// Sends encoded commands. If the server must be a primary and its role was last seen `role_interval` ago or
+  /// more, the role is asked for in front of them.
   Result<void> send(std::string_view commands, Deadline deadline);
 
   /// Waits for bytes of the replies and takes them in. After a `timeout` it may be called again.
@@ -80,8 +82,10 @@ class Connection {
   Result<void> take_role(const Reply& role);
 
   std::unique_ptr<Stream> stream_;
+  std::unique_ptr<char[]> received_;  ///< What one read takes in; callers' stacks may be small.
   ReplyReader reader_;
   bool is_exposed_;
+  std::chrono::milliseconds role_interval_;
   bool must_be_primary_ = true;
   Deadline::Time::time_point role_asked_at_{};
   std::function<void(const Reply&)> take_push_;

@@ -16,19 +16,69 @@ namespace {
 constexpr int maximum_depth = 8;
 constexpr long long maximum_elements = 4'000'000;
 
-// Beyond this, and within other elements, memory follows the bytes received, not the count a server announces.
+// Beyond this memory follows the bytes received, not the count a server announces.
 constexpr std::size_t most_reserved = 64;
 
-// The reader moves all it holds behind a reply to its front, so it is given little more than a reply at a time.
+// The parser moves all it holds behind a reply to its front, so it is given little more than a reply at a time.
 constexpr std::size_t most_fed_at_once = 2048;
 
 // Of a larger reply's memory.
 constexpr std::size_t most_kept = 65'536;
 
+// The parser looks for a line's end from its beginning each time. Only bulk strings are long, and their lines are not.
+constexpr std::size_t longest_line = 65'536;
+
+}  // namespace
+
+/// The reply that is being read, as hiredis' callbacks know it.
+struct ReplyBuild {
+  std::size_t maximum_cost;
+  std::string texts{};
+  std::size_t held = 0;      ///< Bytes that the parser was given since the last reply.
+  std::size_t elements = 0;  ///< That were announced.
+  std::size_t wasted = 0;    ///< Cost of what went unused since the last reply.
+  std::size_t last_cost = 0;
+  const redisReader* parser = nullptr;
+  bool is_too_large = false;
+
+  std::size_t unparsed() const { return parser->len - parser->pos; }
+
+  /// Of the first so many bytes.
+  std::size_t cost(std::size_t bytes) const { return bytes + elements * ReplyReader::element_cost; }
+
+  /// What the limit leaves for bytes that are still to come.
+  std::size_t room() const { return maximum_cost - std::min(maximum_cost, cost(held)); }
+
+  bool announce(std::size_t more) {
+    elements += more;
+    is_too_large = is_too_large || cost(held - unparsed()) > maximum_cost;
+    return !is_too_large;
+  }
+
+  void begin_anew() {
+    texts.clear();
+    if (texts.capacity() > most_kept) texts.shrink_to_fit();
+    held = unparsed();
+    elements = 0;
+  }
+};
+
+namespace {
+
+/// Its memory grows with what came, and never beyond what was announced.
+Reply* append_to(Reply& list, std::size_t announced) {
+  auto& elements = list.elements;
+  if (elements.size() == elements.capacity()) {
+    elements.reserve(std::max(std::min(announced, 2 * elements.size() + 2), elements.size() + 1));
+  }
+  return &elements.emplace_back();
+}
+
 Reply* place_of(const redisReadTask* task) noexcept {
   try {
-    if (task->parent == nullptr) return new Reply;
-    return &static_cast<Reply*>(task->parent->obj)->elements.emplace_back();
+    const auto* const parent = task->parent;
+    if (parent == nullptr) return new Reply;
+    return append_to(*static_cast<Reply*>(parent->obj), static_cast<std::size_t>(parent->elements));
   } catch (const std::bad_alloc&) {
     return nullptr;
   }
@@ -73,7 +123,7 @@ void* create_string(const redisReadTask* task, char* bytes, std::size_t length) 
   // It begins with its format and a colon, such as "txt:".
   if (is_verbatim) text.remove_prefix(std::min<std::size_t>(length, 4));
   try {
-    static_cast<std::string*>(task->privdata)->append(text);
+    static_cast<ReplyBuild*>(task->privdata)->texts.append(text);
   } catch (const std::exception&) {
     release(task, reply);
     return nullptr;
@@ -85,7 +135,7 @@ void* create_string(const redisReadTask* task, char* bytes, std::size_t length) 
 }
 
 void* create_array(const redisReadTask* task, std::size_t elements) {
-  if (depth_of(task) >= maximum_depth) return nullptr;
+  if (depth_of(task) >= maximum_depth || !static_cast<ReplyBuild*>(task->privdata)->announce(elements)) return nullptr;
   Reply* reply = place_of(task);
   if (reply == nullptr) return nullptr;
   reply->kind = kind_of(task->type);
@@ -109,6 +159,14 @@ void place_texts(Reply& reply, const char*& next) {
   for (auto& element : reply.elements) place_texts(element, next);
 }
 
+void give_texts(Reply& reply, const std::string& texts) {
+  auto bytes = texts.empty() ? nullptr : std::make_unique_for_overwrite<char[]>(texts.size());
+  std::ranges::copy(texts, bytes.get());
+  const char* next = bytes.get();
+  place_texts(reply, next);
+  reply.bytes = std::move(bytes);
+}
+
 void* create_integer(const redisReadTask* task, long long value) {
   Reply* reply = place_of(task);
   if (reply == nullptr) return nullptr;
@@ -130,6 +188,41 @@ void free_object(void* reply) { delete static_cast<Reply*>(reply); }
 redisReplyObjectFunctions object_functions = {create_string, create_array, create_integer, create_double,
                                               create_nil,    create_bool,  free_object};
 
+/// Null if there is no memory.
+redisReader* new_parser(ReplyBuild& build) {
+  redisReader* parser = redisReaderCreateWithFunctions(&object_functions);
+  if (parser == nullptr) return nullptr;
+  parser->maxelements = maximum_elements;
+  parser->privdata = &build;
+  build.parser = parser;
+  return parser;
+}
+
+bool is_endless_line(const redisReader& parser) {
+  return parser.len - parser.pos > longest_line &&
+         !std::string_view(parser.buf + parser.pos, longest_line).contains('\n');
+}
+
+std::unexpected<Error> no_reply() {
+  return std::unexpected(Error{ErrorCode::protocol,
+                               "the server sent bytes that are no Redis reply; is something else listening at this "
+                               "address?"});
+}
+
+std::unexpected<Error> too_large(std::size_t limit) {
+  return std::unexpected(Error{ErrorCode::too_large,
+                               fmt::format("a reply would take more than {} bytes; raise maximum_reply_bytes, or store "
+                                           "fewer or smaller sessions of one user",
+                                           limit)});
+}
+
+std::unexpected<Error> too_much_waste(std::size_t limit) {
+  return std::unexpected(Error{
+      ErrorCode::protocol, fmt::format("more than {} bytes came unasked, and no reply; is something else than Redis "
+                                       "or Valkey listening at this address?",
+                                       limit)});
+}
+
 }  // namespace
 
 const Reply* Reply::find(std::string_view key) const {
@@ -141,65 +234,69 @@ const Reply* Reply::find(std::string_view key) const {
 
 void ReplyReader::Free::operator()(redisReader* reader) const noexcept { redisReaderFree(reader); }
 
+void ReplyReader::FreeBuild::operator()(ReplyBuild* build) const noexcept { delete build; }
+
 ReplyReader::ReplyReader(std::size_t maximum_bytes)
-    : reader_(redisReaderCreateWithFunctions(&object_functions)), maximum_bytes_(maximum_bytes) {
-  if (reader_ == nullptr) throw std::bad_alloc();
-  reader_->maxelements = maximum_elements;
-  reader_->privdata = texts_.get();
+    : build_(new ReplyBuild{.maximum_cost = maximum_bytes}), parser_(new_parser(*build_)) {
+  if (!parser_) throw std::bad_alloc();
 }
 
-Result<void> ReplyReader::feed(std::string_view bytes) {
-  unread_bytes_ += bytes.size();
-  if (unread_bytes_ > maximum_bytes_) {
-    return std::unexpected(
-        Error{ErrorCode::too_large, fmt::format("a reply of more than {} bytes; raise maximum_reply_bytes "
-                                                "or store smaller payloads",
-                                                maximum_bytes_)});
-  }
+void ReplyReader::count_as_waste() { build_->wasted += build_->last_cost; }
+
+bool ReplyReader::has_unread_bytes() const { return build_->held > 0 || fed_ < received_.size(); }
+
+void ReplyReader::feed(std::string_view bytes) {
   if (fed_ == received_.size()) {
     received_.clear();
     fed_ = 0;
   }
   received_ += bytes;
-  return {};
 }
 
 // False once there is nothing left.
 Result<bool> ReplyReader::feed_some() {
-  const auto some = std::string_view(received_).substr(fed_, most_fed_at_once);
-  if (some.empty()) return false;
+  const auto left = std::string_view(received_).substr(fed_);
+  if (left.empty()) return false;
+  const auto some = left.substr(0, std::min(most_fed_at_once, build_->room()));
+  if (some.empty()) return too_large(build_->maximum_cost);
   fed_ += some.size();
-  if (redisReaderFeed(reader_.get(), some.data(), some.size()) == REDIS_OK) return true;
+  build_->held += some.size();
+  if (redisReaderFeed(parser_.get(), some.data(), some.size()) == REDIS_OK) return true;
   return std::unexpected(Error{ErrorCode::protocol, "the server's reply could not be taken in"});
 }
 
 Result<std::optional<Reply>> ReplyReader::next() {
+  if (build_->wasted > build_->maximum_cost) return too_much_waste(build_->maximum_cost);
   void* object = nullptr;
   for (;;) {
-    if (redisReaderGetReply(reader_.get(), &object) != REDIS_OK) {
-      return std::unexpected(Error{ErrorCode::protocol,
-                                   "the server sent bytes that are no Redis reply; is something else "
-                                   "listening at this address?"});
-    }
+    const bool is_fine = redisReaderGetReply(parser_.get(), &object) == REDIS_OK;
+    if (build_->is_too_large) return too_large(build_->maximum_cost);
+    if (!is_fine) return no_reply();
     if (object != nullptr) break;
+    if (is_endless_line(*parser_)) return no_reply();
     const auto fed = feed_some();
     if (!fed) return std::unexpected(fed.error());
     if (!*fed) return std::optional<Reply>{};
   }
   const std::unique_ptr<Reply> reply(static_cast<Reply*>(object));
-  unread_bytes_ = reader_->len - reader_->pos + received_.size() - fed_;
-  give_bytes(*reply);
-  return std::optional<Reply>(std::move(*reply));
+  return take_out(*reply);
 }
 
-void ReplyReader::give_bytes(Reply& reply) {
-  auto bytes = texts_->empty() ? nullptr : std::make_unique_for_overwrite<char[]>(texts_->size());
-  std::ranges::copy(*texts_, bytes.get());
-  const char* next = bytes.get();
-  place_texts(reply, next);
-  reply.bytes = std::move(bytes);
-  texts_->clear();
-  if (texts_->capacity() > most_kept) texts_->shrink_to_fit();
+Result<std::optional<Reply>> ReplyReader::take_out(Reply& reply) {
+  auto& build = *build_;
+  const auto bytes = build.held - build.unparsed();
+  build.last_cost = build.cost(bytes);
+  if (build.last_cost > build.maximum_cost) return too_large(build.maximum_cost);
+  give_texts(reply, build.texts);
+  build.begin_anew();
+  if (reply.kind != Reply::Kind::push) build.wasted = 0;
+  if (bytes > most_kept && build.held == 0) give_memory_back();
+  return std::optional<Reply>(std::move(reply));
+}
+
+// hiredis keeps a large buffer until it is fed again, and an idle connection may wait long for that.
+void ReplyReader::give_memory_back() {
+  if (auto* const parser = new_parser(*build_)) parser_.reset(parser);
 }
 
 }  // namespace obol::inline v0::redis

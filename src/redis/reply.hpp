@@ -35,33 +35,46 @@ struct Reply {
   const Reply* find(std::string_view key) const;
 };
 
-/// Makes replies out of bytes as they come, with hiredis' parser. Holds at most `maximum_bytes` for one reply, and
-/// refuses nesting deeper than any reply Obol asks for, so that no server can exhaust memory or stack.
+struct ReplyBuild;
+
+/// Makes replies out of bytes as they come, with hiredis' parser. A reply that would cost more than `maximum_bytes`,
+/// and nesting deeper than any reply Obol asks for, are refused, so that no server can exhaust memory or stack.
 class ReplyReader {
  public:
+  /// What an element of a list, map or push costs beside its bytes. An empty one is sent as three bytes.
+  static constexpr std::size_t element_cost = sizeof(Reply);
+
+  /// A reply's cost: its bytes as received, and `element_cost` for each element that it announces.
   explicit ReplyReader(std::size_t maximum_bytes);
 
-  /// Takes bytes that were received. `protocol` or `too_large`: the connection is of no use any more.
-  Result<void> feed(std::string_view bytes);
+  /// Takes bytes that were received.
+  void feed(std::string_view bytes);
 
-  /// The next whole reply, nothing while it is incomplete, or the error that ends the connection.
+  /// The next whole reply, nothing while it is incomplete. `too_large` if it costs too much, `protocol` if it is none
+  /// or too much went unused in front of it: the connection is of no use any more.
   Result<std::optional<Reply>> next();
 
+  /// The push taken out last goes unused. All of these in front of one reply together may cost as much as a reply.
+  void count_as_waste();
+
   /// True while bytes are held that belong to no reply taken out yet.
-  bool has_unread_bytes() const { return unread_bytes_ > 0; }
+  bool has_unread_bytes() const;
 
  private:
   struct Free {
     void operator()(redisReader* reader) const noexcept;
   };
-  Result<bool> feed_some();
-  void give_bytes(Reply& reply);
+  struct FreeBuild {
+    void operator()(ReplyBuild* build) const noexcept;
+  };
 
-  std::unique_ptr<redisReader, Free> reader_;
-  std::unique_ptr<std::string> texts_ = std::make_unique<std::string>();  ///< Of the reply that is being read.
-  std::size_t maximum_bytes_;
-  std::size_t unread_bytes_ = 0;  ///< Here and in the reader, since the last reply.
-  std::string received_;          ///< From `fed_` on not in the reader yet.
+  Result<bool> feed_some();
+  Result<std::optional<Reply>> take_out(Reply& reply);
+  void give_memory_back();
+
+  std::unique_ptr<ReplyBuild, FreeBuild> build_;
+  std::unique_ptr<redisReader, Free> parser_;
+  std::string received_;  ///< From `fed_` on not in the parser yet.
   std::size_t fed_ = 0;
 };
 

@@ -27,8 +27,11 @@ std::unexpected<Error> unavailable(std::string message) {
   return std::unexpected(Error{ErrorCode::unavailable, std::move(message)});
 }
 
+/// True for what another attempt may not meet.
+bool is_passing(int error) { return error == EINTR || error == EAGAIN || error == EWOULDBLOCK; }
+
 /// True once the descriptor is ready; false at the deadline.
-bool await(int descriptor, short events, Deadline deadline) {
+bool await_ready(int descriptor, short events, Deadline deadline) {
   for (;;) {
     pollfd entry{.fd = descriptor, .events = events, .revents = 0};
     const int ready = ::poll(&entry, 1, deadline.poll_milliseconds());
@@ -71,7 +74,7 @@ Result<void> finish_connect(int descriptor, const sockaddr* address, socklen_t l
   } while (result != 0 && errno == EAGAIN && !deadline.passed() && ::poll(nullptr, 0, 1) == 0);
   if (result == 0) return {};
   if (errno != EINPROGRESS && errno != EINTR) return not_connected(errno);
-  if (!await(descriptor, POLLOUT, deadline)) {
+  if (!await_ready(descriptor, POLLOUT, deadline)) {
     return std::unexpected(Error{ErrorCode::timeout, "no answer to the attempt to connect; is a firewall in between?"});
   }
   int error = 0;
@@ -152,28 +155,15 @@ void Socket::close() noexcept {
   descriptor_ = -1;
 }
 
-Result<void> Socket::await_readable(Deadline deadline) const {
-  if (await(descriptor_, POLLIN, deadline)) return {};
-  return std::unexpected(Error{ErrorCode::timeout, "the server did not answer in time"});
+bool Socket::wait(Need need, Deadline deadline) {
+  return await_ready(descriptor_, need == Need::readable ? POLLIN : POLLOUT, deadline);
 }
 
-Result<void> Socket::await_writable(Deadline deadline) const {
-  if (await(descriptor_, POLLOUT, deadline)) return {};
-  return std::unexpected(Error{ErrorCode::timeout, "the server did not take the command in time"});
-}
-
-Result<void> Socket::write_all(std::string_view bytes, Deadline deadline) {
-  while (!bytes.empty()) {
-    const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent >= 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(sent));
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      if (auto writable = await_writable(deadline); !writable) return writable;
-    } else if (errno != EINTR) {
-      return connection_lost(errno);
-    }
-  }
-  return {};
+Result<Stream::Step> Socket::try_write(std::string_view bytes) {
+  const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent >= 0) return Step{.moved = static_cast<std::size_t>(sent), .need = Need::writable};
+  if (is_passing(errno)) return Step{.moved = 0, .need = Need::writable};
+  return connection_lost(errno);
 }
 
 // A receive that blocks saves the call that waits for readiness, a tenth of a local round trip. The kernel's time-out
@@ -189,17 +179,12 @@ bool Socket::may_block(Deadline deadline) {
   return ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) == 0;
 }
 
-Result<std::size_t> Socket::read_some(char* buffer, std::size_t capacity, Deadline deadline) {
-  for (;;) {
-    const bool blocks = may_block(deadline);
-    if (!blocks) {
-      if (auto readable = await_readable(deadline); !readable) return std::unexpected(std::move(readable.error()));
-    }
-    const ssize_t received = ::recv(descriptor_, buffer, capacity, blocks ? 0 : MSG_DONTWAIT);
-    if (received > 0) return static_cast<std::size_t>(received);
-    if (received == 0) return closed_by_server();
-    if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK) return connection_lost(errno);
-  }
+Result<Stream::Step> Socket::try_read(char* buffer, std::size_t capacity, Deadline deadline) {
+  const ssize_t received = ::recv(descriptor_, buffer, capacity, may_block(deadline) ? 0 : MSG_DONTWAIT);
+  if (received > 0) return Step{.moved = static_cast<std::size_t>(received)};
+  if (received == 0) return closed_by_server();
+  if (is_passing(errno)) return Step{.moved = 0, .need = Need::readable};
+  return connection_lost(errno);
 }
 
 bool Socket::is_quiet() {

@@ -12,7 +12,9 @@
 
 namespace obol::inline v0::redis {
 
-/// Owns the descriptor: non-blocking, close-on-exec; TCP with no delay, keep-alive and a bound on unacknowledged data.
+/// Owns the descriptor, which is close-on-exec; TCP with no delay, keep-alive and a bound on unacknowledged data. Once
+/// connected the descriptor is in blocking mode: a read waits inside recv(2), for the time of SO_RCVTIMEO, which ends
+/// before the deadline. Everything else says MSG_DONTWAIT. So must whoever uses the descriptor directly.
 class Socket final : public Stream {
  public:
   /// `unavailable` or `timeout`.
@@ -25,20 +27,18 @@ class Socket final : public Stream {
   Socket& operator=(Socket&& other) noexcept;
   ~Socket() override;
 
-  Result<void> write_all(std::string_view bytes, Deadline deadline) override;
-  Result<std::size_t> read_some(char* buffer, std::size_t capacity, Deadline deadline) override;
   bool is_quiet() override;
   int descriptor() const override { return descriptor_; }
 
-  /// True where the peer is on this machine.
+  /// True if the peer is on this machine.
   bool is_local() const { return is_local_; }
 
-  /// Wait until a read or a write can go on; `timeout` at the deadline.
-  Result<void> await_readable(Deadline deadline) const;
-  Result<void> await_writable(Deadline deadline) const;
+  bool wait(Need need, Deadline deadline) override;
 
  private:
   Socket(int descriptor, bool is_local) : descriptor_(descriptor), is_local_(is_local) {}
+  Result<Step> try_read(char* buffer, std::size_t capacity, Deadline deadline) override;
+  Result<Step> try_write(std::string_view bytes) override;
   bool may_block(Deadline deadline);
   void close() noexcept;
   int descriptor_ = -1;

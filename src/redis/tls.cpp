@@ -1,4 +1,4 @@
-// Drives OpenSSL over a non-blocking socket to a deadline. A BIO of our own: OpenSSL's socket BIO raises SIGPIPE.
+// Drives OpenSSL over a socket, in steps. A BIO of our own: OpenSSL's socket BIO raises SIGPIPE.
 #include "redis/tls.hpp"
 
 #include <arpa/inet.h>
@@ -39,14 +39,24 @@ bool is_address(const std::string& host) {
          ::inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
 }
 
-int descriptor_of(BIO* bio) { return *static_cast<const int*>(::BIO_get_data(bio)); }
+/// What the BIO reads from and writes to.
+struct Wire {
+  int descriptor = -1;
+  int reads_left = 0;  ///< Of the step that is being made.
+};
+
+/// OpenSSL reads on by itself through records that carry nothing for us, such as session tickets, for as long as there
+/// are any. So a step ends after as many reads, each half a record, as no honest step needs.
+constexpr int most_reads_of_a_step = 64;
+
+Wire& wire_of(BIO* bio) { return *static_cast<Wire*>(::BIO_get_data(bio)); }
 
 template <class Transfer>
 int transfer(BIO* bio, Transfer run) {
   ::BIO_clear_retry_flags(bio);
   ssize_t moved = 0;
   do {
-    moved = run(descriptor_of(bio));
+    moved = run(wire_of(bio).descriptor);
   } while (moved < 0 && errno == EINTR);
   return static_cast<int>(moved);
 }
@@ -60,8 +70,11 @@ int bio_write(BIO* bio, const char* bytes, int size) {
 }
 
 int bio_read(BIO* bio, char* buffer, int capacity) {
-  const int received = transfer(bio, [&](int descriptor) {
-    return ::recv(descriptor, buffer, static_cast<std::size_t>(capacity), MSG_DONTWAIT);
+  auto& reads_left = wire_of(bio).reads_left;
+  const int received = transfer(bio, [&](int descriptor) -> ssize_t {
+    if (reads_left-- > 0) return ::recv(descriptor, buffer, static_cast<std::size_t>(capacity), MSG_DONTWAIT);
+    errno = EAGAIN;
+    return -1;
   });
   if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) ::BIO_set_retry_read(bio);
   return received;
@@ -102,14 +115,15 @@ bool is_refusal_by_peer(unsigned long code) {
 
 class TlsStream final : public Stream {
  public:
-  TlsStream(Socket socket, SSL* ssl) : socket_(std::move(socket)), descriptor_(socket_.descriptor()), ssl_(ssl) {}
+  TlsStream(Socket socket, SSL* ssl)
+      : socket_(std::move(socket)), wire_({.descriptor = socket_.descriptor()}), ssl_(ssl) {}
 
-  /// False only where OpenSSL has no memory.
+  /// False only if OpenSSL has no memory.
   bool attach() {
     const BIO_METHOD* method = socket_method();
     BIO* bio = method == nullptr ? nullptr : ::BIO_new(method);
     if (bio == nullptr) return false;
-    ::BIO_set_data(bio, &descriptor_);
+    ::BIO_set_data(bio, &wire_);
     ::BIO_set_init(bio, 1);
     ::SSL_set_bio(ssl_.get(), bio, bio);
     return true;
@@ -117,57 +131,58 @@ class TlsStream final : public Stream {
 
   Result<void> handshake(Deadline deadline) {
     for (;;) {
-      ::ERR_clear_error();
-      const int result = ::SSL_connect(ssl_.get());
+      const int result = step([&] { return ::SSL_connect(ssl_.get()); });
       if (result == 1) return {};
-      if (auto ready = await(result, deadline); !ready) return describe(std::move(ready.error()));
-    }
-  }
-
-  Result<void> write_all(std::string_view bytes, Deadline deadline) override {
-    while (!bytes.empty()) {
-      ::ERR_clear_error();
-      const int sent = ::SSL_write(ssl_.get(), bytes.data(), size_of(bytes.size()));
-      if (sent > 0) {
-        bytes.remove_prefix(static_cast<std::size_t>(sent));
-      } else if (auto ready = await(sent, deadline); !ready) {
-        return std::unexpected(last_words(std::move(ready.error())));
-      }
-    }
-    return {};
-  }
-
-  Result<std::size_t> read_some(char* buffer, std::size_t capacity, Deadline deadline) override {
-    for (;;) {
-      ::ERR_clear_error();
-      const int received = ::SSL_read(ssl_.get(), buffer, size_of(capacity));
-      if (received > 0) return static_cast<std::size_t>(received);
-      if (auto ready = await(received, deadline); !ready) return std::unexpected(std::move(ready.error()));
-      // A peer that sends records without content keeps every wait short.
-      if (deadline.passed()) return std::unexpected(Error{ErrorCode::timeout, "the server did not answer in time"});
+      const auto need = what_is_needed(result);
+      if (!need) return describe(need.error());
+      if (auto ready = await(*need, deadline); !ready) return describe(std::move(ready.error()));
     }
   }
 
   bool is_quiet() override {
     char byte = 0;
-    ::ERR_clear_error();
-    const int found = ::SSL_peek(ssl_.get(), &byte, 1);
-    return found <= 0 && ::SSL_get_error(ssl_.get(), found) == SSL_ERROR_WANT_READ;
+    const int found = step([&] { return ::SSL_peek(ssl_.get(), &byte, 1); });
+    return found <= 0 && wire_.reads_left >= 0 && ::SSL_get_error(ssl_.get(), found) == SSL_ERROR_WANT_READ;
   }
 
-  int descriptor() const override { return descriptor_; }
+  int descriptor() const override { return wire_.descriptor; }
 
  private:
   static int size_of(std::size_t size) { return static_cast<int>(std::min<std::size_t>(size, INT_MAX)); }
 
-  /// Waits for what OpenSSL wants before it can go on, or says why it cannot.
-  Result<void> await(int result, Deadline deadline) {
+  Result<Step> try_read(char* buffer, std::size_t capacity, Deadline) override {
+    const int received = step([&] { return ::SSL_read(ssl_.get(), buffer, size_of(capacity)); });
+    if (received > 0) return Step{.moved = static_cast<std::size_t>(received)};
+    const auto need = what_is_needed(received);
+    if (!need) return std::unexpected(need.error());
+    return Step{.moved = 0, .need = *need};
+  }
+
+  Result<Step> try_write(std::string_view bytes) override {
+    const int sent = step([&] { return ::SSL_write(ssl_.get(), bytes.data(), size_of(bytes.size())); });
+    if (sent > 0) return Step{.moved = static_cast<std::size_t>(sent)};
+    const auto need = what_is_needed(sent);
+    if (!need) return std::unexpected(last_words(need.error()));
+    return Step{.moved = 0, .need = *need};
+  }
+
+  bool wait(Need need, Deadline deadline) override { return socket_.wait(need, deadline); }
+
+  template <class Attempt>
+  int step(Attempt attempt) {
+    ::ERR_clear_error();
+    wire_.reads_left = most_reads_of_a_step;
+    return attempt();
+  }
+
+  /// Before OpenSSL can go on, or why it cannot.
+  Result<Need> what_is_needed(int result) {
     const int system_error = errno;
     switch (::SSL_get_error(ssl_.get(), result)) {
       case SSL_ERROR_WANT_READ:
-        return socket_.await_readable(deadline);
+        return Need::readable;
       case SSL_ERROR_WANT_WRITE:
-        return socket_.await_writable(deadline);
+        return Need::writable;
       case SSL_ERROR_SYSCALL:
         return result == 0 || system_error == 0 ? closed_by_server() : connection_lost(system_error);
       case SSL_ERROR_SSL:
@@ -180,8 +195,7 @@ class TlsStream final : public Stream {
   /// In TLS 1.3 a server refuses our certificate after the handshake: its alert waits behind the broken write.
   Error last_words(Error error) {
     char byte = 0;
-    ::ERR_clear_error();
-    const int read = ::SSL_read(ssl_.get(), &byte, 1);
+    const int read = step([&] { return ::SSL_read(ssl_.get(), &byte, 1); });
     if (read > 0 || ::SSL_get_error(ssl_.get(), read) != SSL_ERROR_SSL) return error;
     return failure();
   }
@@ -216,7 +230,7 @@ class TlsStream final : public Stream {
     void operator()(SSL* ssl) const noexcept { ::SSL_free(ssl); }
   };
   Socket socket_;
-  int descriptor_;
+  Wire wire_;
   std::unique_ptr<SSL, Free> ssl_;
 };
 

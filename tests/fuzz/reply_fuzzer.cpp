@@ -54,10 +54,7 @@ Outcome read(std::string_view bytes, std::string_view lengths, std::size_t limit
     const auto length = lengths.empty() ? bytes.size() : 1 + static_cast<unsigned char>(lengths[i % lengths.size()]);
     const auto piece = bytes.substr(0, length);
     bytes.remove_prefix(piece.size());
-    if (auto fed = reader.feed(piece); !fed) {
-      outcome.failure = fed.error().code;
-      break;
-    }
+    reader.feed(piece);
     if (!take_replies(reader, outcome)) break;
   }
   return outcome;
@@ -74,36 +71,56 @@ void check_pieces(std::string_view bytes, std::string_view lengths, const Outcom
           "replies are the same however their bytes are cut");
 }
 
-void check_limit(std::string_view bytes, std::string_view lengths, std::size_t limit, const Outcome& whole) {
-  const auto limited = read(bytes, lengths, limit);
-  require(begins_with(whole.replies, limited.replies), "a limit ends the replies and changes none");
-  require(limited.failure == whole.failure || limited.failure == ErrorCode::too_large,
-          "a limit adds no failure but its own");
-}
-
-/// Where each reply ends, as far as none is longer than the limit.
-std::vector<std::size_t> check_each_byte(std::string_view bytes, std::size_t limit) {
+/// Where each reply ends, read byte by byte.
+std::vector<std::size_t> check_each_byte(std::string_view bytes) {
   std::vector<std::size_t> ends;
-  ReplyReader reader(limit);
-  std::size_t held = 0;
+  ReplyReader reader(ample);
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const bool fed = reader.feed(bytes.substr(i, 1)).has_value();
-    require(fed == (++held <= limit), "a reply is taken in up to the limit and no further");
+    reader.feed(bytes.substr(i, 1));
     Outcome outcome;
-    if (!fed || !take_replies(reader, outcome)) break;
+    if (!take_replies(reader, outcome)) break;
     require(outcome.replies.size() <= 1, "one byte ends one reply at most");
-    if (!outcome.replies.empty()) {
-      ends.push_back(i + 1);
-      held = 0;
-    }
-    require(reader.has_unread_bytes() == (held > 0), "bytes of a reply that is not whole yet count as unread");
+    if (!outcome.replies.empty()) ends.push_back(i + 1);
+    require(reader.has_unread_bytes() == outcome.replies.empty(),
+            "bytes of a reply that is not whole yet count as unread");
   }
   return ends;
 }
 
+/// All elements within, each list without room for more than were sent.
+std::size_t count_elements(const Reply& reply) {
+  require(reply.elements.capacity() == reply.elements.size(), "a reply holds no more elements than were announced");
+  std::size_t count = reply.elements.size();
+  for (const auto& element : reply.elements) count += count_elements(element);
+  return count;
+}
+
+/// What each reply takes of a limit.
+std::vector<std::size_t> costs(const Outcome& whole, const std::vector<std::size_t>& ends) {
+  std::vector<std::size_t> costs;
+  std::size_t start = 0;
+  for (std::size_t i = 0; i < whole.replies.size(); ++i) {
+    costs.push_back(ends[i] - start + ReplyReader::element_cost * count_elements(whole.replies[i]));
+    start = ends[i];
+  }
+  return costs;
+}
+
+void check_limit(std::string_view bytes, std::string_view lengths, std::size_t limit, const Outcome& whole,
+                 const std::vector<std::size_t>& costs) {
+  const auto limited = read(bytes, lengths, limit);
+  const auto beyond = std::ranges::find_if(costs, [&](std::size_t cost) { return cost > limit; });
+  const bool is_ended = beyond != costs.end();
+  require(begins_with(whole.replies, limited.replies), "a limit changes no reply");
+  require(limited.replies.size() == static_cast<std::size_t>(beyond - costs.begin()),
+          "a limit ends the replies with the first that costs more");
+  require(limited.failure == ErrorCode::too_large || (!is_ended && limited.failure == whole.failure),
+          "a limit adds no failure but its own");
+}
+
 void check_unread_bytes(std::string_view bytes, const std::vector<std::size_t>& ends) {
   ReplyReader reader(ample);
-  require(reader.feed(bytes).has_value(), "bytes within the limit are taken in");
+  reader.feed(bytes);
   for (const auto end : ends) {
     const auto reply = reader.next();
     require(reply && *reply && reader.has_unread_bytes() == (end < bytes.size()),
@@ -181,8 +198,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto bytes = input.rest();
   const auto whole = obol::fuzz::read(bytes, {}, obol::fuzz::ample);
   obol::fuzz::check_pieces(bytes, lengths, whole);
-  obol::fuzz::check_limit(bytes, lengths, limit, whole);
-  obol::fuzz::check_unread_bytes(bytes, obol::fuzz::check_each_byte(bytes, limit));
+  const auto ends = obol::fuzz::check_each_byte(bytes);
+  obol::fuzz::require(ends.size() == whole.replies.size(), "replies are the same read byte by byte");
+  const auto costs = obol::fuzz::costs(whole, ends);
+  obol::fuzz::check_limit(bytes, lengths, limit, whole, costs);
+  obol::fuzz::check_limit(bytes, {}, limit, whole, costs);
+  obol::fuzz::check_unread_bytes(bytes, ends);
   for (const auto& reply : whole.replies) obol::fuzz::check_meaning(reply);
   return 0;
 }

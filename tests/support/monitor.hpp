@@ -46,7 +46,8 @@ class Monitor {
       if (!reply) throw std::runtime_error(reply.error().message);
       if (*reply) return std::string((*reply)->text);
       const auto received = socket_.read_some(buffer.data(), buffer.size(), deadline_);
-      if (!received || !reader_.feed({buffer.data(), *received})) throw std::runtime_error("MONITOR ended");
+      if (!received) throw std::runtime_error("MONITOR ended");
+      reader_.feed({buffer.data(), *received});
     }
   }
 

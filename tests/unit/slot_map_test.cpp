@@ -12,7 +12,7 @@ const ServerAddress asked{.host = "asked.example", .port = 7000};
 
 Reply reply_to(std::string bytes) {
   ReplyReader reader(1024 * 1024);
-  EXPECT_TRUE(reader.feed(bytes).has_value());
+  reader.feed(bytes);
   return reader.next().value().value();
 }
 
