@@ -26,7 +26,7 @@ class RandomFaults {
 
   Fault any_fault() {
     using std::chrono::milliseconds;
-    switch (any(13)) {
+    switch (any(15)) {
       case 0:
         return Fault::delay(milliseconds(any(200)));
       case 1:
@@ -51,6 +51,10 @@ class RandomFaults {
         return Fault::half_open();
       case 11:
         return Fault::push_before_reply();
+      case 12:
+        return Fault::push_without_end();
+      case 13:
+        return Fault::push_without_end(milliseconds(1));
       default:
         return Fault::garbage("garbage\r\n");
     }

@@ -25,6 +25,7 @@ struct Fault {
     garbage,
     push_before_reply,
     duplicate_reply,
+    endless,
   };
   using Milliseconds = std::chrono::milliseconds;
 
@@ -32,6 +33,7 @@ struct Fault {
   Milliseconds span{0};
   std::size_t bytes = 0;
   std::string text{};
+  std::string again{};
 
   /// The reply comes later.
   static Fault delay(Milliseconds span) { return {.kind = Kind::delay, .span = span}; }
@@ -70,6 +72,18 @@ struct Fault {
   static Fault garbage(std::string text) { return {.kind = Kind::garbage, .text = std::move(text)}; }
 
   static Fault push_before_reply() { return {.kind = Kind::push_before_reply}; }
+  /// The server acts; in place of its reply comes a beginning, and behind it a text again and again: as fast as the
+  /// client reads it, or once each interval. This ends with the connection or when the proxy is healed.
+  static Fault flood(std::string again, std::string beginning = {}) {
+    return trickle_without_end(std::move(again), Milliseconds(0), std::move(beginning));
+  }
+  static Fault trickle_without_end(std::string again, Milliseconds interval, std::string beginning = {}) {
+    return {.kind = Kind::endless, .span = interval, .text = std::move(beginning), .again = std::move(again)};
+  }
+  static Fault push_without_end(Milliseconds interval = Milliseconds(0)) {
+    return trickle_without_end(">2\r\n+news\r\n+unasked\r\n", interval);
+  }
+
   static Fault duplicate_reply() { return {.kind = Kind::duplicate_reply}; }
 };
 

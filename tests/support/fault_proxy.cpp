@@ -42,12 +42,22 @@ bool has_been_read(int descriptor) {
 /// What is still to be sent one way, and when.
 class Outbox {
  public:
-  void add(std::string bytes, Time due, End end = End::none) { pieces_.push_back({std::move(bytes), due, end}); }
+  void add(std::string bytes, Time due, End end = End::none) {
+    pieces_.push_back({.bytes = std::move(bytes), .due = due, .end = end});
+  }
 
   /// Sends only when the peer has read all that was sent before.
-  void add_when_read(std::string bytes) { pieces_.push_back({std::move(bytes), {}, End::none, true}); }
+  void add_when_read(std::string bytes) {
+    pieces_.push_back({.bytes = std::move(bytes), .due = {}, .when_read = true});
+  }
+
+  /// Sends a text again and again, once each interval.
+  void add_without_end(std::string again, Time due, Clock::duration interval) {
+    pieces_.push_back({.bytes = again, .due = due, .again = again, .interval = interval});
+  }
 
   bool empty() const { return pieces_.empty(); }
+  bool is_endless() const { return !pieces_.empty() && !pieces_.front().again.empty(); }
   bool is_blocked() const { return blocked_; }
   void clear() { pieces_.clear(); }
 
@@ -69,6 +79,12 @@ class Outbox {
         }
         piece.bytes.erase(0, static_cast<std::size_t>(sent));
       }
+      if (!piece.again.empty()) {
+        piece.bytes = piece.again;
+        piece.due = now + piece.interval;
+        // Other connections have their turn, too.
+        return End::none;
+      }
       const End end = piece.end;
       pieces_.pop_front();
       if (end != End::none) return end;
@@ -78,10 +94,12 @@ class Outbox {
 
  private:
   struct Piece {
-    std::string bytes;
-    Time due;
+    std::string bytes{};
+    Time due{};
     End end = End::none;
     bool when_read = false;
+    std::string again{};
+    Clock::duration interval{};
   };
 
   bool is_due(int descriptor, Time now) const {
@@ -257,11 +275,21 @@ class FaultProxy::Channel {
         return to_client_.add(fault.text, now);
       case Kind::push_before_reply:
         return to_client_.add(">2\r\n+news\r\n+unasked\r\n" + reply, now);
+      case Kind::endless:
+        return send_without_end(fault, now);
       case Kind::duplicate_reply:
         return to_client_.add(reply + reply, now);
       default:
         return to_client_.add(std::move(reply), now);
     }
+  }
+
+  void send_without_end(const Fault& fault, Time now) {
+    if (!fault.text.empty()) to_client_.add(fault.text, now);
+    std::string again = fault.again;
+    // As much at a time as makes a flood.
+    while (fault.span.count() == 0 && again.size() < block_bytes) again += fault.again;
+    to_client_.add_without_end(std::move(again), now, fault.span);
   }
 
   void trickle(std::string_view reply, const Fault& fault, Time now) {
@@ -282,7 +310,8 @@ class FaultProxy::Channel {
       ended_ = server_gone_ || to_server_.empty();
       return;
     }
-    const End end = to_client_.send_due(client_.number(), now);
+    const bool is_over = to_client_.is_endless() && !proxy_.is_troubled_;
+    const End end = is_over ? End::close : to_client_.send_due(client_.number(), now);
     if (end == End::reset) {
       const linger at_once{.l_onoff = 1, .l_linger = 0};
       ::setsockopt(client_.number(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
@@ -353,6 +382,7 @@ bool FaultProxy::matches(std::string_view wanted, std::string_view word) {
 
 void FaultProxy::once(Fault fault, std::string word) {
   const std::scoped_lock lock(mutex_);
+  is_troubled_ = true;
   waiting_.push_back({std::move(word), std::move(fault)});
 }
 
@@ -364,11 +394,13 @@ void FaultProxy::always(Fault fault, std::string word) {
 
 void FaultProxy::follow(Script script) {
   const std::scoped_lock lock(mutex_);
+  is_troubled_ = true;
   script_ = std::move(script);
 }
 
 void FaultProxy::heal() {
   const std::scoped_lock lock(mutex_);
+  is_troubled_ = false;
   waiting_.clear();
   script_ = nullptr;
 }

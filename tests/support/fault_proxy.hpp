@@ -52,7 +52,7 @@ class FaultProxy {
   /// Asks the script about every command for which no `once` is waiting.
   void follow(Script script);
 
-  /// No faults any more. What is half open stays so.
+  /// No faults any more. What is half open stays so; connections that something comes over without an end are closed.
   void heal();
 
   std::size_t connections() const { return connections_; }
@@ -88,6 +88,7 @@ class FaultProxy {
   std::atomic<std::size_t> connections_ = 0;
   std::atomic<std::size_t> commands_ = 0;
   std::atomic<std::size_t> faults_ = 0;
+  std::atomic<bool> is_troubled_ = false;
   std::atomic<bool> stopping_ = false;
   std::vector<std::unique_ptr<Channel>> channels_;
   std::thread thread_;
