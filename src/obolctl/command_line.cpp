@@ -203,10 +203,8 @@ ExitCode CommandLine::execute() {
     result = command_();
   }
   if (result) return *result;
-  auto message = result.error().message;
-  // Some words of it may be a server's.
-  std::ranges::replace_if(message, [](char letter) { return letter >= 0 && letter < ' '; }, '?');
-  fmt::print(stderr, "obolctl: error: {}\n", message);
+  // Some words of it may be a server's, or of a command line that was pasted.
+  fmt::print(stderr, "obolctl: error: {}\n", printable(result.error().message));
   return exit_code_of(result.error());
 }
 
@@ -217,7 +215,7 @@ ExitCode CommandLine::run(int count, const char* const* words) {
     app_.exit(success);
     return ExitCode::done;
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "obolctl: error: {}\n", error.what());
+    fmt::print(stderr, "obolctl: error: {}\n", printable(error.what()));
     fmt::print(stderr, "Run obolctl --help, or obolctl COMMAND --help. An id that begins with - goes behind --.\n");
     return ExitCode::usage;
   }

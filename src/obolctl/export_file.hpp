@@ -1,23 +1,21 @@
 // The file of an export: written beside its final name until it is whole; read only where it is.
 #pragma once
 
-#include <fstream>
 #include <optional>
 #include <string>
 
 #include "obol/error.hpp"
 #include "obolctl/export_format.hpp"
+#include "obolctl/own_file.hpp"
 
 namespace obol::ctl {
 
 /// Writes FILE.partial, which only its owner may read, and gives it its name when it is whole. Never replaces a file.
 class ExportWriter {
  public:
-  /// Goes on behind the last checkpoint of an earlier FILE.partial for the same prefix; else begins a new one.
+  /// Goes on behind the last checkpoint of an earlier FILE.partial for the same prefix; else begins a new one. Refuses
+  /// a FILE.partial that somebody else may have written: see open_own_file.
   static Result<ExportWriter> open(const std::string& path, const std::string& key_prefix);
-  ExportWriter(ExportWriter&& other) noexcept;
-  ExportWriter& operator=(ExportWriter&&) = delete;
-  ~ExportWriter();
 
   /// Where an earlier export ended; nothing where this one is new.
   const std::optional<Checkpoint>& resumed_at() const { return resumed_at_; }
@@ -42,7 +40,7 @@ class ExportWriter {
 
   std::string path_;
   std::string partial_;
-  int descriptor_ = -1;
+  Descriptor file_;
   std::string buffer_;
   Checksum checksum_;
   std::optional<Checkpoint> resumed_at_;
@@ -70,14 +68,12 @@ class ExportReader {
   Result<void> verify();
 
   std::string path_;
-  std::ifstream file_;
+  Descriptor file_;
+  Lines lines_{-1};
   ExportHeader header_;
   ExportTrailer trailer_;
   std::uint64_t size_ = 0;
   std::uint64_t offset_ = 0;
 };
-
-/// "cannot write FILE: No space left on device", from errno.
-std::unexpected<Error> file_error(const char* what, const std::string& path);
 
 }  // namespace obol::ctl

@@ -177,7 +177,7 @@ std::string target_of(const Server& server, const RedisStoreOptions& options) {
   std::string target = fmt::format("database {}", options.connection.database);
   for (const auto& primary : server.primaries())
     target += fmt::format(", {} {}", primary->endpoint(), primary->run_id());
-  return target;
+  return escaped(target);
 }
 
 Result<void> run(ExportReader& reader, Import& import, ImportProgress& progress, const std::string& path) {
@@ -230,7 +230,7 @@ Result<ExitCode> import_sessions(const Context& context, const ImportArguments& 
   if (!options) return std::unexpected(options.error());
   auto reader = ExportReader::open(arguments.path);
   if (!reader && reader.error().code == ErrorCode::protocol) {
-    fmt::print(stderr, "obolctl: error: {}\n", reader.error().message);
+    fmt::print(stderr, "obolctl: error: {}\n", printable(reader.error().message));
     return ExitCode::not_verified;
   }
   if (!reader) return std::unexpected(std::move(reader.error()));
@@ -245,9 +245,10 @@ Result<ExitCode> import_sessions(const Context& context, const ImportArguments& 
   const auto server = Server::connect(*options);
   if (!server) return std::unexpected(server.error());
   ImportProgress progress{.target = target_of(*server, *options), .sha256 = reader->trailer().sha256, .offset = 0};
-  if (const auto earlier = read_import_progress(arguments.path, progress);
-      earlier && earlier->offset < reader->size()) {
-    progress = *earlier;
+  const auto earlier = read_import_progress(arguments.path, progress);
+  if (!earlier) return std::unexpected(earlier.error());
+  if (*earlier && (*earlier)->offset < reader->size()) {
+    progress = **earlier;
     reader->seek(progress.offset);
     fmt::print(stderr, "obolctl: goes on where an earlier import ended\n");
   }

@@ -1,24 +1,25 @@
 // A small JSON file, replaced as a whole.
 #include "obolctl/import_progress.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
-#include <fstream>
 
-#include "obolctl/export_file.hpp"
 #include "obolctl/json.hpp"
+#include "obolctl/own_file.hpp"
 
 namespace obol::ctl {
 
 std::string import_progress_path(const std::string& export_path) { return export_path + ".import"; }
 
-std::optional<ImportProgress> read_import_progress(const std::string& export_path, const ImportProgress& expected) {
-  std::ifstream file(import_progress_path(export_path));
-  if (!file) return std::nullopt;
+Result<std::optional<ImportProgress>> read_import_progress(const std::string& export_path,
+                                                           const ImportProgress& expected) {
+  const auto file = read_own_file(import_progress_path(export_path));
+  if (!file) return std::unexpected(file.error());
+  std::string text;
+  if (file->number() < 0 || !Lines(file->number()).next(text)) return std::nullopt;
   try {
-    const auto object = Json::parse(file);
+    const auto object = Json::parse(text);
     if (object.at("target") != expected.target || object.at("sha256") != expected.sha256) return std::nullopt;
     auto progress = expected;
     progress.offset = object.at("offset");
@@ -33,13 +34,10 @@ Result<void> write_import_progress(const std::string& export_path, const ImportP
   const auto temporary = path + ".new";
   const auto text =
       Json{{"target", progress.target}, {"sha256", progress.sha256}, {"offset", progress.offset}}.dump() + '\n';
-  const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (descriptor < 0) return file_error("write", temporary);
-  const auto written = ::write(descriptor, text.data(), text.size());
-  ::close(descriptor);
-  if (written != static_cast<ssize_t>(text.size()) || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    return file_error("write", path);
-  }
+  const auto file = replace_own_file(temporary);
+  if (!file) return std::unexpected(file.error());
+  if (auto written = write_all(*file, text, temporary); !written) return written;
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) return file_error("write", path);
   return {};
 }
 

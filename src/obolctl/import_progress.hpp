@@ -19,8 +19,10 @@ struct ImportProgress {
 /// "FILE.import".
 std::string import_progress_path(const std::string& export_path);
 
-/// Nothing where there is none, or it is of another export or another target.
-std::optional<ImportProgress> read_import_progress(const std::string& export_path, const ImportProgress& expected);
+/// Nothing if there is none, or it is of another export or another target. An error if somebody else may have written
+/// it, since sessions that it claims to be imported are left out.
+Result<std::optional<ImportProgress>> read_import_progress(const std::string& export_path,
+                                                           const ImportProgress& expected);
 
 Result<void> write_import_progress(const std::string& export_path, const ImportProgress& progress);
 void remove_import_progress(const std::string& export_path);

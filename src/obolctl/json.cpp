@@ -32,9 +32,11 @@ void add_time(Json& object, const std::string& name, std::chrono::sys_seconds ti
   object[name] = text == "-" ? Json() : Json(std::move(text));
 }
 
-void print(const Json& object) {
+std::string json_line(const Json& object) {
   // What a server says of itself need not be UTF-8.
-  fmt::print("{}\n", object.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return object.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
+
+void print(const Json& object) { fmt::print("{}\n", json_line(object)); }
 
 }  // namespace obol::ctl

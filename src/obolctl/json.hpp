@@ -16,7 +16,10 @@ void add_bytes(Json& object, const std::string& name, std::string_view bytes);
 /// In ISO 8601, or null outside the years 0 to 9999.
 void add_time(Json& object, const std::string& name, std::chrono::sys_seconds time);
 
-/// On one line of standard output.
+/// In ASCII, everything else as \uXXXX: no control character and no change of direction reaches a terminal.
+std::string json_line(const Json& object);
+
+/// Writes that line to standard output.
 void print(const Json& object);
 
 }  // namespace obol::ctl

@@ -5,6 +5,7 @@
 
 #include "obolctl/command_line.hpp"
 #include "obolctl/interruption.hpp"
+#include "obolctl/text.hpp"
 
 namespace {
 
@@ -26,7 +27,7 @@ int main(int count, char** words) {
   try {
     return static_cast<int>(flushed(obol::ctl::run(count, words, obol::ctl::process_environment())));
   } catch (const std::exception& error) {
-    for (const auto* text : {"obolctl: error: ", error.what(), "\n"}) std::fputs(text, stderr);
+    std::fputs(("obolctl: error: " + obol::ctl::printable(error.what()) + "\n").c_str(), stderr);
     return static_cast<int>(ExitCode::failed);
   }
 }

@@ -11,12 +11,20 @@ namespace obol::ctl {
 
 using redis::Reply;
 
+namespace {
+
+bool is_cursor(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+}  // namespace
+
 Result<ScanPage> scan(Primary& primary, std::string_view cursor, std::string_view pattern, std::string_view type) {
   auto reply = primary.call({"SCAN", cursor, "MATCH", pattern, "COUNT", "500", "TYPE", type});
   if (!reply) return std::unexpected(std::move(reply.error()));
   const auto& parts = reply->elements;
   if (reply->kind != Reply::Kind::list || parts.size() != 2 || parts[0].kind != Reply::Kind::text ||
-      parts[1].kind != Reply::Kind::list) {
+      parts[1].kind != Reply::Kind::list || !is_cursor(parts[0].text)) {
     return std::unexpected(Error{ErrorCode::protocol, "the server's reply to SCAN is none; is a proxy changing it?"});
   }
   ScanPage page{.keys = {}, .cursor = std::string(parts[0].text)};

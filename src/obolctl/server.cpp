@@ -7,6 +7,7 @@
 #include <iterator>
 #include <utility>
 
+#include "obolctl/text.hpp"
 #include "redis/cluster.hpp"
 #include "redis/dialer.hpp"
 #include "redis/info.hpp"
@@ -80,7 +81,8 @@ std::string Primary::run_id() {
   const redis::Command command{"INFO", "server"};
   const auto inspection = inspect({&command, 1});
   if (!inspection || inspection->replies.front().is_error()) return {};
-  return std::string(redis::info_field(inspection->replies.front().text, "run_id").value_or(""));
+  const auto id = redis::info_field(inspection->replies.front().text, "run_id").value_or("");
+  return std::string(escaped(id) == id ? id : "");
 }
 
 Result<Server> Server::connect(const RedisStoreOptions& options) {

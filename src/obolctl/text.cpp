@@ -23,6 +23,12 @@ std::string escaped(std::string_view bytes) {
   return text;
 }
 
+std::string printable(std::string_view message) {
+  std::string text;
+  for (const char byte : message) text += byte == '\\' ? std::string(1, byte) : escaped({&byte, 1});
+  return text;
+}
+
 Result<std::string> unescaped(std::string_view text) {
   std::string bytes;
   while (!text.empty()) {

@@ -15,6 +15,9 @@ namespace obol::ctl {
 /// Printable ASCII as it is, a backslash as \\, every other byte as \xHH: nothing that could steer a terminal.
 std::string escaped(std::string_view bytes);
 
+/// A message: as `escaped`, but a backslash stays as it is, so that this cannot be read back.
+std::string printable(std::string_view message);
+
 /// The bytes that `escaped` writes so. `invalid_argument` for anything else.
 Result<std::string> unescaped(std::string_view text);
 

@@ -176,6 +176,20 @@ TEST_P(Moving, NoFileIsReplaced) {
   EXPECT_EQ(contents(file), "precious");
 }
 
+TEST_P(Moving, APartialThatSomebodyElseMayHaveWrittenIsRefusedAndLeft) {
+  fill(1);
+  const auto partial = file + ".partial";
+  std::ofstream(partial) << "planted\n";
+  std::filesystem::permissions(partial, std::filesystem::perms(0666));
+  const auto refused = run_on(server, {"export", file});
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_NE(refused.err.find(".partial is open to other users"), std::string::npos) << refused.err;
+  EXPECT_EQ(contents(partial), "planted\n");
+  EXPECT_FALSE(std::filesystem::exists(file));
+  std::filesystem::permissions(partial, std::filesystem::perms(0600));
+  EXPECT_EQ(run_on(server, {"export", file}).status, 0);
+}
+
 TEST_P(Moving, AnExportThatWasKilledGoesOnWhereItWas) {
   constexpr int users = 3000;
   fill(users);
@@ -198,6 +212,7 @@ TEST_P(Moving, AnExportOfARestartedServerBeginsAnew) {
          "\n"
       << R"({"cursor":"3","at_marks":false,"run_id":"of an earlier run"})"
          "\n";
+  std::filesystem::permissions(file + ".partial", std::filesystem::perms(0600));
   const auto outcome = run_on(server, {"export", file});
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_EQ(Json::parse(outcome.out)["sessions"], 5);
