@@ -1,42 +1,43 @@
 // Counts the callers inside an object, so that it can close its doors and wait for the last one to leave.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
-#include <optional>
-#include <utility>
+#include <thread>
 
 namespace obol::inline v0 {
 
 /// Thread-safe.
 class Admission {
  public:
-  class Entry {
+  /// While it lives, await_idle() does not return, whether the doors were open or not.
+  class Visit {
    public:
-    Entry(Entry&& other) noexcept : admission_(std::exchange(other.admission_, nullptr)) {}
-    Entry& operator=(Entry&&) = delete;
-    ~Entry() {
-      if (admission_ != nullptr) admission_->leave();
-    }
+    explicit Visit(Admission& admission)
+        : admission_(admission), is_admitted_((admission.state_.fetch_add(caller) & closed) == 0) {}
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+    ~Visit() { admission_.state_.fetch_sub(caller); }
+
+    /// False if the doors were closed.
+    bool is_admitted() const { return is_admitted_; }
 
    private:
-    friend class Admission;
-    explicit Entry(Admission& admission) : admission_(&admission) {}
-    Admission* admission_;
+    Admission& admission_;
+    const bool is_admitted_;
   };
-
-  /// Nothing once the doors are closed.
-  std::optional<Entry> enter() {
-    if ((state_.fetch_add(caller) & closed) == 0) return Entry(*this);
-    leave();
-    return std::nullopt;
-  }
 
   void close() { state_.fetch_or(closed); }
 
-  /// Returns when nobody is inside any more; the doors must be closed.
+  /// Returns when nobody is inside any more; the doors must be closed. It looks again and again: the last caller must
+  /// not touch this after it has left, not even to wake somebody, since this may be gone by then.
   void await_idle() const {
-    for (auto state = state_.load(); state != closed; state = state_.load()) state_.wait(state);
+    constexpr std::chrono::microseconds longest_pause{1000};
+    for (std::chrono::microseconds pause{1}; state_.load() != closed; pause = std::min(2 * pause, longest_pause)) {
+      std::this_thread::sleep_for(pause);
+    }
   }
 
   /// In a forked child: the parent's other threads are not here.
@@ -45,10 +46,6 @@ class Admission {
  private:
   static constexpr std::uint64_t closed = 1;
   static constexpr std::uint64_t caller = 2;
-
-  void leave() {
-    if (state_.fetch_sub(caller) == (closed | caller)) state_.notify_all();
-  }
 
   std::atomic<std::uint64_t> state_{0};
 };

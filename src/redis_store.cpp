@@ -26,8 +26,6 @@ Result<void> RedisStore::Implementation::start() {
 }
 
 Result<std::vector<Finding>> RedisStore::Implementation::diagnose() {
-  const auto entry = admission_->enter();
-  if (!entry) return std::unexpected(closed_error());
   const auto inspections = client_.inspect(nowhere(options_.key_prefix), diagnosis_commands);
   if (!inspections) return std::unexpected(inspections.error());
   std::vector<Finding> findings;
@@ -69,43 +67,53 @@ RedisStore::~RedisStore() = default;
 
 Result<std::optional<Session>> RedisStore::get(const SessionKey& key) {
   bool found_near = false;
-  return implementation_->observed(Operation::get, [&] { return implementation_->get(key, found_near); }, found_near);
+  return implementation_->call(Operation::get, [&] { return implementation_->get(key, found_near); }, found_near);
 }
 Result<std::optional<Session>> RedisStore::peek(const SessionKey& key) {
-  return implementation_->observed(Operation::get, [&] { return implementation_->peek(key); });
+  return implementation_->call(Operation::get, [&] { return implementation_->peek(key); });
 }
 Result<std::vector<Session>> RedisStore::peek_all(std::string_view user_id, std::string_view type) {
-  return implementation_->observed(Operation::get_all, [&] { return implementation_->peek_all(user_id, type); });
+  return implementation_->call(Operation::get_all, [&] { return implementation_->peek_all(user_id, type); });
 }
 Result<std::vector<std::optional<Session>>> RedisStore::get_many(std::span<const SessionKey> keys) {
-  return implementation_->observed(Operation::get_many, [&] { return implementation_->get_many(keys); });
+  return implementation_->call(Operation::get_many, [&] { return implementation_->get_many(keys); });
 }
 std::expected<Upserted, UpsertError> RedisStore::upsert(Session& session) {
   const auto operation = session.lock_version == 0 ? Operation::create : Operation::update;
-  return implementation_->observed(operation, [&] { return implementation_->upsert(session); });
+  return implementation_->call(operation, [&] { return implementation_->upsert(session); });
 }
 std::expected<void, UpsertError> RedisStore::rotate_id(Session& session) {
-  return implementation_->observed(Operation::rotate_id, [&] { return implementation_->rotate_id(session); });
+  return implementation_->call(Operation::rotate_id, [&] { return implementation_->rotate_id(session); });
 }
 Result<Deleted> RedisStore::delete_one(const SessionKey& key) {
-  return implementation_->observed(Operation::delete_one, [&] { return implementation_->delete_one(key); });
+  return implementation_->call(Operation::delete_one, [&] { return implementation_->delete_one(key); });
 }
 Result<std::vector<Session>> RedisStore::get_all(std::string_view user_id, std::string_view type) {
-  return implementation_->observed(Operation::get_all, [&] { return implementation_->get_all(user_id, type); });
+  return implementation_->call(Operation::get_all, [&] { return implementation_->get_all(user_id, type); });
 }
 Result<Deleted> RedisStore::delete_all(std::string_view user_id, std::string_view type) {
-  return implementation_->observed(Operation::delete_all, [&] { return implementation_->delete_all(user_id, type); });
+  return implementation_->call(Operation::delete_all, [&] { return implementation_->delete_all(user_id, type); });
 }
 Result<Deleted> RedisStore::delete_others(const SessionKey& keep) {
-  return implementation_->observed(Operation::delete_others, [&] { return implementation_->delete_others(keep); });
+  return implementation_->call(Operation::delete_others, [&] { return implementation_->delete_others(keep); });
 }
 Result<void> RedisStore::replace_keyring(Keyring keyring) {
-  return implementation_->replace_keyring(std::move(keyring));
+  return implementation_->visit([&] { return implementation_->replace_keyring(std::move(keyring)); });
 }
-Result<std::vector<Finding>> RedisStore::diagnose() { return implementation_->diagnose(); }
-PoolStatistics RedisStore::pool_statistics() const { return implementation_->pool_statistics(); }
-StatisticsSource RedisStore::statistics_source() const { return implementation_->statistics_source(); }
-NearCacheStatistics RedisStore::near_cache_statistics() const { return implementation_->near_cache_statistics(); }
-void RedisStore::close() { implementation_->close(); }
+Result<std::vector<Finding>> RedisStore::diagnose() {
+  return implementation_->call([&] { return implementation_->diagnose(); });
+}
+PoolStatistics RedisStore::pool_statistics() const {
+  return implementation_->visit([&] { return implementation_->pool_statistics(); });
+}
+StatisticsSource RedisStore::statistics_source() const {
+  return implementation_->visit([&] { return implementation_->statistics_source(); });
+}
+NearCacheStatistics RedisStore::near_cache_statistics() const {
+  return implementation_->visit([&] { return implementation_->near_cache_statistics(); });
+}
+void RedisStore::close() {
+  implementation_->visit([&] { implementation_->close(); });
+}
 
 }  // namespace obol::inline v0

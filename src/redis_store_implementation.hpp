@@ -67,13 +67,33 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
     if (cache_) cache_->stop();
   }
 
-  /// Runs the call, for the observer where there is one. Holds it meanwhile: it is told when the call is over, and the
-  /// destructor waits for calls, not for those who tell of them.
-  template <class Call>
-  std::invoke_result_t<const Call&> observed(Operation operation, const Call& call,
-                                             const bool& found_near = false) const {
-    const auto observer = observer_;
-    return observer ? detail::observed_call(*observer, operation, call, found_near) : call();
+  /// Runs the call and tells the observer of it; the destructor waits until both are done. `closed` after close().
+  template <class Work>
+  std::invoke_result_t<const Work&> call(Operation operation, const Work& work, const bool& found_near = false) {
+    std::shared_ptr<Observer> observer;
+    {
+      const Admission::Visit visit(*admission_);
+      if (visit.is_admitted()) {
+        return observer_ ? detail::observed_call(*observer_, operation, work, found_near) : work();
+      }
+      // Told when the caller has left: those that go on calling a closed store must not keep its destructor waiting.
+      observer = observer_;
+    }
+    return observer ? detail::observed_call(*observer, operation, refuse<Work>) : refuse<Work>();
+  }
+
+  /// The same for what no observer is told of.
+  template <class Work>
+  std::invoke_result_t<const Work&> call(const Work& work) {
+    const Admission::Visit visit(*admission_);
+    return visit.is_admitted() ? work() : refuse<Work>();
+  }
+
+  /// Runs what may be done to a closed store, too; the destructor waits for it.
+  template <class Work>
+  std::invoke_result_t<const Work&> visit(const Work& work) {
+    const Admission::Visit visit(*admission_);
+    return work();
   }
 
   PoolStatistics pool_statistics() { return client_.pool_statistics(); }
@@ -81,8 +101,8 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
   // Whoever has entered is waited for by the destructor, so that this is there for as long as it is looked at.
   StatisticsSource statistics_source() {
     return [this, admission = admission_]() -> std::optional<StoreStatistics> {
-      const auto entry = admission->enter();
-      if (!entry) return std::nullopt;
+      const Admission::Visit visit(*admission);
+      if (!visit.is_admitted()) return std::nullopt;
       return StoreStatistics{.pool = pool_statistics(), .near_cache = near_cache_statistics()};
     };
   }
@@ -92,6 +112,12 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
   }
 
  private:
+  template <class Work>
+  static std::invoke_result_t<const Work&> refuse() {
+    using Outcome = std::invoke_result_t<const Work&>;
+    return Outcome(std::unexpect, typename Outcome::error_type{closed_error()});
+  }
+
   static RedisStoreOptions without_keyring(RedisStoreOptions options) {
     options.keyring = {};
     return options;

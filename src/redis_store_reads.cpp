@@ -15,16 +15,12 @@ constexpr std::size_t most_keys_at_once = 1000;
 
 Result<std::optional<Session>> RedisStore::Implementation::get(const SessionKey& key, bool& found_near) {
   if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
-  const auto entry = admission_->enter();
-  if (!entry) return std::unexpected(closed_error());
   const auto place = place_of(key.user_id, key.type);
   return cache_ ? get_cached(place, key, found_near) : get_stored(place, key);
 }
 
 Result<std::optional<Session>> RedisStore::Implementation::peek(const SessionKey& key) {
   if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
-  const auto entry = admission_->enter();
-  if (!entry) return std::unexpected(closed_error());
   return get_stored(place_of(key.user_id, key.type), key, &redis::Client::peek);
 }
 
@@ -77,8 +73,6 @@ Result<std::vector<std::optional<Session>>> RedisStore::Implementation::get_many
   for (const auto& key : keys) {
     if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
   }
-  const auto entry = admission_->enter();
-  if (!entry) return std::unexpected(closed_error());
   const auto deadline = client_.new_deadline();
   std::vector<std::optional<Session>> sessions;
   sessions.reserve(keys.size());
@@ -115,8 +109,6 @@ Result<void> RedisStore::Implementation::get_some(std::span<const SessionKey> ke
 
 Result<std::vector<Session>> RedisStore::Implementation::get_all(std::string_view user_id, std::string_view type) {
   if (auto valid = validate(user_id, type); !valid) return std::unexpected(std::move(valid.error()));
-  const auto entry = admission_->enter();
-  if (!entry) return std::unexpected(closed_error());
   const auto place = place_of(user_id, type);
   const Invalidation invalidation(cache_.get(), place);
   return get_all_stored(place, user_id, type);
@@ -124,8 +116,6 @@ Result<std::vector<Session>> RedisStore::Implementation::get_all(std::string_vie
 
 Result<std::vector<Session>> RedisStore::Implementation::peek_all(std::string_view user_id, std::string_view type) {
   if (auto valid = validate(user_id, type); !valid) return std::unexpected(std::move(valid.error()));
-  const auto entry = admission_->enter();
-  if (!entry) return std::unexpected(closed_error());
   return get_all_stored(place_of(user_id, type), user_id, type, &redis::Client::peek);
 }
 

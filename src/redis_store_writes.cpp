@@ -35,8 +35,6 @@ Result<RedisStore::Implementation::Write> RedisStore::Implementation::prepare(Se
 }
 
 std::expected<Upserted, UpsertError> RedisStore::Implementation::upsert(Session& session) {
-  const auto entry = admission_->enter();
-  if (!entry) return upsert_failure(closed_error());
   const auto write = prepare(session, session.id);
   if (!write) return upsert_failure(write.error());
   const auto& stored = write->session;
@@ -62,8 +60,6 @@ std::expected<Upserted, UpsertError> RedisStore::Implementation::upsert(Session&
 }
 
 std::expected<void, UpsertError> RedisStore::Implementation::rotate_id(Session& session) {
-  const auto entry = admission_->enter();
-  if (!entry) return upsert_failure(closed_error());
   if (session.lock_version == 0) {
     return upsert_failure({ErrorCode::invalid_argument, "the session was never stored; upsert it first"});
   }
@@ -163,8 +159,6 @@ std::unexpected<UpsertError> RedisStore::Implementation::lost_to(std::optional<s
 }
 
 Result<Deleted> RedisStore::Implementation::run_delete(const redis::Command& command, const std::string& place) {
-  const auto entry = admission_->enter();
-  if (!entry) return std::unexpected(closed_error());
   const Invalidation invalidation(cache_.get(), place);
   const auto deadline = client_.new_deadline();
   const auto& durability = options_.delete_durability;

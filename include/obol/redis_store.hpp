@@ -14,9 +14,10 @@
 
 namespace obol::inline v0 {
 
-/// Keeps sessions in Redis or Valkey: signed, expiring by themselves, one round trip a call. Movable; every call is
-/// thread-safe, moving and destroying are not. A moved-from store may only be destroyed or assigned to. After a fork
-/// the child opens connections of its own.
+/// Keeps sessions in Redis or Valkey: signed, expiring by themselves, one round trip a call. Every call is thread-safe.
+/// The destructor waits for calls under way, with all that they tell the observer; no call may begin after it has
+/// begun, and an observer must not destroy its store. Movable, but not while another thread uses the store. A
+/// moved-from store may only be destroyed or assigned to. After a fork the child opens connections of its own.
 ///
 /// Besides the errors of SessionStore a call may fail with `pool_timeout`, `timeout`, `unavailable`, `auth`,
 /// `permission`, `out_of_memory`, `unsupported_server`, `server`, `protocol` or `closed`. A call whose answer was lost
@@ -29,7 +30,7 @@ class OBOL_EXPORT RedisStore final : public SessionStore {
 
   /// Not while another thread uses either store.
   RedisStore(RedisStore&&) noexcept;
-  /// Closes the store that was here; not while another thread uses either.
+  /// Destroys the store that was here; not while another thread uses either.
   RedisStore& operator=(RedisStore&&) noexcept;
   ~RedisStore() override;
 
@@ -70,8 +71,8 @@ class OBOL_EXPORT RedisStore final : public SessionStore {
   /// Thread-safe. `invalid_argument` for an empty keyring.
   Result<void> replace_keyring(Keyring keyring);
 
-  /// Ends the store for other threads: those that wait for a connection, and all later calls, fail with `closed`; calls
-  /// under way finish. Thread-safe. The destructor does it too, and waits for them.
+  /// Ends the store for all threads: those that wait for a connection, and all later calls, fail with `closed`; calls
+  /// under way finish, and it does not wait for them. Thread-safe.
   void close();
 
  private:
