@@ -1,7 +1,6 @@
 // Keeps an object usable in a forked child: its mutex is free there, and it may drop what belongs to the parent.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <mutex>
 
@@ -9,23 +8,22 @@ namespace obol::inline v0 {
 
 /// While it lives, every fork of the process first takes `mutex`, so that no other thread holds it in the child, and
 /// runs `in_child` there before letting it go. Make it the last member of its owner; never create or destroy one while
-/// holding a registered mutex.
+/// holding a registered mutex. Registered mutexes may be nested in any order.
 class ForkRegistration {
  public:
-  ForkRegistration(std::mutex& mutex, std::function<void()> in_child);
+  explicit ForkRegistration(std::mutex& mutex, std::function<void()> in_child = {});
   ~ForkRegistration();
   ForkRegistration(const ForkRegistration&) = delete;
   ForkRegistration& operator=(const ForkRegistration&) = delete;
 
   std::mutex& mutex() const { return mutex_; }
-  void run_in_child() const { in_child_(); }
+  void run_in_child() const {
+    if (in_child_) in_child_();
+  }
 
  private:
   std::mutex& mutex_;
-  std::function<void()> in_child_;
+  const std::function<void()> in_child_;
 };
-
-/// Differs between a process and its forked children.
-std::uint64_t fork_generation();
 
 }  // namespace obol::inline v0

@@ -1,12 +1,13 @@
-// Random bytes for ids and nonces, drawn from OpenSSL's generator in larger pieces.
+// Random bytes for ids and nonces, from the kernel.
 #pragma once
 
 #include <cstddef>
 
 namespace obol::inline v0 {
 
-/// Fills `out` from this thread's store of random bytes, each of which is handed out once and overwritten; a forked
-/// child draws its own. False where OpenSSL yields none. Thread-safe.
+/// Fills `out`. Nothing is kept for later and no lock is taken, so a forked child neither repeats its parent's bytes
+/// nor hangs, however it was forked. False if the kernel gives none. Thread-safe. Source:
+/// https://man7.org/linux/man-pages/man2/getrandom.2.html
 bool random_bytes(unsigned char* out, std::size_t size);
 
 }  // namespace obol::inline v0

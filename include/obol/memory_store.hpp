@@ -20,6 +20,7 @@
 #include "obol/detail/observed_call.hpp"
 #include "obol/detail/upsert_errors.hpp"
 #include "obol/export.hpp"
+#include "obol/fork_safe_mutex.hpp"
 #include "obol/observer.hpp"
 #include "obol/session_id.hpp"
 #include "obol/session_limits.hpp"
@@ -313,7 +314,7 @@ class OBOL_EXPORT MemoryStore final : public SessionStore {
   }
 
   const MemoryStoreOptions options_;
-  std::mutex mutex_;
+  ForkSafeMutex mutex_;
   Users users_;
   std::set<Expiry> expiries_;
   std::map<Owner, std::chrono::sys_seconds> marks_;  ///< When a user was last logged out everywhere.

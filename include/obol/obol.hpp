@@ -4,6 +4,7 @@
 #include "obol/clock.hpp"             // IWYU pragma: export
 #include "obol/error.hpp"             // IWYU pragma: export
 #include "obol/finding.hpp"           // IWYU pragma: export
+#include "obol/fork_safe_mutex.hpp"   // IWYU pragma: export
 #include "obol/keyring.hpp"           // IWYU pragma: export
 #include "obol/memory_store.hpp"      // IWYU pragma: export
 #include "obol/observer.hpp"          // IWYU pragma: export

@@ -9,8 +9,9 @@
 
 namespace obol::inline v0 {
 
-/// A new session id: 128 random bits of OpenSSL's generator as 22 characters of base64url (RFC 4648, section 5). Safe
-/// to call from any thread and after a fork. Fails with `internal` where the machine yields no random bytes.
+/// A new session id: 128 random bits of the kernel (getrandom(2)) as 22 characters of base64url (RFC 4648, section 5).
+/// Takes no lock; safe to call from any thread and in a child, however it was forked. Fails with `internal` if the
+/// kernel gives no random bytes.
 OBOL_EXPORT Result<std::string> generate_session_id();
 
 /// The first 16 hex digits of the SHA-256 of an id: what events carry instead of the id itself.

@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "obol/fork_safe_mutex.hpp"
+
 namespace obol::inline v0::metrics {
 
 /// Thread-safe. Once it holds `most_labels`, others are counted together with `rest` in the second place.
@@ -34,7 +36,7 @@ class LabelledCounter {
 
  private:
   const std::string rest_;
-  mutable std::mutex mutex_;
+  mutable ForkSafeMutex mutex_;
   std::map<Labels, std::uint64_t> counts_;
 };
 

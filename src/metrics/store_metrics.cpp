@@ -9,6 +9,7 @@
 #include "metrics/call_durations.hpp"
 #include "metrics/instruments.hpp"
 #include "metrics/labelled_counter.hpp"
+#include "obol/fork_safe_mutex.hpp"
 
 namespace obol::inline v0 {
 namespace {
@@ -99,7 +100,7 @@ class [[gnu::visibility("hidden")]] StoreMetrics::Counts {
                                                   std::string_view second);
 
   const StoreMetricsOptions options_;
-  mutable std::mutex source_mutex_;
+  mutable ForkSafeMutex source_mutex_;
   StatisticsSource source_;
 };
 

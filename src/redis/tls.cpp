@@ -18,6 +18,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "openssl_use.hpp"
+
 namespace obol::inline v0::redis {
 namespace {
 
@@ -27,6 +29,7 @@ std::unexpected<Error> refuse(std::string message) {
 
 /// The last thing OpenSSL complained about; empties its queue.
 std::string openssl_reason() {
+  const OpensslUse use;
   const unsigned long code = ::ERR_peek_last_error();
   ::ERR_clear_error();
   const char* reason = ::ERR_reason_error_string(code);
@@ -170,6 +173,7 @@ class TlsStream final : public Stream {
 
   template <class Attempt>
   int step(Attempt attempt) {
+    const OpensslUse use;
     ::ERR_clear_error();
     wire_.reads_left = most_reads_of_a_step;
     return attempt();
@@ -227,7 +231,10 @@ class TlsStream final : public Stream {
   }
 
   struct Free {
-    void operator()(SSL* ssl) const noexcept { ::SSL_free(ssl); }
+    void operator()(SSL* ssl) const noexcept {
+      const OpensslUse use;
+      ::SSL_free(ssl);
+    }
   };
   Socket socket_;
   Wire wire_;
@@ -272,12 +279,26 @@ bool expect_name(SSL* ssl, const std::string& name) {
   return ::SSL_set1_host(ssl, name.c_str()) == 1 && SSL_set_tlsext_host_name(ssl, name.c_str()) == 1;
 }
 
+/// Null only if OpenSSL has no memory.
+std::unique_ptr<TlsStream> prepare(Socket socket, SSL_CTX* context, const std::string& name) {
+  const OpensslUse use;
+  SSL* const ssl = ::SSL_new(context);
+  if (ssl == nullptr) return nullptr;
+  auto stream = std::make_unique<TlsStream>(std::move(socket), ssl);
+  return stream->attach() && expect_name(ssl, name) ? std::move(stream) : nullptr;
+}
+
 /// Changes whenever the file does.
 std::string stamp_of(const std::string& file) {
   struct stat status{};
   if (file.empty() || ::stat(file.c_str(), &status) != 0) return {};
   return fmt::format("{}:{}:{}:{}.{}", status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
                      status.st_mtim.tv_nsec);
+}
+
+void free_context(SSL_CTX* context) {
+  const OpensslUse use;
+  ::SSL_CTX_free(context);
 }
 
 std::string system_ca_file() {
@@ -304,8 +325,9 @@ std::vector<std::string> TlsContext::stamps() const {
 }
 
 Result<TlsContext::Context> TlsContext::load() const {
+  const OpensslUse use;
   ::ERR_clear_error();
-  Context context(::SSL_CTX_new(::TLS_client_method()), ::SSL_CTX_free);
+  Context context(::SSL_CTX_new(::TLS_client_method()), free_context);
   if (!context || ::SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) != 1) {
     return refuse("OpenSSL cannot set TLS up: " + openssl_reason());
   }
@@ -333,10 +355,8 @@ Result<TlsContext::Context> TlsContext::current() {
 Result<std::unique_ptr<Stream>> TlsContext::handshake(Socket socket, Deadline deadline) {
   auto context = current();
   if (!context) return std::unexpected(std::move(context.error()));
-  SSL* ssl = ::SSL_new(context->get());
-  if (ssl == nullptr) return refuse("OpenSSL cannot set TLS up: " + openssl_reason());
-  auto stream = std::make_unique<TlsStream>(std::move(socket), ssl);
-  if (!stream->attach() || !expect_name(ssl, name_)) return refuse("OpenSSL cannot set TLS up: " + openssl_reason());
+  auto stream = prepare(std::move(socket), context->get(), name_);
+  if (!stream) return refuse("OpenSSL cannot set TLS up: " + openssl_reason());
   if (auto done = stream->handshake(deadline); !done) return std::unexpected(std::move(done.error()));
   return stream;
 }

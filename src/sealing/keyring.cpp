@@ -9,6 +9,8 @@
 #include <iterator>
 #include <utility>
 
+#include "openssl_use.hpp"
+
 namespace obol::inline v0 {
 
 namespace {
@@ -50,6 +52,7 @@ SigningKey::SigningKey(std::shared_ptr<const sealing::LoadedKey> key) noexcept :
 std::string_view SigningKey::id() const noexcept { return key_->id; }
 
 Result<SigningKey> SigningKey::from_bytes(std::string_view key, std::string_view id) {
+  const OpensslUse use;
   if (key.size() < least_key_bytes || key.size() > most_key_bytes) {
     return refuse(fmt::format("the signing key is {} bytes long; {} to {} are allowed", key.size(), least_key_bytes,
                               most_key_bytes));
@@ -82,6 +85,7 @@ Result<SigningKey> SigningKey::from_base_secret(std::string_view base_secret) {
                     "'openssl rand -base64 48'",
                     base_secret.size(), least_key_bytes));
   }
+  const OpensslUse use;
   std::array<unsigned char, 32> key{};
   const int derived = PKCS5_PBKDF2_HMAC(base_secret.data(), static_cast<int>(base_secret.size()),
                                         reinterpret_cast<const unsigned char*>(derivation_salt.data()),

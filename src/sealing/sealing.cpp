@@ -40,7 +40,8 @@ class ExternalData {
 };
 
 std::unexpected<Error> openssl_refused() {
-  return std::unexpected(Error{ErrorCode::internal, "OpenSSL could not seal the session; check memory and entropy"});
+  return std::unexpected(Error{ErrorCode::internal,
+                               "the session could not be sealed; check memory, OpenSSL's providers and getrandom(2)"});
 }
 
 std::optional<std::string> payload_of(std::string_view structure, std::string_view bound_to, const Keyring& keyring) {

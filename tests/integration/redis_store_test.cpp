@@ -1,9 +1,6 @@
 // RedisStore on real servers: where sessions stand, what a call costs, what a stranger's hand in Redis cannot do, keys.
 #include "obol/redis_store.hpp"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <csignal>
 #include <future>
@@ -227,29 +224,6 @@ TEST_P(RedisStoreTest, GivesUpOnAPausedServerAtTheDeadline) {
     const auto again = hurried.get(session.key());
     return again && *again == session;
   });
-}
-
-TEST_P(RedisStoreTest, ServesAForkedChildOverConnectionsOfItsOwn) {
-  // Without an observer, whose lock another thread could hold in the moment of a fork.
-  auto unobserved = RedisStore::connect(options_for(server)).value();
-  std::atomic<bool> stop = false;
-  std::vector<std::jthread> busy;
-  for (int i = 0; i < 4; ++i) {
-    busy.emplace_back([&] {
-      while (!stop) EXPECT_EQ(unobserved.get(session.key()).value(), session);
-    });
-  }
-  for (int round = 0; round < 5; ++round) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-      const auto found = unobserved.get(session.key());
-      ::_exit(found && *found == session ? 0 : 1);
-    }
-    int status = -1;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_EQ(status, 0);
-  }
-  stop = true;
 }
 
 TEST_P(RedisStoreTest, CanBeMoved) {

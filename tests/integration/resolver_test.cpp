@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "support/await.hpp"
+#include "support/child.hpp"
 #include "support/sessions.hpp"
 
 namespace {
@@ -80,6 +81,22 @@ TEST_F(HangingNames, AreAskedAnewOnceTheyAnswer) {
   EXPECT_TRUE(resolver.resolve(Deadline::after(milliseconds(10'000))).has_value());
   EXPECT_EQ(lookups, 1);
 }
+
+// ThreadSanitizer ends a child of a process with threads when it starts one.
+#if !defined(__SANITIZE_THREAD__)
+TEST_F(HangingNames, AreAskedAnewInAForkedChild) {
+  redis::Resolver resolver("name.hangs", 6379);
+  std::jthread waiting([&] { EXPECT_TRUE(resolver.resolve(Deadline::after(milliseconds(60'000))).has_value()); });
+  await("the lookup", [] { return lookups > 0; });
+  EXPECT_EQ(run_in_child([&] {
+              hanging = false;
+              return resolver.resolve(Deadline::after(milliseconds(30'000))).has_value();
+            }),
+            "");
+  hanging = false;
+  hanging.notify_all();
+}
+#endif
 
 TEST_F(HangingNames, MakeConnectATimeout) {
   RedisStoreOptions options;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "obol/fork_safe_mutex.hpp"
 #include "obol/observer.hpp"
 
 namespace obol::testing {
@@ -78,7 +79,7 @@ class RecordingObserver final : public Observer {
     lines_.push_back(std::move(line));
   }
 
-  mutable std::mutex mutex_;
+  mutable ForkSafeMutex mutex_;
   std::vector<std::string> lines_;
 };
 
