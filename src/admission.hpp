@@ -12,6 +12,8 @@ namespace obol::inline v0 {
 /// Thread-safe.
 class Admission {
  public:
+  using Time = std::chrono::steady_clock;
+
   /// While it lives, await_idle() does not return, whether the doors were open or not.
   class Visit {
    public:
@@ -31,12 +33,14 @@ class Admission {
 
   void close() { state_.fetch_or(closed); }
 
-  /// Returns when nobody is inside any more; the doors must be closed. It looks again and again: the last caller must
-  /// not touch this after it has left, not even to wake somebody, since this may be gone by then.
-  void await_idle() const {
+  /// Returns when nobody is inside any more, or at the time given; the doors must be closed. It looks again and again:
+  /// the last caller must not touch this after it has left, not even to wake somebody, since this may be gone by then.
+  void await_idle(Time::time_point give_up = Time::time_point::max()) const {
     constexpr std::chrono::microseconds longest_pause{1000};
-    for (std::chrono::microseconds pause{1}; state_.load() != closed; pause = std::min(2 * pause, longest_pause)) {
+    std::chrono::microseconds pause{1};
+    while (state_.load() != closed && Time::now() < give_up) {
       std::this_thread::sleep_for(pause);
+      pause = std::min(2 * pause, longest_pause);
     }
   }
 

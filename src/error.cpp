@@ -75,7 +75,8 @@ class ObolCategory final : public std::error_category {
 }  // namespace
 
 const std::error_category& error_category() noexcept {
-  static const ObolCategory category;
+  // Never destroyed: errors may be made until the process is gone.
+  static const auto& category = *new ObolCategory;
   return category;
 }
 

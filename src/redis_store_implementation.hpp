@@ -19,6 +19,7 @@
 #include "obol/detail/observed_call.hpp"
 #include "obol/redis_store.hpp"
 #include "obol/session_id.hpp"
+#include "process_end.hpp"
 #include "redis/client.hpp"
 #include "session_commands.hpp"
 #include "tracked_cache.hpp"
@@ -33,7 +34,8 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
         client_(options, session_functions()),
         cache_(options.near_cache.enabled ? std::make_unique<TrackedCache>(options, client_.source()) : nullptr),
         keyring_(std::move(options.keyring)),
-        fork_registration_(keyring_mutex_, [this] { admission_->forget_callers(); }) {}
+        fork_registration_(keyring_mutex_, [this] { admission_->forget_callers(); }),
+        process_end_registration_([this] { close_at_end(); }) {}
 
   ~Implementation() {
     close();
@@ -125,6 +127,12 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
 
   using Deadline = redis::Deadline;
 
+  /// A call that does not end, since its thread ends the process from within it, must not keep the process.
+  void close_at_end() {
+    close();
+    admission_->await_idle(Admission::Time::now() + options_.timeouts.total);
+  }
+
   /// A session as it shall be stored, and all that is needed to send it.
   struct Write {
     Session session;
@@ -179,6 +187,7 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
   std::mutex keyring_mutex_;
   Keyring keyring_;
   ForkRegistration fork_registration_;
+  ProcessEndRegistration process_end_registration_;
 };
 
 }  // namespace obol::inline v0

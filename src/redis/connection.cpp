@@ -27,7 +27,8 @@ Command hello(const ConnectionOptions& options) {
 // HELLO without arguments changes nothing, tells the role, and needs no permission.
 // Source: https://redis.io/docs/latest/commands/hello/
 const Command& role_question() {
-  static const Command question{"HELLO"};
+  // Never destroyed: a thread may ask until the process is gone.
+  static const auto& question = *new Command{"HELLO"};
   return question;
 }
 

@@ -1,0 +1,124 @@
+// A host whose process ends while its store lives, in the way that its first word says. Ends with 0 if all was well.
+// Run by exit_test.cpp.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "obol/redis_store.hpp"
+#include "obol/session_id.hpp"
+#include "support/sessions.hpp"
+
+namespace {
+
+using obol::testing::new_session;
+
+/// Destroyed after main, and after everything that was made in main.
+std::optional<obol::RedisStore> static_store;
+
+void die(std::string_view why) {
+  std::fprintf(stderr, "%.*s\n", static_cast<int>(why.size()), why.data());
+  std::_Exit(1);
+}
+
+void use(obol::RedisStore& store) {
+  auto session = new_session("user", obol::generate_session_id().value());
+  if (!store.upsert(session) || store.get(session.key()).value() != session) die("the store does not work");
+  if (!store.delete_one(session.key())) die("the store does not delete");
+}
+
+/// Takes its time to end, and uses the store meanwhile, as logs and caches of a host do.
+struct LastUser {
+  bool is_on = false;
+  LastUser() = default;
+  LastUser(const LastUser&) = delete;
+  LastUser& operator=(const LastUser&) = delete;
+  ~LastUser() {
+    if (!is_on) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    use(*static_store);
+  }
+} last_user;
+
+void call_on_and_on(obol::RedisStore& store) {
+  static std::atomic<int> callers_at_work{0};
+  for (int i = 0; i < 8; ++i) {
+    std::thread([&store] {
+      const auto key = new_session().key();
+      for (bool is_first = true;; is_first = false) {
+        const auto found = store.get(key);
+        if (!found && found.error().code != obol::ErrorCode::closed) die(found.error().message);
+        if (is_first) ++callers_at_work;
+      }
+    }).detach();
+  }
+  while (callers_at_work < 8) std::this_thread::yield();
+}
+
+/// Ends the process from within a call.
+struct Ending final : obol::Observer {
+  void on_deleted(const obol::SessionEvent&) noexcept override { std::exit(0); }
+};
+
+int run(std::string_view way, obol::RedisStoreOptions options) {
+  if (way == "in-a-call") options.observer = std::make_shared<Ending>();
+  auto made = obol::RedisStore::connect(std::move(options));
+  if (!made) die(made.error().message);
+  if (way == "static") {
+    static_store = std::move(*made);
+    use(*static_store);
+    last_user.is_on = true;
+    return 0;
+  }
+  // Never destroyed.
+  static auto& store = *new obol::RedisStore(std::move(*made));
+  use(store);
+  if (way == "leaked") {
+    call_on_and_on(store);
+    return 0;
+  }
+  if (way == "second-thread") {
+    call_on_and_on(store);
+    std::thread([] { std::exit(0); }).join();
+  }
+  if (way == "child") {
+    static_store = std::move(store);
+    const auto child = ::fork();
+    if (child == 0) {
+      use(*static_store);
+      std::exit(0);
+    }
+    int status = -1;
+    if (::waitpid(child, &status, 0) != child || status != 0) die("the child did not end well");
+    use(*static_store);
+    return 0;
+  }
+  return 2;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const std::span words(arguments, static_cast<std::size_t>(count));
+  if (words.size() != 4) return 2;
+  obol::RedisStoreOptions options;
+  options.connection = obol::ConnectionOptions::from_uri(words[2]).value();
+  options.keyring = obol::Keyring(obol::testing::signing_key());
+  options.encryption = obol::Encryption::require;
+  options.near_cache.enabled = std::string_view(words[3]) == "near-cache";
+  if (std::string_view(words[1]) == "in-a-call")
+    options.timeouts = {.connect = std::chrono::milliseconds(1000),
+                        .command = std::chrono::milliseconds(1000),
+                        .total = std::chrono::milliseconds(1000)};
+  return run(words[1], std::move(options));
+}
