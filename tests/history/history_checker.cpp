@@ -22,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "history/forks.hpp"
 #include "history/history.hpp"
 #include "history/outage.hpp"
 #include "history/random_faults.hpp"
@@ -51,6 +52,7 @@ struct Arguments {
   ServerKind server = ServerKind::redis;
   Where topology = Where::single;
   bool near_cache = false;
+  bool forks = false;
   bool durable_deletes = false;
   std::vector<std::string> events{};
   std::size_t rounds = 1;
@@ -58,13 +60,16 @@ struct Arguments {
 };
 
 constexpr std::string_view usage =
-    "usage: obol_history_checker [--server redis|valkey] [--near-cache on|off] [--calls N] [--threads N] [--seed S]\n"
-    "       obol_history_checker --topology sentinel|cluster [--events NAME,NAME] [--rounds N] [--durable-deletes "
-    "on|off]\n"
-    "                            [--server redis|valkey] [--near-cache on|off] [--threads N] [--seed S]\n"
-    "The first makes calls to one server through a proxy that does faults. The second makes them for as long as it "
-    "takes\n"
-    "to let every event happen in random order, as often as said; a wrong name gets the list of events.\n";
+    "usage: obol_history_checker [--server redis|valkey] [--near-cache on|off] [--forks on|off] [--calls N]\n"
+    "                            [--threads N] [--seed S]\n"
+    "       obol_history_checker --topology sentinel|cluster [--events NAME,NAME] [--rounds N]\n"
+    "                            [--durable-deletes on|off] [--server redis|valkey] [--near-cache on|off]\n"
+    "                            [--threads N] [--seed S]\n"
+    "The first makes calls to one server through a proxy that does faults; with forks, children use the store "
+    "meanwhile.\n"
+    "The second makes them for as long as it takes to let every event happen in random order, as often as said; a "
+    "wrong\n"
+    "name gets the list of events.\n";
 
 template <class Number>
 bool read_number(std::string_view text, Number& number) {
@@ -91,6 +96,7 @@ bool take(Arguments& arguments, std::string_view option, std::string_view value)
   if (option == "--seed") return read_number(value, arguments.workload.seed);
   if (option == "--rounds") return read_number(value, arguments.rounds);
   if (option == "--near-cache") return read_switch(value, arguments.near_cache);
+  if (option == "--forks") return read_switch(value, arguments.forks);
   if (option == "--durable-deletes") return read_switch(value, arguments.durable_deletes);
   if (option == "--events") {
     for (const auto name : std::views::split(value, ',')) arguments.events.emplace_back(name.begin(), name.end());
@@ -140,8 +146,9 @@ class StandstillWatch {
 };
 
 /// Makes the calls through the proxy, then reads the final state from the server itself.
-void act_through_proxy(Workload& workload, const Arguments& arguments,
-                       const std::shared_ptr<RecordingObserver>& observer) {
+/// Gives what children broke.
+std::vector<std::string> act_through_proxy(Workload& workload, const Arguments& arguments,
+                                           const std::shared_ptr<RecordingObserver>& observer) {
   const TestServer server(arguments.server);
   FaultProxy proxy(server);
   auto options = options_for(server, observer);
@@ -149,16 +156,24 @@ void act_through_proxy(Workload& workload, const Arguments& arguments,
   options.timeouts = {.connect = milliseconds(1000), .command = milliseconds(100), .total = milliseconds(5000)};
   options.pool = {.size = 8, .max_overflow = 2};
   options.near_cache = {.enabled = arguments.near_cache, .max_staleness = milliseconds(150)};
+  std::vector<std::string> broken;
   {
-    auto store = connected(options);
+    auto store = std::make_unique<RedisStore>(connected(options));
     proxy.follow(RandomFaults(arguments.workload.seed));
-    workload.run(store);
-    if (arguments.near_cache) print_near_cache(store);
+    std::optional<Forks> forks;
+    if (arguments.forks) forks.emplace(store);
+    workload.run(*store);
+    if (forks) {
+      broken = forks->end();
+      fmt::print("forks: {}\n", forks->count());
+    }
+    if (arguments.near_cache) print_near_cache(*store);
   }
   proxy.heal();
   fmt::print("faults: {} in {} commands, {} connections\n", proxy.faults(), proxy.commands(), proxy.connections());
   auto direct = store_on(server, observer);
   workload.read_everything(direct);
+  return broken;
 }
 
 /// Lets each event happen while calls are made, and gives callers time to find their way before the next.
@@ -276,8 +291,9 @@ std::string describe(const Arguments& arguments) {
   const auto on_or_off = [](bool is_on) { return is_on ? "on" : "off"; };
   const auto& workload = arguments.workload;
   const auto name = arguments.server == ServerKind::redis ? "redis" : "valkey";
-  const auto start = fmt::format("obol_history_checker --server {} --near-cache {} --threads {} --seed {}", name,
-                                 on_or_off(arguments.near_cache), workload.threads, workload.seed);
+  const auto start =
+      fmt::format("obol_history_checker --server {} --near-cache {} --forks {} --threads {} --seed {}", name,
+                  on_or_off(arguments.near_cache), on_or_off(arguments.forks), workload.threads, workload.seed);
   if (arguments.topology == Where::single) return fmt::format("{} --calls {}", start, workload.calls);
   return fmt::format("{} --topology {} --rounds {} --durable-deletes {}{}{}", start,
                      arguments.topology == Where::cluster ? "cluster" : "sentinel", arguments.rounds,
@@ -296,11 +312,12 @@ int run(const Arguments& arguments) {
   }
   Workload workload(options);
   std::vector<Event> events;
+  std::vector<std::string> broken_by_children;
   StandstillWatch standstill;
   if (topology) {
     events = act_on_many(*topology, workload, arguments, observer);
   } else {
-    act_through_proxy(workload, arguments, observer);
+    broken_by_children = act_through_proxy(workload, arguments, observer);
   }
   print_outcomes(workload.history());
 
@@ -312,12 +329,13 @@ int run(const Arguments& arguments) {
   for (std::size_t i = 0; i < std::min<std::size_t>(violations.size(), 20); ++i) {
     fmt::print("broken: {}\n", violations[i].description);
   }
+  for (const auto& broken : broken_by_children) fmt::print("broken: {}\n", broken);
   if (unverified > 0) fmt::print("broken: {} replies did not verify: they were other callers'\n", unverified);
   if (!is_worth_checking(workload.history())) {
     fmt::print("too many calls have no known outcome to prove anything: is the machine overloaded?\n");
     return 1;
   }
-  const auto broken = violations.size() + unverified + late;
+  const auto broken = violations.size() + broken_by_children.size() + unverified + late;
   if (broken == 0) return 0;
   fmt::print(
       "{} broken promises. Run the line at the top again: the seed fixes the random choices, though not the order of "
