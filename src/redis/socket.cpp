@@ -27,9 +27,6 @@ std::unexpected<Error> unavailable(std::string message) {
   return std::unexpected(Error{ErrorCode::unavailable, std::move(message)});
 }
 
-/// True for what another attempt may not meet.
-bool is_passing(int error) { return error == EINTR || error == EAGAIN || error == EWOULDBLOCK; }
-
 /// True once the descriptor is ready; false at the deadline.
 bool await_ready(int descriptor, short events, Deadline deadline) {
   for (;;) {
@@ -66,14 +63,20 @@ std::unexpected<Error> not_connected(int error) {
       fmt::format("cannot connect: {}; check that the server runs and listens there", system_message(error)));
 }
 
+/// Zero, or why not.
+int try_connect(int descriptor, const sockaddr* address, socklen_t length) {
+  return ::connect(descriptor, address, length) == 0 ? 0 : errno;
+}
+
 Result<void> finish_connect(int descriptor, const sockaddr* address, socklen_t length, Deadline deadline) {
-  int result = 0;
-  do {
-    result = ::connect(descriptor, address, length);
-    // A unix socket with a full backlog says EAGAIN and is to be tried again.
-  } while (result != 0 && errno == EAGAIN && !deadline.passed() && ::poll(nullptr, 0, 1) == 0);
-  if (result == 0) return {};
-  if (errno != EINPROGRESS && errno != EINTR) return not_connected(errno);
+  int failure = try_connect(descriptor, address, length);
+  // A unix socket with a full backlog says EAGAIN and is to be tried again.
+  while (failure == EAGAIN && !deadline.passed()) {
+    ::poll(nullptr, 0, 1);
+    failure = try_connect(descriptor, address, length);
+  }
+  if (failure == 0) return {};
+  if (failure != EINPROGRESS && failure != EINTR) return not_connected(failure);
   if (!await_ready(descriptor, POLLOUT, deadline)) {
     return std::unexpected(Error{ErrorCode::timeout, "no answer to the attempt to connect; is a firewall in between?"});
   }
@@ -93,6 +96,8 @@ void reset_on_close(int descriptor) {
   const linger none{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 }
+
+bool is_passing(int error) { return error == EINTR || error == EAGAIN || error == EWOULDBLOCK; }
 
 std::unexpected<Error> connection_lost(int error) {
   return unavailable(fmt::format("the connection was lost: {}", system_message(error)));
@@ -117,6 +122,7 @@ Result<Socket> Socket::connect_tcp(const std::vector<Address>& addresses, Deadli
   Result<void> last = unavailable("the name has no address");
   auto left = addresses.size();
   for (const auto& address : addresses) {
+    if (left < addresses.size() && deadline.passed()) break;
     // A silent address may use only its share of the time, so that the ones behind it are tried too.
     const auto share = deadline.share(left--);
     Socket socket(new_descriptor(address.storage.ss_family), address.is_loopback());

@@ -49,6 +49,9 @@ class Socket final : public Stream {
 /// Closing this descriptor will reset the connection: what the kernel has not sent yet is never sent.
 void reset_on_close(int descriptor);
 
+/// True if this errno of a transfer says only that another attempt may do better.
+bool is_passing(int error);
+
 /// `unavailable`: the connection broke with this errno.
 std::unexpected<Error> connection_lost(int error);
 

@@ -54,33 +54,23 @@ constexpr int most_reads_of_a_step = 64;
 
 Wire& wire_of(BIO* bio) { return *static_cast<Wire*>(::BIO_get_data(bio)); }
 
-template <class Transfer>
-int transfer(BIO* bio, Transfer run) {
-  ::BIO_clear_retry_flags(bio);
-  ssize_t moved = 0;
-  do {
-    moved = run(wire_of(bio).descriptor);
-  } while (moved < 0 && errno == EINTR);
-  return static_cast<int>(moved);
-}
-
 int bio_write(BIO* bio, const char* bytes, int size) {
-  const int sent = transfer(bio, [&](int descriptor) {
-    return ::send(descriptor, bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL | MSG_DONTWAIT);
-  });
-  if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) ::BIO_set_retry_write(bio);
-  return sent;
+  ::BIO_clear_retry_flags(bio);
+  const auto sent = ::send(wire_of(bio).descriptor, bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent < 0 && is_passing(errno)) ::BIO_set_retry_write(bio);
+  return static_cast<int>(sent);
 }
 
 int bio_read(BIO* bio, char* buffer, int capacity) {
-  auto& reads_left = wire_of(bio).reads_left;
-  const int received = transfer(bio, [&](int descriptor) -> ssize_t {
-    if (reads_left-- > 0) return ::recv(descriptor, buffer, static_cast<std::size_t>(capacity), MSG_DONTWAIT);
-    errno = EAGAIN;
+  ::BIO_clear_retry_flags(bio);
+  auto& wire = wire_of(bio);
+  if (--wire.reads_left < 0) {
+    ::BIO_set_retry_read(bio);
     return -1;
-  });
-  if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) ::BIO_set_retry_read(bio);
-  return received;
+  }
+  const auto received = ::recv(wire.descriptor, buffer, static_cast<std::size_t>(capacity), MSG_DONTWAIT);
+  if (received < 0 && is_passing(errno)) ::BIO_set_retry_read(bio);
+  return static_cast<int>(received);
 }
 
 long bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }

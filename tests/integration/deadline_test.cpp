@@ -1,8 +1,11 @@
 // Every call ends by its deadline, whatever arrives and for however long.
+#include <functional>
 #include <future>
+#include <limits>
 #include <optional>
 #include <thread>
 #include <tuple>
+#include <utility>
 
 #include "support/fault_proxy.hpp"
 #include "support/replicated_server.hpp"
@@ -20,6 +23,9 @@ constexpr Timeouts hurried{.connect = milliseconds(200), .command = milliseconds
 
 /// How long a call may take on a loaded machine that should end after `hurried.total`.
 constexpr seconds much_too_long{15};
+
+/// So that nothing but the deadline ends a flood.
+constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max() / 2;
 
 /// What a server sends without an end.
 struct Flood {
@@ -79,18 +85,19 @@ void expect_in_time(const CallOutcome& outcome) { EXPECT_LT(outcome.took, much_t
 /// Ends a flood that a call would never come out of, so that the test fails instead of hanging.
 class Watchdog {
  public:
-  explicit Watchdog(FaultProxy& proxy) : proxy_(proxy) {}
+  explicit Watchdog(FaultProxy& proxy) : Watchdog([&proxy] { proxy.heal(); }) {}
+  explicit Watchdog(std::function<void()> end) : end_(std::move(end)) {}
 
  private:
   void watch(const std::stop_token& stop) {
     const auto give_up = std::chrono::steady_clock::now() + 2 * much_too_long;
     while (!stop.stop_requested()) {
-      if (std::chrono::steady_clock::now() > give_up) return proxy_.heal();
+      if (std::chrono::steady_clock::now() > give_up) return end_();
       std::this_thread::sleep_for(milliseconds(20));
     }
   }
 
-  FaultProxy& proxy_;
+  const std::function<void()> end_;
   std::jthread thread_{[this](const std::stop_token& stop) { watch(stop); }};
 };
 
@@ -104,6 +111,7 @@ class Flooded : public ::testing::TestWithParam<std::tuple<ServerKind, Way, Floo
     if (std::get<Way>(GetParam()) == Way::tls)
       options.connection = front.emplace(proxy.connection().unix_socket).connection();
     options.timeouts = hurried;
+    options.maximum_reply_bytes = no_limit;
     return options;
   }
 
@@ -148,6 +156,7 @@ class FloodTest : public ServerTest {
     auto options = options_for(server);
     options.connection = proxy.tcp_connection();
     options.timeouts = hurried;
+    options.maximum_reply_bytes = no_limit;
     return options;
   }
 
@@ -179,7 +188,7 @@ TEST_P(FloodTest, EndsForDeletesThatWaitForReplicas) {
   const ReplicatedServer servers(GetParam());
   FaultProxy primary(servers.primary);
   auto durable = options();
-  durable.connection = primary.connection();
+  durable.connection = primary.tcp_connection();
   durable.delete_durability = {.replicas = 1, .timeout = milliseconds(100)};
   auto store = connected(durable);
   const Watchdog watchdog(primary);
@@ -262,6 +271,7 @@ TEST_P(FloodTest, EndsForReadsFromReplicas) {
   });
   auto reading = options_for(servers.primary.connection());
   reading.timeouts = hurried;
+  reading.maximum_reply_bytes = no_limit;
   reading.replica_reads = {.enabled = true, .maximum_lag = seconds(30)};
   auto store = connected(reading);
   const Watchdog watchdog(replica);
@@ -281,6 +291,7 @@ TEST_P(FloodTest, OfSessionTicketsEndsForEveryCaller) {
   auto encrypted = options();
   encrypted.connection = front.connection();
   auto store = connected(encrypted);
+  const Watchdog watchdog([&front] { front.send_tickets(false); });
   front.send_tickets(true);
   for (const auto& outcome : make_all_calls(store)) {
     expect_in_time(outcome);
