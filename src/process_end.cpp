@@ -15,20 +15,20 @@
 namespace obol::inline v0 {
 namespace {
 
-struct Registry {
+struct EndOfProcess {
   ForkSafeMutex mutex;
   std::vector<const ProcessEndRegistration*> entries;
 };
 
 // Never destroyed: it is used when static objects have been.
-Registry& registry() {
-  static auto* const instance = new Registry;
+EndOfProcess& end_of_process() {
+  static auto* const instance = new EndOfProcess;
   return *instance;
 }
 
 void end_all() {
-  const std::scoped_lock lock(registry().mutex);
-  for (const auto* entry : registry().entries) entry->run();
+  const std::scoped_lock lock(end_of_process().mutex);
+  for (const auto* entry : end_of_process().entries) entry->run();
   OpensslUse::end();
 }
 
@@ -42,13 +42,13 @@ void end_all() {
 }  // namespace
 
 ProcessEndRegistration::ProcessEndRegistration(std::function<void()> at_end) : at_end_(std::move(at_end)) {
-  const std::scoped_lock lock(registry().mutex);
-  registry().entries.push_back(this);
+  const std::scoped_lock lock(end_of_process().mutex);
+  end_of_process().entries.push_back(this);
 }
 
 ProcessEndRegistration::~ProcessEndRegistration() {
-  const std::scoped_lock lock(registry().mutex);
-  std::erase(registry().entries, this);
+  const std::scoped_lock lock(end_of_process().mutex);
+  std::erase(end_of_process().entries, this);
 }
 
 }  // namespace obol::inline v0

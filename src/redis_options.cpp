@@ -8,6 +8,8 @@
 #include <array>
 #include <utility>
 
+#include "refusal.hpp"
+
 namespace obol::inline v0 {
 namespace {
 
@@ -17,10 +19,6 @@ constexpr std::size_t maximum_socket_path_bytes = sizeof(sockaddr_un::sun_path) 
 constexpr std::size_t least_reply_bytes = std::size_t{64} * 1024;
 constexpr std::size_t most_payload_bytes = std::size_t{256} * 1024 * 1024;
 constexpr std::chrono::milliseconds longest{std::chrono::hours(24 * 30)};
-
-std::unexpected<Error> refuse(std::string message) {
-  return std::unexpected(Error{ErrorCode::invalid_argument, std::move(message)});
-}
 
 bool holds_nul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
 

@@ -71,7 +71,7 @@ class OBOL_EXPORT Keyring {
   const sealing::KeyringKeys* keys() const noexcept { return keys_.get(); }
 
  private:
-  std::shared_ptr<const sealing::KeyringKeys> keys_;
+  std::shared_ptr<const sealing::KeyringKeys> keys_{};
 };
 
 }  // namespace obol::inline v0

@@ -314,10 +314,10 @@ class OBOL_EXPORT MemoryStore final : public SessionStore {
   }
 
   const MemoryStoreOptions options_;
-  ForkSafeMutex mutex_;
-  Users users_;
-  std::set<Expiry> expiries_;
-  std::map<Owner, std::chrono::sys_seconds> marks_;  ///< When a user was last logged out everywhere.
+  ForkSafeMutex mutex_{};
+  Users users_{};
+  std::set<Expiry> expiries_{};
+  std::map<Owner, std::chrono::sys_seconds> marks_{};  ///< When a user was last logged out everywhere.
 };
 
 }  // namespace obol::inline v0

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t read_at_once = std::size_t{256} * 1024;
 
-std::unexpected<Error> refuse(const std::string& path, std::string_view why) {
+std::unexpected<Error> untrusted(const std::string& path, std::string_view why) {
   return std::unexpected(Error{
       ErrorCode::invalid_argument,
       fmt::format("{} {}, so it cannot be trusted: look who made it, then remove it or name another file", path, why)});
@@ -32,7 +32,7 @@ std::string_view objection_to(const struct stat& status) {
 Result<Descriptor> checked(Descriptor file, const std::string& path) {
   struct stat status{};
   if (::fstat(file.number(), &status) != 0) return file_error("look at", path);
-  if (const auto objection = objection_to(status); !objection.empty()) return refuse(path, objection);
+  if (const auto objection = objection_to(status); !objection.empty()) return untrusted(path, objection);
   return file;
 }
 
@@ -40,7 +40,7 @@ Result<Descriptor> checked(Descriptor file, const std::string& path) {
 Result<Descriptor> open_existing(const std::string& path, int access) {
   Descriptor file(::open(path.c_str(), access | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
   if (file.number() >= 0) return checked(std::move(file), path);
-  if (errno == ELOOP) return refuse(path, "is a symbolic link");
+  if (errno == ELOOP) return untrusted(path, "is a symbolic link");
   if (errno == ENOENT && access == O_RDONLY) return file;
   return file_error("open", path);
 }

@@ -12,15 +12,12 @@
 
 #include "decimal.hpp"
 #include "redis_options.hpp"
+#include "refusal.hpp"
 
 namespace obol::ctl {
 namespace {
 
 constexpr std::string_view key_form = "hex-key:";
-
-std::unexpected<Error> refuse(std::string message) {
-  return std::unexpected(Error{ErrorCode::invalid_argument, std::move(message)});
-}
 
 /// Where user name and password stand in an address: behind "://", and up to the '@' if there is one.
 struct Credentials {

@@ -10,10 +10,10 @@ constexpr std::uint64_t encrypt0_tag_number = 16;
 constexpr char encrypt0_tag_byte = '\xD0';
 constexpr std::int64_t aes_128_gcm = 1;
 constexpr std::int64_t aes_256_gcm = 3;
-constexpr std::string_view algorithm_header = "\xA1\x01\x03";
+constexpr std::string_view encrypt0_algorithm = "\xA1\x01\x03";
 
 bool is_obols_form(const Encrypt0& message) {
-  return message.tagged && message.protected_header == algorithm_header && message.key_id &&
+  return message.tagged && message.protected_header == encrypt0_algorithm && message.key_id &&
          message.initialization_vector && message.initialization_vector->size() == AesGcmKey::nonce_bytes;
 }
 
@@ -41,11 +41,11 @@ bool is_encrypt0(std::string_view bytes) { return bytes.starts_with(encrypt0_tag
 
 bool write_encrypt0(std::string& out, const LoadedKey& key, const AesGcmKey::Nonce& nonce,
                     std::string_view external_data, std::string_view payload) {
-  const auto ciphertext = key.aes->encrypt(nonce, encrypt0_bound_data(algorithm_header, external_data), payload);
+  const auto ciphertext = key.aes->encrypt(nonce, encrypt0_bound_data(encrypt0_algorithm, external_data), payload);
   if (!ciphertext) return false;
   out.reserve(out.size() + ciphertext->size() + key.id.size() + 40);
   cbor::Writer writer(out);
-  writer.tag(encrypt0_tag_number).array(3).bytes(algorithm_header).map(2);
+  writer.tag(encrypt0_tag_number).array(3).bytes(encrypt0_algorithm).map(2);
   writer.unsigned_integer(key_id_label).bytes(key.id);
   writer.unsigned_integer(initialization_vector_label)
       .bytes({reinterpret_cast<const char*>(nonce.data()), nonce.size()});

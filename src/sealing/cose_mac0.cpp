@@ -10,7 +10,7 @@
 namespace obol::inline v0::sealing {
 namespace {
 
-constexpr std::string_view algorithm_header = "\xA1\x01\x05";
+constexpr std::string_view mac0_algorithm = "\xA1\x01\x05";
 
 // Tag 17, an array of 4, the algorithm in the protected header, and the key id as the one unprotected parameter.
 constexpr std::string_view before_key_id = "\xD1\x84\x43\xA1\x01\x05\xA1\x04";
@@ -33,7 +33,7 @@ std::optional<Digest> mac0_tag(const HmacKey& key, std::string_view protected_he
 }
 
 bool write_mac0(std::string& out, const LoadedKey& key, std::string_view external_data, std::string_view payload) {
-  const auto tag = mac0_tag(*key.hmac, algorithm_header, external_data, payload);
+  const auto tag = mac0_tag(*key.hmac, mac0_algorithm, external_data, payload);
   if (!tag) return false;
   out.reserve(out.size() + payload.size() + key.id.size() + 64);
   out += before_key_id;
@@ -53,7 +53,7 @@ std::expected<std::string_view, VerificationFailure> open_mac0(std::string_view 
   }
   const LoadedKey* key = keys.find(*key_id);
   if (key == nullptr) return std::unexpected(VerificationFailure::unknown_key);
-  const auto expected = mac0_tag(*key->hmac, algorithm_header, external_data, *payload);
+  const auto expected = mac0_tag(*key->hmac, mac0_algorithm, external_data, *payload);
   if (!expected || !equal_constant_time(as_text(*expected), *tag)) {
     return std::unexpected(VerificationFailure::bad_signature);
   }

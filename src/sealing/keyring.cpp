@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "openssl_use.hpp"
+#include "refusal.hpp"
 
 namespace obol::inline v0 {
 
@@ -21,10 +22,6 @@ constexpr std::size_t most_id_bytes = 32;
 constexpr std::string_view derivation_salt = "RedisStore HMAC";
 constexpr std::string_view encryption_purpose = "obol session encryption A256GCM";
 constexpr int derivation_iterations = 250'000;
-
-std::unexpected<Error> refuse(std::string message) {
-  return std::unexpected(Error{ErrorCode::invalid_argument, std::move(message)});
-}
 
 std::unexpected<Error> openssl_refused() {
   return std::unexpected(
