@@ -13,9 +13,7 @@ namespace obol::inline v0::redis {
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free && sizeof(std::atomic<std::uint32_t>) == 4);
 
 // steady_clock is CLOCK_MONOTONIC, which FUTEX_WAIT_BITSET measures its absolute time by.
-void Dormitory::sleep(const Notice& notice, unsigned group, Deadline::Time::time_point time) {
-  const auto turn = turn_.load();
-  if (notice.word() != Notice::none) return;
+void Dormitory::sleep_through(std::uint32_t turn, unsigned group, Deadline::Time::time_point time) {
   const auto since_boot = time.time_since_epoch();
   const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
   const std::timespec until{.tv_sec = seconds.count(),

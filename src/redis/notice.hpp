@@ -36,13 +36,20 @@ class Dormitory {
   using Groups = std::uint32_t;
   static constexpr unsigned shared_groups = 16;
 
-  /// Until something is posted, or the time given.
-  void sleep(const Notice& notice, unsigned group, Deadline::Time::time_point time);
+  /// Until `is_told`, another wake of the group, or the time given. `is_told` is asked once, when no wake can be slept
+  /// through any more.
+  template <class IsTold>
+  void sleep(unsigned group, Deadline::Time::time_point time, IsTold is_told) {
+    const auto turn = turn_.load();
+    if (!is_told()) sleep_through(turn, group, time);
+  }
 
-  /// Wakes those groups (a bit each), after their notices were posted.
+  /// Wakes those groups (a bit each), after they were told.
   void wake(Groups woken);
 
  private:
+  void sleep_through(std::uint32_t turn, unsigned group, Deadline::Time::time_point time);
+
   std::atomic<std::uint32_t> turn_{0};  ///< Moves on with every wake, so that none is slept through.
 };
 

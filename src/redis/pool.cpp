@@ -94,7 +94,7 @@ void Pool::await_turn(Lock& lock, Caller& self) {
       const bool lingers = options_.busy_wait.count() > 0 && lanes_.is_near();
       lock.unlock();
       if (lingers) linger(self);
-      dormitory_.sleep(self.notice, self.group, time);
+      dormitory_.sleep(self.group, time, [&self] { return self.notice.word() != Notice::none; });
       if (self.notice.is_final()) return;
       lock.lock();
     }

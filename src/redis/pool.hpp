@@ -228,7 +228,6 @@ class Pool {
 
   // Looking for answers before sleeping for them (pool_look.cpp).
   bool leads(Caller& self);
-  void offer(Caller& leader);
   bool take_back(Caller& self);
   bool look(Caller& self);
   void linger(const Caller& self);
@@ -248,10 +247,10 @@ class Pool {
   std::size_t flying_ = 0;  ///< Calls on connections in use.
   Lanes lanes_;
   Deadline::Time::time_point progress_at_{};  ///< When a batch last came back or set out.
-  Offer<Caller> offer_;                       ///< A leader whose answers any thread may look for.
   Dormitory dormitory_;
-  unsigned gathering_ = 0;  ///< Group of those that wait behind the first.
-  unsigned leading_ = 0;    ///< Group of the last that stood first.
+  Offer<Caller> offer_{dormitory_};  ///< A leader whose answers any thread may look for.
+  unsigned gathering_ = 0;           ///< Group of those that wait behind the first.
+  unsigned leading_ = 0;             ///< Group of the last that stood first.
   bool dialing_ = false;
   std::optional<Outage> outage_;
   std::uint64_t generation_ = 0;  ///< Members of an earlier one are not used again.

@@ -182,7 +182,7 @@ void Pool::promote(std::unique_ptr<Member> member) {
       leader.is_offered = is_sent;
       wakes.post(leader, Notice::granted);
       // Only now, since whoever takes it may post the outcome. A leader that is offered waits for that to happen.
-      if (is_sent) offer(leader);
+      if (is_sent) offer_.make(leader);
       return;
     }
   }

@@ -12,18 +12,9 @@ bool Pool::leads(Caller& self) {
   return self.member != nullptr;
 }
 
-// Until take_back(), the leader's member belongs to whoever takes the offer.
-void Pool::offer(Caller& leader) {
-  if (!offer_.make(leader)) leader.is_back = true;
-}
-
-// False where another thread has handed out the outcome. Who took the offer looks once, so this is soon known.
+// The leader's member belongs to whoever takes the offer. False if another thread has handed out the outcome.
 bool Pool::take_back(Caller& self) {
-  while (!offer_.withdraw(self) && !self.is_back.exchange(false)) {
-    if (self.notice.word() == Notice::answered) return false;
-    std::this_thread::yield();
-  }
-  return true;
+  return offer_.take_back(self, [&self] { return self.notice.word() == Notice::answered; });
 }
 
 // True with the member in hand, whether anything came or not; false once the outcome is there.
@@ -36,7 +27,7 @@ bool Pool::look(Caller& self) {
       self.member->busy_wait.note(came);
       return true;
     }
-    offer(self);
+    offer_.make(self);
     std::this_thread::yield();
     if (!take_back(self)) return false;
   }
@@ -63,7 +54,7 @@ void Pool::look_for_another() {
     if (!all) return fail_batch(std::move(leader->member), nullptr, all.error());
     if (*all) return finish(std::move(leader->member), nullptr);
   }
-  offer(*leader);
+  offer_.give_back(*leader);
 }
 
 }  // namespace obol::inline v0::redis
