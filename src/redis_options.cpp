@@ -199,6 +199,19 @@ Result<void> check_sizes(const RedisStoreOptions& options) {
   return {};
 }
 
+// What the policy allows, get_all must be able to read.
+Result<void> check_reply_of_all(const RedisStoreOptions& options) {
+  // Of a session: its ids, times and signature, and what a reply adds.
+  constexpr std::size_t most_beside_payload = 4096;
+  const auto bytes = options.policy.maximum_sessions * (options.maximum_payload_bytes + most_beside_payload);
+  if (bytes <= options.maximum_reply_bytes) return {};
+  return refuse(
+      fmt::format("policy.maximum_sessions is {}, and so many sessions of maximum_payload_bytes ({}) take up "
+                  "to {} bytes, but maximum_reply_bytes is {}, so that get_all would fail; lower one of the "
+                  "first two or raise the last",
+                  options.policy.maximum_sessions, options.maximum_payload_bytes, bytes, options.maximum_reply_bytes));
+}
+
 }  // namespace
 
 Result<void> validate(const RedisStoreOptions& options) {
@@ -206,6 +219,7 @@ Result<void> validate(const RedisStoreOptions& options) {
   if (auto valid = check_durations(options); !valid) return valid;
   if (auto valid = check_sizes(options); !valid) return valid;
   if (auto valid = check(options.policy); !valid) return valid;
+  if (auto valid = check_reply_of_all(options); !valid) return valid;
   if (auto valid = check(options.delete_durability, options.timeouts); !valid) return valid;
   if (auto valid = check(options.near_cache); !valid) return valid;
   if (auto valid = check(options.replica_reads); !valid) return valid;

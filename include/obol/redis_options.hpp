@@ -173,6 +173,7 @@ struct RedisStoreOptions {
   /// bytes that are received and 64 for each element that it announces (two for each session of a `get_all`). What
   /// the server sends unasked in front of one reply may cost as much. While a reply is read, its bytes are in memory up
   /// to four times.
+  /// Must hold the sessions that SessionPolicy::maximum_sessions allows, at maximum_payload_bytes and 4 KiB each.
   std::size_t maximum_reply_bytes = std::size_t{64} * 1024 * 1024;
   std::shared_ptr<Observer> observer{};  ///< May be null.
   Clock clock = system_clock();          ///< Judges expiry on our side; the server has its own.

@@ -48,6 +48,15 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"key_prefix", [](Options& o) { o.key_prefix = std::string(65, 'a'); }},
         Case{"keyring", [](Options& o) { o.keyring = {}; }}, Case{"clock", [](Options& o) { o.clock = nullptr; }},
         Case{"policy.maximum_sessions", [](Options& o) { o.policy.maximum_sessions = 1001; }},
+        Case{"policy.maximum_sessions is 64, and so many sessions of maximum_payload_bytes (1048576) take up to "
+             "67371008 bytes, but maximum_reply_bytes is 67108864",
+             [](Options& o) { o.policy.maximum_sessions = 64; }},
+        Case{"policy.maximum_sessions is 100, and so many sessions of maximum_payload_bytes (4096)",
+             [](Options& o) {
+               o.policy.maximum_sessions = 100;
+               o.maximum_payload_bytes = 4096;
+               o.maximum_reply_bytes = 100 * 4096;
+             }},
         Case{"policy.revocation_mark_lifetime",
              [](Options& o) { o.policy.revocation_mark_lifetime = std::chrono::seconds(-1); }},
         Case{"delete_durability.replicas", [](Options& o) { o.delete_durability.replicas = 101; }},
