@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "closed_error.hpp"
+#include "redis/each_node.hpp"
 #include "redis/key_slot.hpp"
+#include "redis/on_exit.hpp"
 #include "redis/random_generator.hpp"
 
 namespace obol::inline v0::redis {
@@ -116,7 +118,7 @@ void Cluster::close() {
     const std::scoped_lock lock(mutex_);
     closed_ = true;
   }
-  for (const auto& member : members()) member.node->close();
+  for_each_node(mutex_, members_, [](Node& node) { node.close(); });
 }
 
 void Cluster::learn_if_due(const Order& order, Deadline deadline) {
@@ -128,10 +130,12 @@ void Cluster::learn_if_due(const Order& order, Deadline deadline) {
     is_learning_ = true;
     learn_again_at_ = now + least_pause;
   }
-  // Where nobody can be asked, what is known serves on.
+  const OnExit done([this] {
+    const std::scoped_lock lock(mutex_);
+    is_learning_ = false;
+  });
+  // If nobody can be asked, what is known serves on.
   [[maybe_unused]] const auto learnt = learn(order, deadline);
-  const std::scoped_lock lock(mutex_);
-  is_learning_ = false;
 }
 
 // Each candidate that is left may take an equal share of the time.
@@ -192,6 +196,7 @@ void Cluster::adopt(const std::vector<SlotRange>& ranges) {
     std::fill(slots.begin() + range.first, slots.begin() + range.last + 1,
               static_cast<Index>(member - adopted.begin()));
   }
+  const auto now = adopted;
   bool closed = false;
   {
     const std::scoped_lock lock(mutex_);
@@ -199,7 +204,7 @@ void Cluster::adopt(const std::vector<SlotRange>& ranges) {
     slots_ = std::move(slots);
     closed = closed_;
   }
-  const auto now = members();
+  // From here on nothing needs memory: whoever waits at a node that has left must be told.
   for (const auto& member : adopted) {
     if (!has(now, &Member::node, member.node)) member.node->leave();
   }

@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "decimal.hpp"
+#include "redis/each_node.hpp"
 #include "redis/node.hpp"
+#include "redis/on_exit.hpp"
 #include "redis/random_generator.hpp"
 
 namespace obol::inline v0::redis {
@@ -82,7 +84,7 @@ void Replicas::close() {
     const std::scoped_lock lock(mutex_);
     closed_ = true;
   }
-  for (const auto& node : nodes()) node->close();
+  for_each_node(mutex_, members_, [](Node& node) { node.close(); });
 }
 
 bool Replicas::is_due() {
@@ -96,13 +98,17 @@ bool Replicas::is_due() {
 
 // Where the primary does not answer, what is known serves on for a while.
 void Replicas::ask(Pool& primary, Deadline deadline) {
+  const OnExit done([this] {
+    const std::scoped_lock lock(mutex_);
+    is_asking_ = false;
+  });
   const auto asked_at = Deadline::Time::now();
   const auto reply = primary.call(Command{"INFO", "replication"}, deadline);
   const bool is_told = reply && reply->kind == Reply::Kind::text;
-  if (is_told) adopt(replicas_in(reply->text, maximum_lag_));
+  if (!is_told) return;
+  adopt(replicas_in(reply->text, maximum_lag_));
   const std::scoped_lock lock(mutex_);
-  if (is_told) known_until_ = asked_at + maximum_lag_;
-  is_asking_ = false;
+  known_until_ = asked_at + maximum_lag_;
 }
 
 void Replicas::adopt(const std::vector<ServerAddress>& addresses) {
@@ -116,9 +122,10 @@ void Replicas::adopt(const std::vector<ServerAddress>& addresses) {
     const auto known = std::ranges::find(before, address, &Member::address);
     adopted.push_back({.address = address, .node = known != before.end() ? known->node : make_node_(address)});
   }
+  auto joined = adopted;
   {
     const std::scoped_lock lock(mutex_);
-    members_ = adopted;
+    std::swap(members_, joined);
   }
   for (const auto& member : before) {
     if (std::ranges::find(adopted, member.node, &Member::node) == adopted.end()) member.node->leave();

@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "redis/out_of_memory.hpp"
 #include "redis/signals_blocked.hpp"
 
 namespace obol::inline v0::redis {
@@ -94,7 +95,9 @@ std::shared_ptr<Resolver::Lookup> Resolver::join_or_start() {
   auto lookup = std::make_shared<Lookup>();
   try {
     const SignalsBlocked blocked;
-    std::thread([lookup, host = host_, port = port_] { lookup->finish(look_up(host, port, AI_NUMERICSERV)); }).detach();
+    std::thread([lookup, host = host_, port = port_] {
+      lookup->finish(within_memory([&] { return look_up(host, port, AI_NUMERICSERV); }));
+    }).detach();
   } catch (const std::system_error&) {
     return nullptr;
   }

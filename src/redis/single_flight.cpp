@@ -6,25 +6,26 @@
 #include <utility>
 
 #include "redis/connection_source.hpp"
+#include "redis/on_exit.hpp"
 
 namespace obol::inline v0::redis {
 
 struct SingleFlight::Flight {
   std::mutex mutex;
   std::condition_variable changed;
-  std::optional<Result<void>> outcome;
+  bool is_over = false;
+  std::optional<Result<void>> outcome{};  ///< None if it was broken off.
 
-  void land(Result<void> result) {
+  void land() {
     const std::scoped_lock lock(mutex);
-    outcome = std::move(result);
+    is_over = true;
     changed.notify_all();
   }
 
-  /// Nothing where the deadline passes first.
-  std::optional<Result<void>> await(Deadline deadline) {
+  /// False if the deadline passes first.
+  bool await(Deadline deadline) {
     std::unique_lock lock(mutex);
-    changed.wait_until(lock, deadline.time(), [this] { return outcome.has_value(); });
-    return outcome;
+    return changed.wait_until(lock, deadline.time(), [this] { return is_over; });
   }
 };
 
@@ -38,19 +39,22 @@ Result<void> SingleFlight::run(Deadline deadline, const std::function<Result<voi
       flight = running_;
     }
     if (flight == mine) {
-      auto outcome = work();
-      {
-        const std::scoped_lock lock(mutex_);
-        if (running_ == mine) running_.reset();
-      }
-      mine->land(outcome);
-      return outcome;
+      // Also if the work throws: those that wait would wait in vain, and those that come later, too.
+      const OnExit landing([&] {
+        {
+          const std::scoped_lock lock(mutex_);
+          if (running_ == mine) running_.reset();
+        }
+        mine->land();
+      });
+      mine->outcome = work();
+      return *mine->outcome;
     }
-    const auto outcome = flight->await(deadline);
-    if (!outcome) {
+    if (!flight->await(deadline)) {
       return std::unexpected(Error{ErrorCode::timeout, "what another call had begun was not done in time"});
     }
-    if (*outcome || !may_pass(outcome->error())) return *outcome;
+    const auto& outcome = flight->outcome;
+    if (outcome && (*outcome || !may_pass(outcome->error()))) return *outcome;
   }
 }
 

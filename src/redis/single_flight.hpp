@@ -17,7 +17,8 @@ class SingleFlight {
   SingleFlight() : fork_registration_(mutex_, [this] { running_.reset(); }) {}
 
   /// Does the work in this thread, or waits for the thread that does it now and gives its outcome: where that failed
-  /// for a passing reason, perhaps for want of time, it is done again. `timeout` at the deadline.
+  /// for a passing reason, perhaps for want of time, or threw, it is done again. `timeout` at the deadline. What the
+  /// work throws comes out of the call that does it.
   Result<void> run(Deadline deadline, const std::function<Result<void>()>& work);
 
  private:

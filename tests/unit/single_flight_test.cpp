@@ -6,6 +6,7 @@
 #include <atomic>
 #include <future>
 #include <latch>
+#include <new>
 
 namespace obol::redis {
 namespace {
@@ -95,6 +96,27 @@ TEST(SingleFlight, IsWaitedForNoLongerThanTheDeadline) {
   ASSERT_FALSE(late.has_value());
   EXPECT_EQ(late.error().code, ErrorCode::timeout);
   EXPECT_TRUE(airborne.land().has_value());
+}
+
+TEST(SingleFlight, ThatIsBrokenOffByAnExceptionIsMadeAgainByThoseWhoWait) {
+  SingleFlight flight;
+  std::latch started{1};
+  std::latch broken_off{1};
+  auto leader = std::async(std::launch::async, [&] {
+    return flight.run(Deadline::after(seconds(30)), [&]() -> Result<void> {
+      started.count_down();
+      broken_off.wait();
+      throw std::bad_alloc();
+    });
+  });
+  started.wait();
+  auto follower = std::async(std::launch::async,
+                             [&] { return flight.run(Deadline::after(seconds(30)), [] { return Result<void>(); }); });
+  EXPECT_EQ(follower.wait_for(milliseconds(100)), std::future_status::timeout);
+  broken_off.count_down();
+  EXPECT_THROW(leader.get(), std::bad_alloc);
+  EXPECT_TRUE(follower.get().has_value());
+  EXPECT_TRUE(flight.run(Deadline::after(seconds(30)), [] { return Result<void>(); }).has_value());
 }
 
 }  // namespace
