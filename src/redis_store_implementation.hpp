@@ -5,6 +5,7 @@
 #include <expected>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -169,10 +170,16 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
     return stored_key(options_.key_prefix, user_id, type);
   }
 
-  /// Tells the observer, if there is one; `make` builds the event only then.
+  /// Tells the observer, if there is one; `make` builds the event only then. What there is no memory to tell goes
+  /// untold: the call has done its work.
   template <class Member, class Make>
   void tell(Member member, Make make) const {
-    if (observer_) (observer_.get()->*member)(make());
+    if (!observer_) return;
+    try {
+      (observer_.get()->*member)(make());
+    } catch (const std::bad_alloc&) {
+      return;
+    }
   }
 
   static SessionEvent session_event(const std::string& id, std::string_view type, std::uint64_t lock_version) {

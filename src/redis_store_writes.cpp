@@ -68,12 +68,12 @@ std::expected<void, UpsertError> RedisStore::Implementation::rotate_id(Session& 
   auto id = generate_session_id();
   if (!id) return upsert_failure(std::move(id.error()));
   rotated.id = std::move(*id);
-  const auto write = prepare(std::move(rotated), session.id);
+  auto write = prepare(std::move(rotated), session.id);
   if (!write) return upsert_failure(write.error());
   const Invalidation invalidation(cache_.get(), write->place);
   auto replaced = replace(rotate_command(write->place, session.id, write->session, write->sealed), *write);
   if (!replaced) return replaced;
-  session = write->session;
+  session = std::move(write->session);
   tell(&Observer::on_id_rotated, [&] { return session_event(session.id, session.type, session.lock_version); });
   return {};
 }

@@ -87,8 +87,8 @@ struct NearCacheEvent {
 };
 
 /// Receives events. The store calls it from the thread that made the call, never while it holds a lock; it must be safe
-/// to call from many threads, must not throw, and should be quick. Override what is of interest. ObserverList makes one
-/// of several.
+/// to call from many threads, must not throw, and should be quick. An event that there is no memory for is not told.
+/// Override what is of interest. ObserverList makes one of several.
 class OBOL_EXPORT Observer {
  public:
   Observer() = default;

@@ -215,7 +215,7 @@ Client::Attempt<std::vector<Reply>> Client::try_call_all(const Target& target, s
     auto replies = target.is_asked ? lease->connection().call_all(asked(commands), ends)
                                    : lease->connection().call_all(commands, ends);
     if (!replies) {
-      lease->discard_all(replies.error().message);
+      lease->discard_for(replies.error());
       const bool may_repeat = may_pass(replies.error()) && budget_.spend();
       return failed<Outcome>(
           target, {.error = std::move(replies.error()), .came_from_server = true, .may_repeat = may_repeat}, deadline);
@@ -328,7 +328,7 @@ std::optional<std::vector<Reply>> Client::try_together(Node& node, std::span<con
   if (!lease) return std::nullopt;
   auto replies = lease->connection().call_all(commands, give_up);
   if (replies) return std::move(*replies);
-  lease->discard_all(replies.error().message);
+  lease->discard_for(replies.error());
   return std::nullopt;
 }
 

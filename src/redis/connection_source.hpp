@@ -16,6 +16,12 @@ inline bool may_pass(const Error& error) {
   return error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout;
 }
 
+/// True for an error that says something of the reply that was being read, or of this process, and nothing of the
+/// server or of other connections to it.
+inline bool is_of_one_call(const Error& error) {
+  return error.code == ErrorCode::too_large || error.code == ErrorCode::protocol || error.code == ErrorCode::internal;
+}
+
 /// Thread-safe.
 class ConnectionSource {
  public:

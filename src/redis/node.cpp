@@ -1,6 +1,7 @@
 // Joins a pool to where its connections come from.
 #include "redis/node.hpp"
 
+#include <new>
 #include <string>
 #include <utility>
 
@@ -56,16 +57,21 @@ void Node::close() {
   if (replicas_) replicas_->close();
 }
 
-void Node::report(const Connection& connection, std::string_view reason) const {
+// What there is no memory to tell goes untold: a connection that closes must not fail for that.
+void Node::report(const Connection& connection, std::string_view reason) const noexcept {
   if (reason.empty()) ++counts_.opened;
   if (!observer_) return;
-  const std::string endpoint = source_->endpoint();
-  const std::string server = connection.server().name();
-  const ConnectionEvent event{.endpoint = endpoint, .server = server, .reason = reason};
-  if (reason.empty()) {
-    observer_->on_connection_opened(event);
-  } else {
-    observer_->on_connection_closed(event);
+  try {
+    const std::string endpoint = source_->endpoint();
+    const std::string server = connection.server().name();
+    const ConnectionEvent event{.endpoint = endpoint, .server = server, .reason = reason};
+    if (reason.empty()) {
+      observer_->on_connection_opened(event);
+    } else {
+      observer_->on_connection_closed(event);
+    }
+  } catch (const std::bad_alloc&) {
+    return;
   }
 }
 

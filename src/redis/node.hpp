@@ -64,7 +64,7 @@ class Node {
   bool has_left() const { return has_left_; }
 
  private:
-  void report(const Connection& connection, std::string_view reason) const;
+  void report(const Connection& connection, std::string_view reason) const noexcept;
 
   const std::shared_ptr<Observer> observer_;
   ConnectionCounts& counts_;

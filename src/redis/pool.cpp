@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "closed_error.hpp"
+#include "redis/out_of_memory.hpp"
 #include "redis/random_generator.hpp"
 #include "redis/socket.hpp"
 
@@ -29,7 +30,12 @@ std::chrono::milliseconds jittered(std::chrono::milliseconds limit) {
 }  // namespace
 
 Pool::Lease::~Lease() {
-  if (member_) pool_->give_back(std::move(member_));
+  if (!member_) return;
+  if (std::uncaught_exceptions() > exceptions_) {
+    discard("what used it was broken off");
+  } else {
+    pool_->give_back(std::move(member_));
+  }
 }
 
 // A command that this side still holds must not reach the server after the caller has gone on without it.
@@ -43,6 +49,10 @@ void Pool::Lease::discard_all(std::string_view reason) {
   pool_->retire_all(std::move(member_), reason);
 }
 
+void Pool::Lease::discard_for(const Error& error) {
+  is_of_one_call(error) ? discard(error.message) : discard_all(error.message);
+}
+
 Pool::Pool(const PoolOptions& options, const Timeouts& timeouts, RetryBudget& budget, Open open, Report report)
     : options_(options),
       timeouts_(timeouts),
@@ -50,7 +60,9 @@ Pool::Pool(const PoolOptions& options, const Timeouts& timeouts, RetryBudget& bu
       open_(std::move(open)),
       report_(std::move(report)),
       lanes_(options.size + options.max_overflow),
-      fork_registration_(mutex_, [this] { forget_parent(); }) {}
+      fork_registration_(mutex_, [this] { forget_parent(); }) {
+  descriptors_.reserve(options.size + options.max_overflow);
+}
 
 Pool::~Pool() { close(); }
 
@@ -58,7 +70,10 @@ Result<Pool::Lease> Pool::checkout(Deadline deadline) {
   Caller self{.command = {}, .deadline = deadline, .waiting_ends = deadline.within(options_.checkout_timeout)};
   for (;;) {
     take_turn(self);
-    if (self.failure) return std::unexpected(std::move(self.failure->error));
+    if (self.failure) {
+      if (is_out_of_memory(self.failure->error)) throw std::bad_alloc();
+      return std::unexpected(std::move(self.failure->error));
+    }
     const auto reason = why_unusable(*self.member);
     if (reason.empty()) return Lease(*this, std::move(self.member));
     retire(std::move(self.member), reason);
@@ -71,12 +86,14 @@ void Pool::take_turn(Caller& self) {
   self.notice.clear();
   if (queue_.size() < options_.maximum_waiting) {
     self.group = group_for(self);
-    queue_.push_back(&self);
+    queue_.push_back(self);
     return await_turn(lock, self);
   }
-  fail(self, {ErrorCode::pool_timeout, fmt::format("{} calls wait already; raise pool.maximum_waiting or look "
-                                                   "for what keeps the server busy",
-                                                   queue_.size())});
+  fail(self, error_from(ErrorCode::pool_timeout, [this] {
+         return Error{ErrorCode::pool_timeout, fmt::format("{} calls wait already; raise pool.maximum_waiting or look "
+                                                           "for what keeps the server busy",
+                                                           queue_.size())};
+       }));
 }
 
 // The first in the queue will lead the others, and has to be woken before them.
@@ -86,7 +103,7 @@ unsigned Pool::group_for(const Caller& caller) {
   return Dormitory::shared_groups + leading_;
 }
 
-// The caller stands in the queue.
+// The caller stands in the queue. Does not throw.
 void Pool::await_turn(Lock& lock, Caller& self) {
   for (;;) {
     while (!look_again(self)) {
@@ -100,9 +117,9 @@ void Pool::await_turn(Lock& lock, Caller& self) {
     }
     if (!self.is_to_dial) return;
     lock.unlock();
-    auto connection = open_(self.deadline);
+    auto opened = open_member(self.deadline);
     lock.lock();
-    if (take_dialed(lock, self, std::move(connection))) return;
+    if (take_dialed(self, std::move(opened))) return;
   }
 }
 
@@ -111,51 +128,71 @@ bool Pool::look_again(Caller& self) {
   if (self.notice.is_final()) return true;
   self.notice.clear();
   const auto now = Deadline::Time::now();
-  if (self.batch != nullptr) return now >= self.deadline.time() && leave_batch(self);
+  if (self.batch != nullptr) {
+    if (now < self.deadline.time()) return false;
+    leave_batch(self);
+    return true;
+  }
   const bool is_next = queue_.front() == &self && may_use_another(now);
   if (closed_) {
-    fail(self, closed_error());
+    fail(self, error_from(ErrorCode::closed, closed_error));
   } else if (is_next && !idle_.empty()) {
-    self.member = std::move(idle_.back());
-    idle_.pop_back();
+    self.member = take_idle(*idle_.back());
+    if (load(*self.member, self)) {
+      wake_first();
+      return true;
+    }
+    put_idle(std::move(self.member));
+    fail(self, out_of_memory());
   } else if (is_next && may_dial(now)) {
     self.is_to_dial = dialing_ = true;
     ++slots_;
   } else if (now >= self.waiting_ends.time() || is_hopeless(now)) {
-    fail(self, late());
+    fail(self, error_from(outage_ ? ErrorCode::unavailable : ErrorCode::pool_timeout, [this] { return late(); }));
   } else {
     return false;
   }
-  std::erase(queue_, &self);
-  if (self.member) load(*self.member, self);
+  queue_.remove(self);
   wake_first();
   return true;
 }
 
 void Pool::fail(Caller& self, Error error) { self.failure.emplace(Failure{.error = std::move(error)}); }
 
-// True where the turn has come to its end, with the connection or with a failure; else the caller is the first in the
+Result<std::unique_ptr<Pool::Member>> Pool::open_member(Deadline deadline) const {
+  return within_memory([&]() -> Result<std::unique_ptr<Member>> {
+    auto connection = open_(deadline);
+    if (!connection) return std::unexpected(std::move(connection.error()));
+    auto member = make_member(std::move(*connection));
+    report_(member->connection, {});
+    return member;
+  });
+}
+
+// True if the turn has come to its end, with the connection or with a failure; else the caller is the first in the
 // queue again. An attempt that the deadline cut short says less than the one before it.
-bool Pool::take_dialed(Lock& lock, Caller& self, Result<Connection> connection) {
+bool Pool::take_dialed(Caller& self, Result<std::unique_ptr<Member>> opened) {
   self.is_to_dial = dialing_ = false;
-  if (connection) {
+  if (opened) {
     outage_.reset();
-    self.member = enlist(std::move(*connection));
-    load(*self.member, self);
+    enlist(**opened);
+    self.member = std::move(*opened);
+    if (!load(*self.member, self)) {
+      put_idle(std::move(self.member));
+      fail(self, out_of_memory());
+    }
     wake_first();
-    lock.unlock();
-    report_(self.member->connection, {});
     return true;
   }
   --slots_;
-  note_failure(connection.error());
-  const bool gives_up = !may_pass(connection.error()) || self.deadline.passed();
-  if (!gives_up || !self.dial_error) self.dial_error = std::move(connection.error());
+  if (!is_out_of_memory(opened.error())) note_failure(opened.error());
+  const bool gives_up = !may_pass(opened.error()) || self.deadline.passed();
+  if (!gives_up || !self.dial_error) self.dial_error = std::move(opened.error());
   if (gives_up) {
     fail(self, std::move(*self.dial_error));
     wake_first();
   } else {
-    queue_.push_front(&self);
+    queue_.push_front(self);
   }
   return gives_up;
 }
@@ -198,38 +235,49 @@ Error Pool::late() const {
 }
 
 Pool::Lease Pool::adopt(Connection connection) {
-  Lock lock(mutex_);
-  ++slots_;
-  auto member = enlist(std::move(connection));
-  member->is_leased = true;
-  ++leased_;
-  lock.unlock();
+  auto member = make_member(std::move(connection));
+  {
+    const std::scoped_lock lock(mutex_);
+    ++slots_;
+    enlist(*member);
+    member->is_leased = true;
+    ++leased_;
+  }
   report_(member->connection, {});
   return {*this, std::move(member)};
 }
 
-std::unique_ptr<Pool::Member> Pool::enlist(Connection connection) {
+std::unique_ptr<Pool::Member> Pool::make_member(Connection connection) const {
   const auto now = Deadline::Time::now();
-  descriptors_.push_back(connection.descriptor());
   return std::make_unique<Member>(Member{.connection = std::move(connection),
-                                         .generation = generation_,
+                                         .generation = 0,
                                          .retire_at = now + jittered(options_.lifetime_limit),
                                          .idle_since = now,
                                          .busy_wait = BusyWait(options_.busy_wait)});
 }
 
+// Under the lock; it has its slot.
+void Pool::enlist(Member& member) {
+  member.generation = generation_;
+  descriptors_.push_back(member.connection.descriptor());
+}
+
 void Pool::note_failure(const Error& error) {
   const auto now = Deadline::Time::now();
   if (!outage_) outage_.emplace(Outage{.since = now, .next_attempt = now, .backoff = {}, .error = {}});
-  outage_->error = error;
+  outage_->error = copy_of(error);
   outage_->may_pass = may_pass(error);
   outage_->next_attempt = now + outage_->backoff.next();
   if (!is_hopeless(now)) return;
-  for (Caller* caller : queue_) nudge(*caller);
+  nudge_all();
 }
 
 void Pool::wake_first() {
   if (!queue_.empty()) nudge(*queue_.front());
+}
+
+void Pool::nudge_all() {
+  for (Caller* caller = queue_.front(); caller != nullptr; caller = queue_.behind(*caller)) nudge(*caller);
 }
 
 void Pool::nudge(Caller& caller) {
@@ -246,25 +294,25 @@ void Pool::give_back(std::unique_ptr<Member> member) {
     const std::scoped_lock lock(mutex_);
     if (const auto& batch = member->batch; batch.deadline) {
       lanes_.note(batch.callers.size(), flying_ + queue_.size(), batch.round_trip, now);
+      batch_limit_.note(batch.callers.size(), batch.reply_bytes);
     }
     end_use(*member, now);
     reason = why_retired(*member, now);
     if (!reason.empty()) {
       surplus = std::move(member);
-    } else if (!queue_.empty()) {
-      Caller& first = *queue_.front();
-      queue_.pop_front();
-      load(*member, first);
+    } else if (Caller* const first = queue_.front(); first != nullptr && load(*member, *first)) {
       if (member->is_leased) {
-        first.member = std::move(member);
-        wakes.post(first, Notice::granted);
+        first->member = std::move(member);
+        wakes.post(*first, Notice::granted);
       }
       if (may_use_another(now) && has_another()) wake_first();
     } else {
       member->idle_since = now;
-      idle_.push_back(std::move(member));
+      put_idle(std::move(member));
       surplus = take_stale_idle(now);
       reason = "no longer needed";
+      // Those that this thread had no memory to load.
+      wake_first();
     }
   }
   if (member) pass_on(std::move(member));
@@ -279,16 +327,14 @@ std::string_view Pool::why_retired(const Member& member, Deadline::Time::time_po
 }
 
 void Pool::retire_all(std::unique_ptr<Member> member, std::string_view reason) {
-  std::deque<std::unique_ptr<Member>> idle;
-  {
+  auto idle = [&] {
     const std::scoped_lock lock(mutex_);
-    // Where a later connection exists already, the doubt about this one says nothing about that.
-    if (member->generation == generation_) {
-      ++generation_;
-      idle.swap(idle_);
-    }
-  }
-  for (auto& other : idle) retire(std::move(other), reason);
+    // If a later connection exists already, the doubt about this one says nothing about that.
+    if (member->generation != generation_) return IntrusiveQueue<Member>();
+    ++generation_;
+    return std::move(idle_);
+  }();
+  retire_idle(std::move(idle), reason);
   retire(std::move(member), reason);
 }
 
@@ -310,13 +356,24 @@ void Pool::end_use(Member& member, Deadline::Time::time_point now) {
   progress_at_ = now;
 }
 
+std::unique_ptr<Pool::Member> Pool::take_idle(Member& member) {
+  idle_.remove(member);
+  return std::unique_ptr<Member>(&member);
+}
+
+void Pool::put_idle(std::unique_ptr<Member> member) { idle_.push_back(*member.release()); }
+
+void Pool::retire_idle(IntrusiveQueue<Member> idle, std::string_view reason) {
+  while (Member* const member = idle.front()) {
+    idle.remove(*member);
+    retire(std::unique_ptr<Member>(member), reason);
+  }
+}
+
 // The connections least used stand at the front and would otherwise never be looked at again.
 std::unique_ptr<Pool::Member> Pool::take_stale_idle(Deadline::Time::time_point now) {
   const auto limit = slots_ > options_.size ? std::min(overflow_idle_limit, options_.idle_limit) : options_.idle_limit;
-  if (now - idle_.front()->idle_since < limit) return nullptr;
-  auto stale = std::move(idle_.front());
-  idle_.pop_front();
-  return stale;
+  return now - idle_.front()->idle_since < limit ? nullptr : take_idle(*idle_.front());
 }
 
 std::string_view Pool::why_unusable(const Member& member) const {
@@ -328,14 +385,13 @@ std::string_view Pool::why_unusable(const Member& member) const {
 }
 
 void Pool::close() {
-  std::deque<std::unique_ptr<Member>> idle;
-  {
+  auto idle = [this] {
     const std::scoped_lock lock(mutex_);
     closed_ = true;
-    idle.swap(idle_);
-    for (Caller* caller : queue_) nudge(*caller);
-  }
-  for (auto& member : idle) retire(std::move(member), "the pool was closed");
+    nudge_all();
+    return std::move(idle_);
+  }();
+  retire_idle(std::move(idle), "the pool was closed");
 }
 
 PoolStatistics Pool::statistics() {
@@ -348,10 +404,10 @@ PoolStatistics Pool::statistics() {
 
 // The child shares the parent's sockets: it closes its copies without a word and begins anew.
 void Pool::forget_parent() {
-  idle_.clear();
+  while (Member* const member = idle_.front()) take_idle(*member).reset();
   for (const int descriptor : descriptors_) ::close(descriptor);
   descriptors_.clear();
-  queue_.clear();
+  queue_.reset();
   offer_.reset();
   slots_ = 0;
   leased_ = 0;

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <exception>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -20,11 +20,13 @@
 #include "obol/redis_options.hpp"
 #include "obol/store_statistics.hpp"
 #include "redis/backoff.hpp"
+#include "redis/batch_limit.hpp"
 #include "redis/busy_wait.hpp"
 #include "redis/command.hpp"
 #include "redis/connection.hpp"
 #include "redis/connection_source.hpp"
 #include "redis/deadline.hpp"
+#include "redis/intrusive_queue.hpp"
 #include "redis/lanes.hpp"
 #include "redis/marker.hpp"
 #include "redis/notice.hpp"
@@ -38,12 +40,15 @@ namespace obol::inline v0::redis {
 /// never under the pool's lock. A connection that comes back goes on at once with all the calls that wait: they fly out
 /// in one send, and the first of their callers, the leader, reads the answers for all, unless another thread that waits
 /// comes before it. Every call must have returned and every lease be back before the pool is destroyed.
+///
+/// A call that there is no memory for throws std::bad_alloc; no other call notices, whichever thread it happened in. So
+/// nothing that needs memory is done between two steps that belong together: queues are made of their elements, errors
+/// for other callers are copied by copy_of, and what a thread cannot do for another is left to that one.
 class Pool {
  public:
-  static constexpr std::size_t largest_batch = 256;
-
   using Open = std::function<Result<Connection>(Deadline)>;
   /// Told of each connection that is opened (empty reason) or closed, from the thread that did it, without the lock.
+  /// Must not throw.
   using Report = std::function<void(const Connection&, std::string_view reason)>;
 
   /// Whether a call may fly out with others.
@@ -59,7 +64,7 @@ class Pool {
  private:
   struct Caller;
 
-  /// Calls that share one send. `callers` belongs to the lock, the rest to the leader.
+  /// Calls that share one send. `callers` belongs to the lock, the rest to the leader or whoever took its offer.
   struct Batch {
     std::string commands;
     std::vector<Caller*> callers;  ///< In the order of their commands; null: it gave up.
@@ -68,11 +73,15 @@ class Pool {
     std::optional<Deadline> deadline;  ///< Of the answers, once it was sent.
     Deadline::Time::time_point sent_at;
     Deadline::Time::duration round_trip{};
-    std::size_t looks = 0;    ///< Of others than the leader.
-    bool may_repeat = false;  ///< With `doubt`.
-    std::string doubt;        ///< Why the connection must not be used again once all have their answers.
+    std::size_t reply_bytes = 0;
+    std::size_t looks = 0;         ///< Of others than the leader.
+    bool may_repeat = false;       ///< With `doubt`.
+    std::optional<Error> doubt{};  ///< Why the connection must not be used again once all have their answers.
+    std::optional<Error> fault{};  ///< What another thread met that looked for answers.
 
     void clear();
+    void give_memory_back();
+    Caller* next_to_answer() const;
   };
 
   struct Member {
@@ -83,6 +92,7 @@ class Pool {
     BusyWait busy_wait;
     bool is_leased = false;
     Batch batch{};
+    QueueLinks<Member> links{};
   };
 
   /// A thread that waits for a connection or for an answer.
@@ -101,10 +111,12 @@ class Pool {
     std::optional<Error> dial_error{};
     std::optional<Reply> reply{};  ///< With `answered`: this or the failure.
     std::optional<Failure> failure{};
+    QueueLinks<Caller> links{};
   };
 
  public:
-  /// A connection on loan; goes back by itself.
+  /// A connection on loan. Goes back by itself, or is closed where an exception ends the loan: replies may be under
+  /// way.
   class Lease {
    public:
     Lease(Lease&& other) noexcept = default;
@@ -116,14 +128,18 @@ class Pool {
     /// Closes the connection instead of returning it; another may be opened in its place.
     void discard(std::string_view reason);
 
-    /// The same where the server is in doubt: all idle connections go with it, and those in use when they come back.
+    /// The same if the server is in doubt: all idle connections go with it, and those in use when they come back.
     void discard_all(std::string_view reason);
+
+    /// One of the two, depending on what the error says of the server.
+    void discard_for(const Error& error);
 
    private:
     friend class Pool;
     Lease(Pool& pool, std::unique_ptr<Member> member) : pool_(&pool), member_(std::move(member)) {}
     Pool* pool_;
     std::unique_ptr<Member> member_;
+    int exceptions_ = std::uncaught_exceptions();
   };
 
   /// An outage is waited out for as long as `timeouts.total`. The budget must outlive the pool.
@@ -189,7 +205,8 @@ class Pool {
   void await_turn(Lock& lock, Caller& self);
   bool look_again(Caller& self);
   static void fail(Caller& self, Error error);
-  bool take_dialed(Lock& lock, Caller& self, Result<Connection> connection);
+  Result<std::unique_ptr<Member>> open_member(Deadline deadline) const;
+  bool take_dialed(Caller& self, Result<std::unique_ptr<Member>> opened);
   bool may_use_another(Deadline::Time::time_point now) const;
   bool may_dial(Deadline::Time::time_point now) const;
   bool has_another() const;
@@ -197,9 +214,11 @@ class Pool {
   bool is_hopeless(Deadline::Time::time_point now) const;
   Deadline::Time::time_point wake_time(const Caller& self) const;
   Error late() const;
-  std::unique_ptr<Member> enlist(Connection connection);
+  std::unique_ptr<Member> make_member(Connection connection) const;
+  void enlist(Member& member);
   void note_failure(const Error& error);
   void wake_first();
+  void nudge_all();
   void nudge(Caller& caller);
   unsigned group_for(const Caller& caller);
   void give_back(std::unique_ptr<Member> member);
@@ -207,31 +226,40 @@ class Pool {
   void retire(std::unique_ptr<Member> member, std::string_view reason);
   void retire_all(std::unique_ptr<Member> member, std::string_view reason);
   void end_use(Member& member, Deadline::Time::time_point now);
+  std::unique_ptr<Member> take_idle(Member& member);
+  void put_idle(std::unique_ptr<Member> member);
+  void retire_idle(IntrusiveQueue<Member> idle, std::string_view reason);
   std::unique_ptr<Member> take_stale_idle(Deadline::Time::time_point now);
   std::string_view why_unusable(const Member& member) const;
   void forget_parent();
 
   // What becomes of the calls on a connection (pool_batch.cpp).
-  void load(Member& member, Caller& first);
+  bool load(Member& member, Caller& first);
+  bool fill(Batch& batch, Caller& first, std::size_t most_calls) const;
   void lead(Caller& self);
   Result<void> send(Member& member, Deadline deadline) const;
   static Result<bool> take_in(Member& member, Deadline deadline);
   static Result<bool> collect(Member& member);
   void finish(std::unique_ptr<Member> member, const Caller* self);
   void hand_out(Batch& batch, const Caller* self, Wakes& wakes);
+  static void tell_outcome(Caller& caller, const Caller* self, Wakes& wakes);
   void pass_on(std::unique_ptr<Member> member);
   void promote(std::unique_ptr<Member> member);
   void step_down(Caller& self);
-  bool leave_batch(Caller& self);
-  void fail_batch(std::unique_ptr<Member> member, const Caller* self, const Error& error);
+  static void leave_batch(Caller& self);
+  void end_batch(std::unique_ptr<Member> member, Caller* self, const Error& error);
+  void fail_all(std::unique_ptr<Member> member, const Caller* self, const Error& error);
+  static void blame(Batch& batch, const Caller* self, const Error& error, Wakes& wakes);
   void requeue(Caller& self, std::string_view reason);
+  void put_back(Batch& batch, Caller* self, Wakes& wakes);
+  void go_on_waiting(Caller& self);
 
   // Looking for answers before sleeping for them (pool_look.cpp).
   bool leads(Caller& self);
   bool take_back(Caller& self);
   bool look(Caller& self);
   void linger(const Caller& self);
-  void look_for_another();
+  void look_for_another(const Caller& self);
 
   const PoolOptions options_;
   const Timeouts timeouts_;
@@ -239,13 +267,14 @@ class Pool {
   const Open open_;
   const Report report_;
   std::mutex mutex_;
-  std::deque<std::unique_ptr<Member>> idle_;  ///< The last one used stands at the back.
-  std::deque<Caller*> queue_;
-  std::vector<int> descriptors_;  ///< Of every open connection, idle or in use.
+  IntrusiveQueue<Member> idle_;  ///< Its own; the last one used stands at the back.
+  IntrusiveQueue<Caller> queue_;
+  std::vector<int> descriptors_;  ///< Of every open connection, idle or in use; has room for all there may be.
   std::size_t slots_ = 0;         ///< Connections idle, in use or being opened.
   std::size_t leased_ = 0;
   std::size_t flying_ = 0;  ///< Calls on connections in use.
   Lanes lanes_;
+  BatchLimit batch_limit_;
   Deadline::Time::time_point progress_at_{};  ///< When a batch last came back or set out.
   Dormitory dormitory_;
   Offer<Caller> offer_{dormitory_};  ///< A leader whose answers any thread may look for.

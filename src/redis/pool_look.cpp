@@ -37,24 +37,26 @@ bool Pool::look(Caller& self) {
 void Pool::linger(const Caller& self) {
   constexpr int turns = 10;
   for (int turn = 0; turn < turns && self.notice.word() == Notice::none; ++turn) {
-    look_for_another();
+    look_for_another(self);
     if (self.notice.word() == Notice::none) std::this_thread::yield();
   }
 }
 
 // Answers found too soon would take the connection on before the next batch has gathered: one turn of as many threads
 // as the batch has calls is given to that.
-void Pool::look_for_another() {
+// What goes wrong is left to the leader, since its calls may have to wait again, as this thread does.
+void Pool::look_for_another(const Caller& self) {
   Caller* const leader = offer_.take();
   if (leader == nullptr) return;
   auto& member = *leader->member;
-  if (++member.batch.looks >= member.batch.callers.size() && member.connection.has_news()) {
-    member.busy_wait.note(true);
-    const auto all = take_in(member, *member.batch.deadline);
-    if (!all) return fail_batch(std::move(leader->member), nullptr, all.error());
-    if (*all) return finish(std::move(leader->member), nullptr);
-  }
-  offer_.give_back(*leader);
+  auto& batch = member.batch;
+  if (++batch.looks < batch.callers.size() || !member.connection.has_news()) return offer_.give_back(*leader);
+  member.busy_wait.note(true);
+  auto all = take_in(member, std::min({self.deadline, leader->deadline, *batch.deadline}));
+  if (all && *all) return finish(std::move(leader->member), nullptr);
+  if (all || all.error().code == ErrorCode::timeout) return offer_.give_back(*leader);
+  batch.fault = std::move(all.error());
+  offer_.give_to_holder(*leader);
 }
 
 }  // namespace obol::inline v0::redis

@@ -40,6 +40,8 @@ struct ReplyBuild {
   std::size_t last_cost = 0;
   const redisReader* parser = nullptr;
   bool is_too_large = false;
+  bool is_too_deep = false;
+  bool is_swollen = false;  ///< The parser keeps more memory than it needs.
 
   std::size_t unparsed() const { return parser->len - parser->pos; }
 
@@ -135,7 +137,9 @@ void* create_string(const redisReadTask* task, char* bytes, std::size_t length) 
 }
 
 void* create_array(const redisReadTask* task, std::size_t elements) {
-  if (depth_of(task) >= maximum_depth || !static_cast<ReplyBuild*>(task->privdata)->announce(elements)) return nullptr;
+  auto& build = *static_cast<ReplyBuild*>(task->privdata);
+  build.is_too_deep = depth_of(task) >= maximum_depth;
+  if (build.is_too_deep || !build.announce(elements)) return nullptr;
   Reply* reply = place_of(task);
   if (reply == nullptr) return nullptr;
   reply->kind = kind_of(task->type);
@@ -262,7 +266,7 @@ Result<bool> ReplyReader::feed_some() {
   fed_ += some.size();
   build_->held += some.size();
   if (redisReaderFeed(parser_.get(), some.data(), some.size()) == REDIS_OK) return true;
-  return std::unexpected(Error{ErrorCode::protocol, "the server's reply could not be taken in"});
+  throw std::bad_alloc();
 }
 
 Result<std::optional<Reply>> ReplyReader::next() {
@@ -271,6 +275,8 @@ Result<std::optional<Reply>> ReplyReader::next() {
   for (;;) {
     const bool is_fine = redisReaderGetReply(parser_.get(), &object) == REDIS_OK;
     if (build_->is_too_large) return too_large(build_->maximum_cost);
+    // Callbacks give null if there is no memory, and hiredis reports that as it reports its own want.
+    if (!is_fine && parser_->err == REDIS_ERR_OOM && !build_->is_too_deep) throw std::bad_alloc();
     if (!is_fine) return no_reply();
     if (object != nullptr) break;
     if (is_endless_line(*parser_)) return no_reply();
@@ -290,13 +296,15 @@ Result<std::optional<Reply>> ReplyReader::take_out(Reply& reply) {
   give_texts(reply, build.texts);
   build.begin_anew();
   if (reply.kind != Reply::Kind::push) build.wasted = 0;
-  if (bytes > most_kept && build.held == 0) give_memory_back();
+  build.is_swollen = build.is_swollen || bytes > most_kept;
+  if (build.is_swollen && build.held == 0) give_memory_back();
   return std::optional<Reply>(std::move(reply));
 }
 
 // hiredis keeps a large buffer until it is fed again, and an idle connection may wait long for that.
 void ReplyReader::give_memory_back() {
   if (auto* const parser = new_parser(*build_)) parser_.reset(parser);
+  build_->is_swollen = false;
 }
 
 }  // namespace obol::inline v0::redis

@@ -51,7 +51,7 @@ class ReplyReader {
   void feed(std::string_view bytes);
 
   /// The next whole reply, nothing while it is incomplete. `too_large` if it costs too much, `protocol` if it is none
-  /// or too much went unused in front of it: the connection is of no use any more.
+  /// or too much went unused in front of it, std::bad_alloc: the connection is of no use any more.
   Result<std::optional<Reply>> next();
 
   /// The push taken out last goes unused. All of these in front of one reply together may cost as much as a reply.

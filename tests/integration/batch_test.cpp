@@ -25,9 +25,9 @@ class Batch : public ServerTest {
  protected:
   static Deadline in(milliseconds time) { return Deadline::after(time); }
 
-  /// One connection for all.
-  std::unique_ptr<Pool> pool_to(const ConnectionOptions& connection, PoolOptions options = {}) {
-    options.size = 1;
+  /// One connection for all, or so many.
+  std::unique_ptr<Pool> pool_to(const ConnectionOptions& connection, PoolOptions options = {}, std::size_t size = 1) {
+    options.size = size;
     options.max_overflow = 0;
     dialer = std::make_unique<redis::Dialer>(connection, 1024 * 1024);
     return std::make_unique<Pool>(
@@ -241,6 +241,107 @@ TEST_P(Batch, ACallThatNeverGotAConnectionWasNotSent) {
   held.reset();
   EXPECT_EQ(pool->call(echo(2), in(long_time))->text, "2");
   EXPECT_EQ(monitor.commands().size(), 1U);
+}
+
+// The reply that is over the limit stands in the middle: those in front of it and behind it come by another way.
+TEST_P(Batch, SparesTheOthersWhereOneReplyIsTooLarge) {
+  server.command({"SET", "large", std::string(2 * 1024 * 1024, 'x')});
+  const auto pool = pool_to(server.connection());
+  auto outcomes = call_together(
+      *pool, {{echo(1), long_time}, {echo(2), long_time}, {{"GET", "large"}, long_time}, {echo(4), long_time}});
+  const auto large = outcomes[2].get();
+  ASSERT_FALSE(large.has_value());
+  EXPECT_EQ(large.error().error.code, ErrorCode::too_large);
+  EXPECT_FALSE(large.error().may_repeat);
+  for (const std::size_t i : {0U, 1U, 3U}) EXPECT_EQ(outcomes[i].get()->text, std::to_string(i + 1));
+  EXPECT_EQ(opened, 2);
+}
+
+TEST_P(Batch, SparesTheOthersWhereItsLeadersReplyIsTooLarge) {
+  server.command({"SET", "large", std::string(2 * 1024 * 1024, 'x')});
+  const auto pool = pool_to(server.connection());
+  auto outcomes = call_together(*pool, {{{"GET", "large"}, long_time}, {echo(2), long_time}, {echo(3), long_time}});
+  EXPECT_EQ(outcomes[0].get().error().error.code, ErrorCode::too_large);
+  EXPECT_EQ(outcomes[1].get()->text, "2");
+  EXPECT_EQ(outcomes[2].get()->text, "3");
+}
+
+TEST_P(Batch, SparesTheOthersWhereEveryOtherReplyIsTooLarge) {
+  server.command({"SET", "large", std::string(2 * 1024 * 1024, 'x')});
+  const auto pool = pool_to(server.connection());
+  std::vector<std::pair<Command, milliseconds>> calls;
+  for (std::size_t i = 0; i < 10; ++i) {
+    calls.emplace_back(i % 2 == 0 ? Command{"GET", "large"} : echo(i), long_time);
+  }
+  auto outcomes = call_together(*pool, calls);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    const auto outcome = outcomes[i].get();
+    if (i % 2 == 0) {
+      ASSERT_FALSE(outcome.has_value());
+      EXPECT_EQ(outcome.error().error.code, ErrorCode::too_large);
+    } else {
+      ASSERT_TRUE(outcome.has_value()) << outcome.error().error.message;
+      EXPECT_EQ(outcome->text, std::to_string(i));
+    }
+  }
+}
+
+// An answer that is too large says nothing of the server and of other connections to it.
+TEST_P(Batch, WithAReplyThatIsTooLargeEndsNoOtherConnection) {
+  server.command({"SET", "large", std::string(2 * 1024 * 1024, 'x')});
+  const auto pool = pool_to(server.connection(), {}, 4);
+  {
+    std::vector<Pool::Lease> leases;
+    for (int i = 0; i < 4; ++i) leases.push_back(pool->checkout(in(long_time)).value());
+  }
+  ASSERT_EQ(pool->statistics().idle, 4U);
+  EXPECT_EQ(pool->call({"GET", "large"}, in(long_time)).error().error.code, ErrorCode::too_large);
+  EXPECT_EQ(pool->statistics().idle, 3U);
+}
+
+TEST_P(Batch, WithAnAccountThatIsTooLargeSparesOtherUsers) {
+  auto options = options_for(server);
+  options.pool.size = 2;
+  options.pool.max_overflow = 0;
+  options.maximum_payload_bytes = 4096;
+  options.maximum_reply_bytes = 69'632;
+  auto store = RedisStore::connect(options).value();
+  for (int i = 0; i < 100; ++i) {
+    auto session = new_session("large", std::to_string(i));
+    session.extra_payload = std::string(1000, 'x');
+    ASSERT_TRUE(store.upsert(session).has_value());
+  }
+  auto session = new_session("other");
+  ASSERT_TRUE(store.upsert(session).has_value());
+  std::atomic<bool> is_over = false;
+  std::vector<std::jthread> others;
+  for (int i = 0; i < 16; ++i) {
+    others.emplace_back([&] {
+      while (!is_over) {
+        const auto found = store.get(session.key());
+        ASSERT_TRUE(found.has_value()) << found.error().message;
+        ASSERT_EQ(*found, session);
+      }
+    });
+  }
+  for (int i = 0; i < 50; ++i) {
+    const auto all = store.get_all("large", "full");
+    ASSERT_FALSE(all.has_value());
+    EXPECT_EQ(all.error().code, ErrorCode::too_large);
+  }
+  is_over = true;
+}
+
+TEST_P(Batch, OfLargeCommandsIsMoreThanOneSend) {
+  const auto pool = pool_to(server.connection());
+  pool->checkout(in(long_time)).value();
+  server.command({"CONFIG", "RESETSTAT"});
+  const Command large{"SET", "large", std::string(400 * 1024, 'x')};
+  std::vector<std::pair<Command, milliseconds>> calls(4, {large, long_time});
+  for (auto& outcome : call_together(*pool, calls)) EXPECT_EQ(outcome.get()->text, "OK");
+  // Two and two, each pair with its marker.
+  const auto statistics = server.command({"INFO", "commandstats"});
+  EXPECT_TRUE(statistics.text.contains("cmdstat_echo:calls=2,")) << statistics.text;
 }
 
 OBOL_ON_BOTH_SERVERS(Batch);

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <future>
+#include <new>
 #include <optional>
 #include <thread>
 
@@ -68,6 +69,19 @@ TEST_P(PoolTest, ClosesOverflowThatIsNoLongerUsed) {
     pool->checkout(deadline).value();
   }
   EXPECT_EQ(opened, 3);
+}
+
+// What was asked for over it may still be answered, and would reach the next caller.
+TEST_P(PoolTest, ClosesAConnectionWhoseUseAnExceptionEnded) {
+  const auto pool = pool_with({.size = 1, .max_overflow = 0});
+  const auto use = [&pool] {
+    auto lease = pool->checkout(soon()).value();
+    ASSERT_TRUE(lease.connection().send(redis::Command{"PING"}.bytes(), soon()).has_value());
+    throw std::bad_alloc();
+  };
+  EXPECT_THROW(use(), std::bad_alloc);
+  EXPECT_EQ(closed, 1);
+  EXPECT_EQ(pool->checkout(soon())->connection().call({"ECHO", "own"}, soon())->text, "own");
 }
 
 TEST_P(PoolTest, IsAPoolTimeoutWhenAllStayBusy) {

@@ -1,0 +1,26 @@
+// Lets allocations of one thread fail: operator new throws std::bad_alloc, hiredis' malloc gives null.
+#pragma once
+
+#include <cstddef>
+
+namespace obol::testing {
+
+enum class Failing { once, from_then_on };
+
+/// While it lives, of this thread's allocations the one behind `passed` others fails, or all from that one on. One at a
+/// time in a thread.
+class FailingAllocation {
+ public:
+  FailingAllocation(std::size_t passed, Failing failing);
+  ~FailingAllocation();
+  FailingAllocation(const FailingAllocation&) = delete;
+  FailingAllocation& operator=(const FailingAllocation&) = delete;
+
+  /// False if there were not so many allocations.
+  bool has_failed() const;
+};
+
+/// What the program holds now.
+std::size_t allocated_bytes();
+
+}  // namespace obol::testing
