@@ -9,6 +9,7 @@
 #include "diagnosis.hpp"
 #include "redis_options.hpp"
 #include "redis_store_implementation.hpp"
+#include "sealing/keyring.hpp"
 
 namespace obol::inline v0 {
 
@@ -46,6 +47,7 @@ Result<void> RedisStore::Implementation::replace_keyring(Keyring keyring) {
   }
   {
     const std::scoped_lock lock(keyring_mutex_);
+    if (auto valid = keyring_.keys()->check_ids_against(*keyring.keys()); !valid) return valid;
     std::swap(keyring_, keyring);
   }
   if (cache_) cache_->sessions().clear();

@@ -1,4 +1,4 @@
-// The keys that sign sessions and session tokens: one current key, and older ones that still verify.
+// The keys that sign sessions and session tokens: one current key, and others that only verify.
 #pragma once
 
 #include <memory>
@@ -41,10 +41,13 @@ class OBOL_EXPORT SigningKey {
 /// "0x" and its bytes in hexadecimal; of a longer one than a key may have, the first 32 bytes.
 OBOL_EXPORT std::string printable_key_id(std::string_view id);
 
-/// One current key that signs, and any number of older keys that still verify. To rotate: make the new key current,
-/// keep the old one as verifying until every session it signed has been refreshed or has expired, then leave it out.
+/// One current key that signs, and any number of other keys that only verify. A rotation is three deployments
+/// (docs/guides/keys.md). Each must have reached every process before the next begins, or sessions that one process
+/// signs are forged to another:
 ///
-///     auto keyring = obol::Keyring(new_key).with_verifying_key(old_key);
+///     auto step_1 = obol::Keyring(old_key).with_verifying_key(new_key);  // Everybody can verify the new key.
+///     auto step_2 = obol::Keyring(new_key).with_verifying_key(old_key);  // Everybody signs with it.
+///     auto step_3 = obol::Keyring(new_key);  // When all that the old key signed was refreshed or has expired.
 ///
 /// Cheap to copy and safe to read from any thread. A default-made keyring holds no key; stores refuse it.
 class OBOL_EXPORT Keyring {
@@ -58,8 +61,10 @@ class OBOL_EXPORT Keyring {
   /// A keyring of the one key that SigningKey::from_base_secret derives.
   static Result<Keyring> from_base_secret(std::string_view base_secret);
 
-  /// The same keyring, and `older` verifies too. Where a key of that id is already in the ring, that one stays.
-  Keyring with_verifying_key(const SigningKey& older) const;
+  /// The same keyring, and `other` verifies, too. A key that is in the ring already changes nothing; a different key of
+  /// the same id is `invalid_argument`, since sessions name their key by its id alone. In an empty keyring the key
+  /// becomes the current one.
+  Result<Keyring> with_verifying_key(const SigningKey& other) const;
 
   /// Whether it holds no key.
   bool empty() const noexcept { return keys_ == nullptr; }

@@ -72,7 +72,8 @@ class OBOL_EXPORT RedisStore final : public SessionStore {
   StatisticsSource statistics_source() const;
 
   /// From now on signs and verifies with this keyring; calls under way finish with the one they began with.
-  /// Thread-safe. `invalid_argument` for an empty keyring.
+  /// Thread-safe. `invalid_argument`, and the old one stays in use, for an empty keyring and for one with a different
+  /// key of an id that the old one holds, since that would log everybody out whose session the old key signed.
   Result<void> replace_keyring(Keyring keyring);
 
   /// Ends the store for all threads: those that wait for a connection, and all later calls, fail with `closed`; calls

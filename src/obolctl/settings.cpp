@@ -125,7 +125,9 @@ Result<Keyring> read_keyring(const std::string& secret_file, const Environment& 
   for (const auto& secret : *secrets) {
     const auto key = read_secret(secret);
     if (!key) return std::unexpected(key.error());
-    keyring = keyring.with_verifying_key(*key);
+    auto extended = keyring.with_verifying_key(*key);
+    if (!extended) return extended;
+    keyring = std::move(*extended);
   }
   return keyring;
 }

@@ -35,6 +35,18 @@ const sealing::LoadedKey* sealing::KeyringKeys::find(std::string_view id) const 
   return found == all.end() ? nullptr : found->get();
 }
 
+Result<void> sealing::KeyringKeys::check_ids_against(const KeyringKeys& other) const {
+  for (const auto& key : other.all) {
+    const auto* const own = find(key->id);
+    if (own == nullptr || own->fingerprint == key->fingerprint) continue;
+    return refuse(
+        fmt::format("two different keys have the id {}; give each key an id of its own, or none, so that "
+                    "it is derived from the key",
+                    printable_key_id(key->id)));
+  }
+  return {};
+}
+
 std::string printable_key_id(std::string_view id) {
   constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
   id = id.substr(0, most_id_bytes);
@@ -60,14 +72,12 @@ Result<SigningKey> SigningKey::from_bytes(std::string_view key, std::string_view
   auto hmac = sealing::HmacKey::load(key);
   auto aes = sealing::AesGcmKey::derive(key, encryption_purpose);
   if (!hmac || !aes) return openssl_refused();
-  std::string key_id(id);
-  if (key_id.empty()) {
-    const auto digest = hmac->compute({"obol key id"});
-    if (!digest) return openssl_refused();
-    key_id = sealing::as_text(*digest).substr(0, 8);
-  }
-  return SigningKey(std::make_shared<const sealing::LoadedKey>(
-      sealing::LoadedKey{.id = std::move(key_id), .hmac = std::move(hmac), .aes = std::move(aes)}));
+  const auto digest = hmac->compute({"obol key id"});
+  if (!digest) return openssl_refused();
+  std::string fingerprint(sealing::as_text(*digest));
+  std::string key_id = id.empty() ? fingerprint.substr(0, 8) : std::string(id);
+  return SigningKey(std::make_shared<const sealing::LoadedKey>(sealing::LoadedKey{
+      .id = std::move(key_id), .fingerprint = std::move(fingerprint), .hmac = std::move(hmac), .aes = std::move(aes)}));
 }
 
 Result<SigningKey> SigningKey::from_base_secret(std::string_view base_secret) {
@@ -103,12 +113,15 @@ Result<Keyring> Keyring::from_base_secret(std::string_view base_secret) {
   return Keyring(*key);
 }
 
-Keyring Keyring::with_verifying_key(const SigningKey& older) const {
-  if (empty()) return Keyring(older);
+Result<Keyring> Keyring::with_verifying_key(const SigningKey& other) const {
+  if (empty()) return Keyring(other);
+  if (auto valid = keys_->check_ids_against({.all = {other.key_}}); !valid) {
+    return std::unexpected(std::move(valid.error()));
+  }
   Keyring extended = *this;
-  if (keys_->find(older.id()) != nullptr) return extended;
+  if (keys_->find(other.id()) != nullptr) return extended;
   auto keys = *keys_;
-  keys.all.push_back(older.key_);
+  keys.all.push_back(other.key_);
   extended.keys_ = std::make_shared<const sealing::KeyringKeys>(std::move(keys));
   return extended;
 }

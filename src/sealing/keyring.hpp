@@ -14,6 +14,7 @@ namespace obol::inline v0::sealing {
 
 struct LoadedKey {
   std::string id;
+  std::string fingerprint;  ///< Of the key alone: equal only for the same key bytes, and not secret.
   std::unique_ptr<const HmacKey> hmac;
   std::unique_ptr<const AesGcmKey> aes;  ///< Derived from the same bytes.
 };
@@ -25,6 +26,10 @@ struct KeyringKeys {
 
   /// Null where no key has that id.
   const LoadedKey* find(std::string_view id) const;
+
+  /// `invalid_argument` if a key of `other` has the id of one of these and is a different key: what is signed with the
+  /// one could not be verified with the other.
+  Result<void> check_ids_against(const KeyringKeys& other) const;
 };
 
 }  // namespace obol::inline v0::sealing

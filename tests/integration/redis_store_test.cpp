@@ -122,7 +122,7 @@ TEST_P(RedisStoreTest, SaysThatASessionOfANewerFormatIsOne) {
 }
 
 TEST_P(RedisStoreTest, RotatesKeysUnderRunningSessions) {
-  const auto new_ring = Keyring(signing_key('n')).with_verifying_key(signing_key());
+  const auto new_ring = Keyring(signing_key('n')).with_verifying_key(signing_key()).value();
   ASSERT_TRUE(store.replace_keyring(new_ring).has_value());
   EXPECT_EQ(store.get(session.key()).value(), session);
   const auto left_alone = stored(new_session("other"));
@@ -133,6 +133,13 @@ TEST_P(RedisStoreTest, RotatesKeysUnderRunningSessions) {
   ASSERT_TRUE(store.replace_keyring(Keyring(signing_key())).has_value());
   EXPECT_EQ(store.get(session.key()).value(), std::nullopt) << "its key was removed";
   EXPECT_EQ(store.replace_keyring(Keyring()).error().code, ErrorCode::invalid_argument);
+}
+
+TEST_P(RedisStoreTest, RefusesAKeyringWithADifferentKeyOfAnIdInUse) {
+  const auto key_of = [](char fill) { return SigningKey::from_bytes(std::string(32, fill), "k1").value(); };
+  ASSERT_TRUE(store.replace_keyring(Keyring(signing_key()).with_verifying_key(key_of('a')).value()).has_value());
+  EXPECT_EQ(store.replace_keyring(Keyring(key_of('b'))).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(store.get(session.key()).value(), session) << "the old keyring stays in use";
 }
 
 TEST_P(RedisStoreTest, LogsOutWhenTheServerIsOutOfMemory) {

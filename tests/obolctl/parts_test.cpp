@@ -177,6 +177,10 @@ TEST(KeySettings, WhatIsNoSecretIsRefusedWithoutRepeatingIt) {
     EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
     EXPECT_EQ(refused.error().message.find("zz"), std::string::npos);
   }
+  const auto ambiguous = read_keyring(
+      "", environment_of({{"OBOL_SECRET", secret('n') + ":k1"}, {"OBOL_OLD_SECRETS", secret('o') + ":k1"}}));
+  ASSERT_FALSE(ambiguous);
+  EXPECT_NE(ambiguous.error().message.find("two different keys have the id k1"), std::string::npos);
   EXPECT_FALSE(read_keyring("", environment_of({{"OBOL_OLD_SECRETS", secret('k')}})));
   EXPECT_FALSE(read_keyring("/nonexistent", environment_of({})));
   EXPECT_TRUE(read_keyring("", environment_of({}))->empty());

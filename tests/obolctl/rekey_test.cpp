@@ -40,7 +40,7 @@ class Rekey : public ServerTest {
 
   Keyring old_ring{signing_key('k')};
   Keyring new_ring{signing_key('n')};
-  Keyring rotating = old_ring.with_verifying_key(signing_key('n'));
+  Keyring rotating = old_ring.with_verifying_key(signing_key('n')).value();
 };
 
 TEST_P(Rekey, TheOldKeyCanBeLeftOutAfterwardsAndNothingElseHasChanged) {
@@ -107,8 +107,8 @@ TEST_P(Rekey, OnlyTheVeryBytesThatWereReadAreReplaced) {
   ASSERT_TRUE(store.upsert(logged_out));
   const auto key = stored_key("obol_", logged_out.user_id, logged_out.type);
   const auto read = sealed(logged_out);
-  const auto resealed =
-      sealing::reseal(read, key, logged_out.key(), new_ring.with_verifying_key(signing_key('k')), Encryption::off);
+  const auto resealed = sealing::reseal(read, key, logged_out.key(),
+                                        new_ring.with_verifying_key(signing_key('k')).value(), Encryption::off);
   ASSERT_TRUE(resealed);
   redis::Client client(options_for(server), session_functions());
   const auto exchange = [&] {

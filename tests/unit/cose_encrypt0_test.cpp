@@ -121,7 +121,7 @@ TEST_F(EncryptedSession, IsTheOnlyFormWhereEncryptionIsRequired) {
 
 TEST_F(EncryptedSession, OpensUnderAnOlderKeyOfTheRingAndUnderNoOther) {
   const auto bytes = sealed(Encryption::encrypt);
-  const auto rotated = Keyring(signing_key('n')).with_verifying_key(signing_key());
+  const auto rotated = Keyring(signing_key('n')).with_verifying_key(signing_key()).value();
   EXPECT_EQ(open(bytes, place, session.key(), rotated, Encryption::encrypt), session);
   const Keyring stranger(signing_key('x'));
   EXPECT_EQ(open(bytes, place, session.key(), stranger, Encryption::encrypt).error(), VerificationFailure::unknown_key);

@@ -60,11 +60,33 @@ TEST(Keyring, HoldsNoKeyUntilItIsGivenOne) {
 TEST(Keyring, SignsWithTheCurrentKeyAndFindsTheOlderOnes) {
   const auto old_key = SigningKey::from_bytes(std::string(32, 'o'), "old").value();
   const auto new_key = SigningKey::from_bytes(std::string(32, 'n'), "new").value();
-  const auto keyring = Keyring(new_key).with_verifying_key(old_key).with_verifying_key(old_key);
+  const auto keyring = Keyring(new_key).with_verifying_key(old_key).value();
   EXPECT_EQ(keyring.current_key_id(), "new");
   EXPECT_EQ(keyring.keys()->all.size(), 2U);
   EXPECT_NE(keyring.keys()->find("old"), nullptr);
   EXPECT_EQ(keyring.keys()->find("other"), nullptr);
+}
+
+TEST(Keyring, TakesTheSameKeyTwiceAsOne) {
+  const auto old_key = SigningKey::from_bytes(std::string(32, 'o'), "old").value();
+  const auto new_key = SigningKey::from_bytes(std::string(32, 'n'), "new").value();
+  const auto same_again = SigningKey::from_bytes(std::string(32, 'o'), "old").value();
+  const auto keyring = Keyring(new_key).with_verifying_key(old_key).value();
+  EXPECT_EQ(keyring.with_verifying_key(same_again)->keys()->all.size(), 2U);
+  EXPECT_EQ(keyring.with_verifying_key(new_key)->current_key_id(), "new");
+}
+
+TEST(Keyring, RefusesADifferentKeyOfAnIdThatItHolds) {
+  const auto one = SigningKey::from_bytes(std::string(32, 'o'), "k1").value();
+  const auto other = SigningKey::from_bytes(std::string(32, 'n'), "k1").value();
+  const auto third = SigningKey::from_bytes(std::string(32, 't'), "k3").value();
+  for (const auto& ring : {Keyring(one), Keyring(third).with_verifying_key(one).value()}) {
+    const auto refused = ring.with_verifying_key(other);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+    EXPECT_NE(refused.error().message.find("two different keys have the id k1"), std::string::npos)
+        << refused.error().message;
+  }
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ class Reseal : public ::testing::Test {
   Session session = new_session();
   const Keyring old_ring{signing_key('o')};
   const Keyring new_ring{signing_key('n')};
-  const Keyring both = new_ring.with_verifying_key(signing_key('o'));
+  const Keyring both = new_ring.with_verifying_key(signing_key('o')).value();
 };
 
 TEST_F(Reseal, OpensWithTheNewKeyAloneToTheSameSession) {

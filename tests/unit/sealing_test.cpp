@@ -81,7 +81,7 @@ TEST_P(Sealed, IsRefusedUnderAnyOtherLockVersion) {
 }
 
 TEST_P(Sealed, IsReadWithAnOlderKeyThatStillVerifies) {
-  const auto rotated = Keyring(signing_key('n')).with_verifying_key(signing_key());
+  const auto rotated = Keyring(signing_key('n')).with_verifying_key(signing_key()).value();
   EXPECT_EQ(open(sealed, place, session.key(), rotated, GetParam()), session);
 }
 

@@ -50,7 +50,7 @@ TEST_F(SessionToken, OfAnotherKeyIsAnInvalidTokenAndIsNotRepeatedInTheMessage) {
 }
 
 TEST_F(SessionToken, OfAnOlderKeyStillOpens) {
-  EXPECT_EQ(open_token(token, Keyring(signing_key('n')).with_verifying_key(signing_key())).value(), key);
+  EXPECT_EQ(open_token(token, Keyring(signing_key('n')).with_verifying_key(signing_key()).value()).value(), key);
 }
 
 TEST_F(SessionToken, IsNoStoredSessionAndAStoredSessionIsNoToken) {
