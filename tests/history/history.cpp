@@ -26,6 +26,7 @@ struct Write {
   std::uint64_t version = 0;
   std::uint64_t number = 0;
   bool done = false;
+  bool expired = false;
 };
 
 struct Delete {
@@ -139,6 +140,8 @@ class Track {
     if (write == by_number_.end() || write->second->version != seen.version ||
         write->second->when.start > read.when.end) {
       report(Rule::reply_of_another, read.when, what + " was read, and nobody had written it");
+    } else if (write->second->expired) {
+      report(Rule::expired_but_stored, read.when, what + " was read, and its writer was told that it is expired");
     }
     const auto acknowledged = done_by_version_.find(seen.version);
     if (acknowledged != done_by_version_.end() && acknowledged->second->number != seen.named_write) {
@@ -223,7 +226,8 @@ class UserTracks {
 
   void add_write(const Call& call, const Interval& when, std::vector<Violation>& violations) {
     track(call.session)
-        .add(Write{when, call.version, call.write, is_done(call, when)}, call.operation == Operation::create);
+        .add(Write{when, call.version, call.write, is_done(call, when), call.outcome == Outcome::expired},
+             call.operation == Operation::create);
     if (call.outcome == Outcome::gone) track(call.session).add(Read{when});
     if (call.outcome != Outcome::conflict || call.seen.empty()) return;
     add_read(call, when);

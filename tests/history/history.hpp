@@ -28,6 +28,7 @@ enum class Outcome {
   done,      ///< Acknowledged.
   conflict,  ///< Refused; `seen` holds the winner, if any.
   gone,      ///< Refused: no such session is stored.
+  expired,   ///< Refused, and nothing was changed: what was to be stored is past.
   unknown,   ///< May have been done or not.
 };
 
@@ -61,6 +62,7 @@ enum class Rule {
   back_after_logout,   ///< A session was read or refreshed after its acknowledged logout.
   back_after_gone,     ///< A session was read after it was found gone.
   conflict_with_self,  ///< A write was refused because of itself.
+  expired_but_stored,  ///< What was refused as expired was read.
 };
 
 struct Violation {

@@ -53,6 +53,7 @@ struct Arguments {
   Where topology = Where::single;
   bool near_cache = false;
   bool forks = false;
+  bool clock_jumps = false;
   bool durable_deletes = false;
   std::vector<std::string> events{};
   std::size_t rounds = 1;
@@ -60,8 +61,8 @@ struct Arguments {
 };
 
 constexpr std::string_view usage =
-    "usage: obol_history_checker [--server redis|valkey] [--near-cache on|off] [--forks on|off] [--calls N]\n"
-    "                            [--threads N] [--seed S]\n"
+    "usage: obol_history_checker [--server redis|valkey] [--near-cache on|off] [--forks on|off]\n"
+    "                            [--clock-jumps on|off] [--calls N] [--threads N] [--seed S]\n"
     "       obol_history_checker --topology sentinel|cluster [--events NAME,NAME] [--rounds N]\n"
     "                            [--durable-deletes on|off] [--server redis|valkey] [--near-cache on|off]\n"
     "                            [--threads N] [--seed S]\n"
@@ -97,6 +98,7 @@ bool take(Arguments& arguments, std::string_view option, std::string_view value)
   if (option == "--rounds") return read_number(value, arguments.rounds);
   if (option == "--near-cache") return read_switch(value, arguments.near_cache);
   if (option == "--forks") return read_switch(value, arguments.forks);
+  if (option == "--clock-jumps") return read_switch(value, arguments.clock_jumps);
   if (option == "--durable-deletes") return read_switch(value, arguments.durable_deletes);
   if (option == "--events") {
     for (const auto name : std::views::split(value, ',')) arguments.events.emplace_back(name.begin(), name.end());
@@ -145,6 +147,26 @@ class StandstillWatch {
   std::jthread thread_{[this](const std::stop_token& stop) { watch(stop); }};
 };
 
+/// A host's clock that is now and then two hours behind the server's: what lives for an hour by the one is past for the
+/// other. Seen from here a server whose clock jumps ahead is the same.
+class JumpingClock {
+ public:
+  Clock clock() {
+    return [behind = behind_] { return std::chrono::system_clock::now() - std::chrono::hours(*behind ? 2 : 0); };
+  }
+
+ private:
+  void jump(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      std::this_thread::sleep_for(milliseconds(*behind_ ? 5 : 20));
+      *behind_ = !*behind_;
+    }
+  }
+
+  const std::shared_ptr<std::atomic<bool>> behind_ = std::make_shared<std::atomic<bool>>(false);
+  std::jthread thread_{[this](const std::stop_token& stop) { jump(stop); }};
+};
+
 /// Makes the calls through the proxy, then reads the final state from the server itself.
 /// Gives what children broke.
 std::vector<std::string> act_through_proxy(Workload& workload, const Arguments& arguments,
@@ -156,6 +178,7 @@ std::vector<std::string> act_through_proxy(Workload& workload, const Arguments& 
   options.timeouts = {.connect = milliseconds(1000), .command = milliseconds(100), .total = milliseconds(5000)};
   options.pool = {.size = 8, .max_overflow = 2};
   options.near_cache = {.enabled = arguments.near_cache, .max_staleness = milliseconds(150)};
+  options.clock = arguments.workload.clock;
   std::vector<std::string> broken;
   {
     auto store = std::make_unique<RedisStore>(connected(options));
@@ -231,8 +254,8 @@ std::vector<Event> act_on_many(Topology& topology, Workload& workload, const Arg
 void print_outcomes(const std::vector<Call>& calls) {
   std::map<Outcome, std::size_t> counts;
   for (const auto& call : calls) ++counts[call.outcome];
-  fmt::print("calls: {}; done {}, conflict {}, gone {}, unknown {}\n", calls.size(), counts[Outcome::done],
-             counts[Outcome::conflict], counts[Outcome::gone], counts[Outcome::unknown]);
+  fmt::print("calls: {}; done {}, conflict {}, gone {}, expired {}, unknown {}\n", calls.size(), counts[Outcome::done],
+             counts[Outcome::conflict], counts[Outcome::gone], counts[Outcome::expired], counts[Outcome::unknown]);
   std::map<std::string, std::size_t> errors;
   for (const auto& call : calls) {
     if (call.outcome == Outcome::unknown) ++errors[call.error];
@@ -294,15 +317,19 @@ std::string describe(const Arguments& arguments) {
   const auto start =
       fmt::format("obol_history_checker --server {} --near-cache {} --forks {} --threads {} --seed {}", name,
                   on_or_off(arguments.near_cache), on_or_off(arguments.forks), workload.threads, workload.seed);
-  if (arguments.topology == Where::single) return fmt::format("{} --calls {}", start, workload.calls);
+  if (arguments.topology == Where::single) {
+    return fmt::format("{} --clock-jumps {} --calls {}", start, on_or_off(arguments.clock_jumps), workload.calls);
+  }
   return fmt::format("{} --topology {} --rounds {} --durable-deletes {}{}{}", start,
                      arguments.topology == Where::cluster ? "cluster" : "sentinel", arguments.rounds,
                      on_or_off(arguments.durable_deletes), arguments.events.empty() ? "" : " --events ",
                      fmt::join(arguments.events, ","));
 }
 
-int run(const Arguments& arguments) {
+int run(Arguments arguments) {
   fmt::print("{}\n", describe(arguments));
+  std::optional<JumpingClock> jumping;
+  if (arguments.clock_jumps) arguments.workload.clock = jumping.emplace().clock();
   const auto observer = std::make_shared<RecordingObserver>();
   const auto topology = make_topology(arguments);
   auto options = arguments.workload;

@@ -177,6 +177,12 @@ TEST(History, WhereASessionComesBackAfterItWasFoundGoneIsFound) {
                   .breaks(Rule::back_after_gone));
 }
 
+TEST(History, AWriteThatWasRefusedAsExpiredIsNotStoredAndTakesNothingAway) {
+  EXPECT_TRUE(Story().create(11).refresh(2, 12, Outcome::expired).read(2, 12).breaks(Rule::expired_but_stored));
+  EXPECT_TRUE(Story().create(11).refresh(2, 12, Outcome::expired).read_nothing().breaks(Rule::lost_write));
+  EXPECT_TRUE(Story().create(11).refresh(2, 12, Outcome::expired).read(1, 11).refresh(2, 13).is_sound());
+}
+
 TEST(History, WhereAWriteIsRefusedBecauseOfItselfIsFound) {
   EXPECT_TRUE(Story().create(11).lose_to(2, 12, 12).breaks(Rule::conflict_with_self));
 }

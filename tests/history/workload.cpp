@@ -52,6 +52,7 @@ Seen seen_in(const Session& session) {
 Outcome outcome_of(const Error& error) {
   if (error.code == ErrorCode::conflict) return Outcome::conflict;
   if (error.code == ErrorCode::gone) return Outcome::gone;
+  if (error.code == ErrorCode::expired) return Outcome::expired;
   return Outcome::unknown;
 }
 
@@ -173,6 +174,8 @@ class Workload::Caller {
   bool upsert(Operation operation, Session& session) {
     const auto write = next_write_++;
     session.extra_payload = payload_of(session.id, session.lock_version + 1, write);
+    session.refresh_expires_at =
+        std::chrono::floor<std::chrono::seconds>(workload_.options_.clock()) + std::chrono::hours(1);
     Call call = begin(operation, session_number(session.id));
     call.version = session.lock_version + 1;
     call.write = write;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "history/history.hpp"
+#include "obol/clock.hpp"
 #include "obol/session_store.hpp"
 
 namespace obol::testing::history {
@@ -22,6 +23,7 @@ struct WorkloadOptions {
   std::uint64_t seed = 1;
   std::chrono::microseconds pause{0};  ///< Of each thread after each call.
   std::size_t replicas = 1;            ///< So many must have a delete for it to count as confirmed.
+  Clock clock = system_clock();        ///< By which sessions are given their end.
 };
 
 class Workload {
