@@ -51,12 +51,18 @@ std::unique_ptr<obol::SessionStore> open_store(const char* uri, const obol::Keyr
   return std::make_unique<obol::RedisStore>(value_or_exit(obol::RedisStore::connect(std::move(options)), "no store"));
 }
 
-Session log_in(obol::SessionStore& store, const std::string& user, const std::string& device) {
-  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+std::chrono::sys_seconds now_in_seconds() {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+// A login begins when the host reads the password's hash, before it verifies the password.
+Session log_in(obol::SessionStore& store, const std::string& user, const std::string& device,
+               std::chrono::sys_seconds hash_read_at = now_in_seconds()) {
+  const auto now = now_in_seconds();
   Session session{.id = value_or_exit(obol::generate_session_id(), "no session id"),
                   .user_id = user,
                   .refresh_token_id = value_or_exit(obol::generate_session_id(), "no token id"),
-                  .created_at = now,
+                  .created_at = hash_read_at,
                   .refreshed_at = now,
                   .refresh_expires_at = now + std::chrono::days(14)};
   session.set_payload(Device{device});

@@ -37,7 +37,11 @@ void remember_device(Exchange& exchange, const User& user) {
   if (token) exchange.keep(Cookie::device, *token, known_device_lifetime);
 }
 
-void log_in(Exchange& exchange, const User& user) {
+void refuse_login(Exchange& exchange, const std::string& name, int status, std::string problem) {
+  exchange.show(login_page(exchange.frame_of_nobody(), {.name = name, .problem = std::move(problem)}), status);
+}
+
+void log_in(Exchange& exchange, const User& user, std::chrono::sys_seconds credentials_read_at) {
   // A session that this browser had before ends with the new login.
   const auto before =
       exchange.site().sessions.resume(exchange.cookie(Cookie::access), exchange.cookie(Cookie::refresh));
@@ -45,15 +49,14 @@ void log_in(Exchange& exchange, const User& user) {
     const auto ended = exchange.site().sessions.end(before->login->session.key());
     if (!ended) return exchange.say_unavailable(ended.error());
   }
-  auto visitor = exchange.site().sessions.begin(user.id, exchange.device());
+  auto visitor = exchange.site().sessions.begin(user.id, exchange.device(), credentials_read_at);
+  if (!visitor && visitor.error().code == obol::ErrorCode::revoked) {
+    return refuse_login(exchange, user.name, 401, "This account was changed while you logged in. Please log in again.");
+  }
   if (!visitor) return exchange.say_unavailable(visitor.error());
   if (visitor->new_tokens) exchange.keep(*visitor->new_tokens);
   remember_device(exchange, user);
   exchange.lead_to("/devices");
-}
-
-void refuse_login(Exchange& exchange, const std::string& name, int status, std::string problem) {
-  exchange.show(login_page(exchange.frame_of_nobody(), {.name = name, .problem = std::move(problem)}), status);
 }
 
 void refuse_hashing(Exchange& exchange) {
@@ -66,6 +69,7 @@ void post_login(Exchange& exchange) {
   const auto name = exchange.field("name");
   const auto password = exchange.field("password");
   if (name.size() > 256 || password.size() > 256) return refuse_login(exchange, "", 401, std::string(wrong));
+  const auto credentials_read_at = exchange.site().sessions.now();
   const auto user = exchange.site().users.find_by_name(name);
   const auto attempt = attempt_of(exchange, name, user);
   if (const auto wait = exchange.site().throttle.admit(attempt); wait.count() > 0) {
@@ -76,7 +80,7 @@ void post_login(Exchange& exchange) {
   if (!is_right) return refuse_hashing(exchange);
   if (!*is_right || !user) return refuse_login(exchange, name, 401, std::string(wrong));
   exchange.site().throttle.forgive(attempt);
-  log_in(exchange, *user);
+  log_in(exchange, *user, credentials_read_at);
 }
 
 void refuse_sign_up(Exchange& exchange, const std::string& name, int status, std::string_view problem) {
@@ -112,7 +116,7 @@ void post_sign_up(Exchange& exchange) {
     case Users::Added::full:
       return refuse_sign_up(exchange, name, 503, "This example has no room for more accounts.");
     case Users::Added::yes:
-      return log_in(exchange, user);
+      return log_in(exchange, user, exchange.site().sessions.now());
   }
 }
 

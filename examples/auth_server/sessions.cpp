@@ -31,13 +31,14 @@ Sessions::Sessions(obol::SessionStore& store, obol::Keyring keyring, SessionLife
 
 std::chrono::sys_seconds Sessions::now() const { return std::chrono::floor<std::chrono::seconds>(clock_()); }
 
-obol::Result<Visitor> Sessions::begin(const std::string& user_id, Device device) {
+obol::Result<Visitor> Sessions::begin(const std::string& user_id, Device device,
+                                      std::chrono::sys_seconds credentials_read_at) {
   auto id = obol::generate_session_id();
   if (!id) return std::unexpected(std::move(id.error()));
   obol::Session session{.id = std::move(*id),
                         .user_id = user_id,
                         .type = std::string(session_type),
-                        .created_at = now(),
+                        .created_at = credentials_read_at,
                         .expires_at = now() + lifetimes_.at_most};
   Payload payload{.device = std::move(device)};
   if (auto error = renew(session, payload)) return std::unexpected(std::move(*error));

@@ -55,14 +55,15 @@ class Sessions {
            obol::Clock clock = obol::system_clock());
 
   /// Logs somebody in. Each login is a new session with an id made here and now, whatever tokens the browser came with:
-  /// an id planted there before (session fixation) is never adopted.
-  obol::Result<Visitor> begin(const std::string& user_id, Device device);
+  /// an id planted there before (session fixation) is never adopted. `credentials_read_at`: when the password's hash
+  /// was read, before it was verified. `revoked`: the password was changed since.
+  obol::Result<Visitor> begin(const std::string& user_id, Device device, std::chrono::sys_seconds credentials_read_at);
 
   /// Finds out who holds these tokens (empty: none); rotates the refresh token where the access token has expired.
   obol::Result<Visitor> resume(std::string_view access_token, std::string_view refresh_token);
 
   /// After a change of rights, such as a new password: the session gets a new id and new tokens, so that whatever of it
-  /// was seen before is worth nothing, and all other sessions of the user end.
+  /// was seen before is worth nothing, and all other sessions of the user end, those that are about to begin included.
   obol::Result<Visitor> secure(Login login);
 
   /// The user's sessions, the one refreshed last first.

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <expected>
 #include <mutex>
 #include <utility>
@@ -38,8 +39,13 @@ class Log final : public obol::Observer {
   std::string server_;
 };
 
-// Whoever logs in over and over drops the oldest of his own sessions, and fills no server.
-constexpr obol::SessionPolicy policy{.maximum_sessions = 20, .when_full = obol::WhenFull::evict};
+// Whoever logs in over and over drops the oldest of his own sessions, and fills no server. A change of the password
+// ends the other sessions by delete_others, and its mark also those of logins that have read the old hash and are still
+// verifying it: that takes seconds, and the mark stays for minutes.
+constexpr obol::SessionPolicy policy{.maximum_sessions = 20,
+                                     .when_full = obol::WhenFull::evict,
+                                     .revocation_mark_lifetime = std::chrono::minutes(10),
+                                     .mark_on_delete_others = true};
 
 }  // namespace
 

@@ -57,9 +57,12 @@ std::optional<User> Users::find_by_id(const std::string& id) const {
   return user == users_.end() ? std::nullopt : std::optional(user->second);
 }
 
-void Users::set_password_hash(const std::string& id, std::string password_hash) {
+bool Users::replace_password_hash(const std::string& id, const std::string& old_hash, std::string new_hash) {
   const std::scoped_lock lock(mutex_);
-  if (const auto user = users_.find(id); user != users_.end()) user->second.password_hash = std::move(password_hash);
+  const auto user = users_.find(id);
+  if (user == users_.end() || user->second.password_hash != old_hash) return false;
+  user->second.password_hash = std::move(new_hash);
+  return true;
 }
 
 }  // namespace auth_server

@@ -30,7 +30,9 @@ class Users {
   Added add(User user);
   std::optional<User> find_by_name(std::string_view name) const;
   std::optional<User> find_by_id(const std::string& id) const;
-  void set_password_hash(const std::string& id, std::string password_hash);
+
+  /// False if it is no longer `old_hash`: what was allowed by that password is not any more.
+  bool replace_password_hash(const std::string& id, const std::string& old_hash, std::string new_hash);
 
  private:
   static constexpr std::size_t most_users = 100'000;

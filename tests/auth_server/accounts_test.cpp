@@ -21,7 +21,8 @@ TEST(AuthServerUsers, AreFoundByNameWhateverItsCaseAndKeepTheirsToThemselves) {
   EXPECT_EQ(users.find_by_name("charon")->id, "1");
   EXPECT_EQ(users.find_by_id("1")->name, "Charon");
   EXPECT_FALSE(users.find_by_id("2"));
-  users.set_password_hash("1", "new");
+  EXPECT_TRUE(users.replace_password_hash("1", "hash", "new"));
+  EXPECT_FALSE(users.replace_password_hash("1", "hash", "of somebody who knew the old password"));
   EXPECT_EQ(users.find_by_name("charon")->password_hash, "new");
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "obol/memory_store.hpp"
+#include "store.hpp"
 #include "support/sessions.hpp"
 
 namespace auth_server {
@@ -63,7 +64,9 @@ class AuthServerSessions : public ::testing::Test {
   obol::Clock clock() {
     return [this] { return now; };
   }
-  Visitor begin(const std::string& user = "user") { return sessions.begin(user, {.name = "laptop"}).value(); }
+  Visitor begin(const std::string& user = "user") {
+    return sessions.begin(user, {.name = "laptop"}, sessions.now()).value();
+  }
   Visitor refresh(const Tokens& tokens) { return sessions.resume("", tokens.refresh).value(); }
   bool is_let_in(const Tokens& tokens) {
     return sessions.resume(tokens.access, tokens.refresh).value().login.has_value();
@@ -208,6 +211,21 @@ TEST_F(AuthServerSessions, GetANewIdAndLoseTheOthersAfterAChangeOfRights) {
   EXPECT_FALSE(is_let_in(*visitor.new_tokens));
   EXPECT_FALSE(is_let_in(*other.new_tokens));
   EXPECT_TRUE(is_let_in(*secured.new_tokens));
+}
+
+// Somebody who knows the old password alone: its hash was read in time, and verified while the owner changed it.
+TEST_F(AuthServerSessions, BegunWithAPasswordThatWasChangedMeanwhileAreRevoked) {
+  const auto open = open_store("", keyring).value();
+  Sessions real(*open.store, keyring);
+  const auto owner = real.begin("user", {.name = "laptop"}, real.now()).value();
+  const auto hash_read_at = real.now();
+  const auto early = real.begin("user", {.name = "thief"}, hash_read_at).value();
+  const auto secured = real.secure(*owner.login).value();
+  EXPECT_EQ(real.begin("user", {.name = "thief"}, hash_read_at).error().code, obol::ErrorCode::revoked);
+  EXPECT_FALSE(real.resume(early.new_tokens->access, early.new_tokens->refresh).value().login);
+  EXPECT_EQ(real.list("user").value().size(), 1U);
+  EXPECT_TRUE(real.resume("", secured.new_tokens->refresh).value().login) << "the owner's own session goes on";
+  EXPECT_TRUE(real.begin("user", {.name = "phone"}, real.now() + seconds(2)).has_value());
 }
 
 TEST_F(AuthServerSessions, AreSecuredAlsoWhereARefreshComesBetween) {
