@@ -6,8 +6,16 @@
 -- While a library is loaded, `string` has no name yet.
 local sub = ('').sub
 
--- KEYS[1] the user's sessions; ARGV: session id, lock version to replace, sealed session, expiry in Unix milliseconds.
--- Returns 1 stored (or these very bytes stand already: a repeated call), the stored session on a conflict, nil if gone.
+-- Whether the server's clock has reached an expiry in Unix milliseconds. HSETEX would delete the field, and say stored.
+local function is_past(expiry)
+  local now = redis.call('TIME')
+  return now[1] * 1000 + now[2] / 1000 >= tonumber(expiry)
+end
+
+-- KEYS[1] the user's sessions; ARGV: session id, lock version to replace, sealed session, expiry in Unix milliseconds,
+-- '1' to hold the expiry against the clock.
+-- Returns 1 stored (or these very bytes stand already: a repeated call), -1 if the expiry is past, the stored session on
+-- a conflict, nil if gone.
 -- The one function that hosts call all the time, so it looks nothing up twice and asks for no FXX, which HGET has shown.
 local function update(keys, args)
   local call, key, id, sealed = redis.call, keys[1], args[1], args[3]
@@ -16,75 +24,148 @@ local function update(keys, args)
     return nil
   end
   if sub(stored, 1, 8) == args[2] then
+    if args[5] == '1' and is_past(args[4]) then
+      return -1
+    end
     call('HSETEX', key, 'PXAT', args[4], 'FIELDS', '1', id, sealed)
     return 1
   end
   return stored == sealed and 1 or stored
 end
 
--- KEYS[1] the user's sessions; ARGV: the session id to keep. Returns how many were deleted.
--- One field a command: Redis and Valkey differ on commands that name live and expired fields together.
+-- A mark never goes back.
+local function leave_mark(key, mark, lifetime)
+  local standing = redis.call('GET', key)
+  if not standing or tonumber(standing) <= tonumber(mark) then
+    redis.call('SET', key, mark, 'EX', lifetime)
+  end
+end
+
+-- KEYS[1] the user's sessions, KEYS[2] their revocation mark, if one shall be left; ARGV: the session id to keep, the
+-- mark in Unix seconds, its lifetime in seconds.
+-- The one that is kept is put back as it was, so the work does not grow with the number of the others.
 local function delete_others(keys, args)
-  local deleted = 0
-  for _, id in ipairs(redis.call('HKEYS', keys[1])) do
-    if id ~= args[1] then
-      deleted = deleted + redis.call('HDEL', keys[1], id)
+  local call, key, id = redis.call, keys[1], args[1]
+  if keys[2] then
+    leave_mark(keys[2], args[2], args[3])
+  end
+  local kept = call('HGET', key, id)
+  local ends = call('HPEXPIRETIME', key, 'FIELDS', '1', id)[1]
+  local found = call('UNLINK', key)
+  if kept and ends > 0 then
+    call('HSETEX', key, 'PXAT', ends, 'FIELDS', '1', id, kept)
+  elseif kept then
+    call('HSETEX', key, 'FIELDS', '1', id, kept)
+  end
+  return found
+end
+
+-- When each of the sessions expires, by id, in Unix milliseconds; -2 for one that is not there. In pieces, since a Lua
+-- stack holds some thousand values.
+local function ends_of(key, ids)
+  local ends = {}
+  for first = 1, #ids, 500 do
+    local last = math.min(first + 499, #ids)
+    local found = redis.call('HPEXPIRETIME', key, 'FIELDS', last - first + 1, unpack(ids, first, last))
+    for i = first, last do
+      ends[ids[i]] = found[i - first + 1]
     end
   end
-  return deleted
+  return ends
 end
 
 -- The ids of the live sessions that expire first, `count` of them.
 local function first_to_expire(key, ids, count)
-  local ends = {}
-  for _, id in ipairs(ids) do
-    ends[id] = redis.call('HPEXPIRETIME', key, 'FIELDS', '1', id)[1]
-  end
+  local ends = ends_of(key, ids)
   table.sort(ids, function(a, b)
     if ends[a] ~= ends[b] then
       return ends[a] < ends[b]
     end
     return a < b
   end)
-  return {unpack(ids, 1, count)}
+  local first = {}
+  for i = 1, count do
+    first[i] = ids[i]
+  end
+  return first
 end
 
 -- KEYS[1] the user's sessions, KEYS[2] their revocation mark, if marks are kept; ARGV: session id, sealed session, expiry
--- in Unix milliseconds, how many sessions a user may have (0: any number), '1' to evict for the new one, created at.
--- Returns {'stored', evicted ids...}, {'conflict', stored session}, {'revoked'} or {'full'}.
+-- in Unix milliseconds, '1' to hold the expiry against the clock, created at, how many sessions a user may have (0: any
+-- number), '1' to evict for the new one, how many more than that there may be ('' any number).
+-- Returns {'stored', evicted ids...}, {'conflict', stored session}, {'revoked'}, {'expired'}, {'full'}, or {'crowded'} if
+-- there are so many that thin_out has to be called first. HLEN may count expired sessions, too, so it only suspects.
 local function create(keys, args)
-  local stored = redis.call('HGET', keys[1], args[1])
+  local call, key, id = redis.call, keys[1], args[1]
+  local stored = call('HGET', key, id)
   if stored == args[2] then
     return {'stored'}
   end
   if stored then
     return {'conflict', stored}
   end
-  local mark = keys[2] and redis.call('GET', keys[2])
-  if mark and tonumber(args[6]) <= tonumber(mark) then
+  local mark = keys[2] and call('GET', keys[2])
+  if mark and tonumber(args[5]) <= tonumber(mark) then
     return {'revoked'}
   end
-  local evicted = {}
-  local maximum = tonumber(args[4])
+  if args[4] == '1' and is_past(args[3]) then
+    return {'expired'}
+  end
+  local answer = {'stored'}
+  local maximum = tonumber(args[6])
   if maximum > 0 then
-    local ids = redis.call('HKEYS', keys[1])
+    if args[8] ~= '' and call('HLEN', key) > maximum + tonumber(args[8]) then
+      return {'crowded'}
+    end
+    local ids = call('HKEYS', key)
     if #ids >= maximum then
-      if args[5] ~= '1' then
+      if args[7] ~= '1' then
         return {'full'}
       end
-      evicted = first_to_expire(keys[1], ids, #ids - maximum + 1)
+      for i, evicted in ipairs(first_to_expire(key, ids, #ids - maximum + 1)) do
+        call('HDEL', key, evicted)
+        answer[i + 1] = evicted
+      end
     end
   end
-  for _, id in ipairs(evicted) do
-    redis.call('HDEL', keys[1], id)
-  end
-  redis.call('HSETEX', keys[1], 'FNX', 'PXAT', args[3], 'FIELDS', '1', args[1], args[2])
-  return {'stored', unpack(evicted)}
+  call('HSETEX', key, 'FNX', 'PXAT', args[3], 'FIELDS', '1', id, args[2])
+  return answer
 end
 
--- KEYS[1] the user's sessions; ARGV: old session id, lock version to replace, new session id, sealed session, expiry in
--- Unix milliseconds. Returns 1 rotated (or these very bytes stand already), the stored session on a conflict, nil if
--- gone, 0 if the new id is taken.
+-- KEYS[1] the user's sessions; ARGV: where HSCAN goes on ('' nowhere), how many sessions it shall look at, then session
+-- ids and expiries in Unix milliseconds, in turn: these are evicted, if they still expire then.
+-- Returns {where HSCAN goes on, {evicted ids...}, {session id, expiry, session id, expiry, ...}}.
+-- Evicts one by one: Redis and Valkey differ on commands that delete live and expired fields together.
+local function thin_out(keys, args)
+  local key, doomed, evicted, seen = keys[1], {}, {}, {}
+  for i = 3, #args, 2 do
+    doomed[#doomed + 1] = args[i]
+  end
+  local ends = ends_of(key, doomed)
+  for i = 3, #args, 2 do
+    if ends[args[i]] == tonumber(args[i + 1]) then
+      redis.call('HDEL', key, args[i])
+      evicted[#evicted + 1] = args[i]
+    end
+  end
+  if args[1] == '' then
+    return {'0', evicted, seen}
+  end
+  local scanned = redis.call('HSCAN', key, args[1], 'COUNT', args[2], 'NOVALUES')
+  ends = ends_of(key, scanned[2])
+  for _, id in ipairs(scanned[2]) do
+    if ends[id] > 0 then
+      seen[#seen + 1] = id
+      seen[#seen + 1] = ends[id]
+    end
+  end
+  return {scanned[1], evicted, seen}
+end
+
+-- KEYS[1] the user's sessions, KEYS[2] their revocation mark, if one shall be left; ARGV: old session id, lock version to
+-- replace, new session id, sealed session, expiry in Unix milliseconds, '1' to hold it against the clock, the mark in Unix
+-- seconds, its lifetime in seconds. Returns 1 rotated (or these very bytes stand already), -1 if the expiry is past, the
+-- stored session on a conflict, nil if gone, 0 if the new id is taken.
 local function rotate(keys, args)
   local taken = redis.call('HGET', keys[1], args[3])
   if taken == args[4] then
@@ -100,18 +181,20 @@ local function rotate(keys, args)
   if taken then
     return 0
   end
+  if args[6] == '1' and is_past(args[5]) then
+    return -1
+  end
+  if keys[2] then
+    leave_mark(keys[2], args[7], args[8])
+  end
   redis.call('HSETEX', keys[1], 'FNX', 'PXAT', args[5], 'FIELDS', '1', args[3], args[4])
   redis.call('HDEL', keys[1], args[1])
   return 1
 end
 
 -- KEYS[1] the user's sessions, KEYS[2] their revocation mark; ARGV: the mark in Unix seconds, its lifetime in seconds.
--- A mark never goes back.
 local function revoke_all(keys, args)
-  local mark = redis.call('GET', keys[2])
-  if not mark or tonumber(mark) <= tonumber(args[1]) then
-    redis.call('SET', keys[2], args[1], 'EX', args[2])
-  end
+  leave_mark(keys[2], args[1], args[2])
   return redis.call('UNLINK', keys[1])
 end
 
@@ -124,7 +207,7 @@ end
 
 -- KEYS[1] the user's sessions; ARGV: session id, the sealed session to replace, the one to store, expiry in Unix
 -- milliseconds. For tools that move sealed sessions as they are: since all bytes are compared, the lock version may stay.
--- Returns 1 replaced (or these very bytes stand already), 0 if another stands, nil if gone.
+-- Returns 1 replaced (or these very bytes stand already), 0 if another stands, nil if gone, -1 if the expiry is past.
 local function exchange(keys, args)
   local stored = redis.call('HGET', keys[1], args[1])
   if not stored then
@@ -136,6 +219,9 @@ local function exchange(keys, args)
   if stored ~= args[2] then
     return 0
   end
+  if is_past(args[4]) then
+    return -1
+  end
   redis.call('HSETEX', keys[1], 'FXX', 'PXAT', args[4], 'FIELDS', '1', args[1], args[3])
   return 1
 end
@@ -146,6 +232,7 @@ end
 
 register('update', update, {})
 register('create', create, {})
+register('thin_out', thin_out, {'allow-oom'})
 register('rotate', rotate, {})
 register('exchange', exchange, {})
 register('delete_others', delete_others, {'allow-oom'})

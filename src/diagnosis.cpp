@@ -13,6 +13,7 @@
 #include "decimal.hpp"
 #include "redis/info.hpp"
 #include "redis/reply_error.hpp"
+#include "redis/server_time.hpp"
 #include "session_commands.hpp"
 
 namespace obol::inline v0 {
@@ -141,15 +142,14 @@ class Diagnosis {
   }
 
   void look_at_clock(const Reply& time, std::chrono::system_clock::time_point now) {
-    if (time.kind != Reply::Kind::list || time.elements.empty()) {
-      add(Severity::note, "clock", "the server's clock cannot be seen (no +time)");
+    const auto theirs = redis::server_time(time);
+    if (!theirs) {
+      add(Severity::problem, "permission",
+          "TIME fails, and the server's clock is asked to tell whether what expires soon was stored: allow +time");
       return;
     }
-    const auto theirs = decimal<std::int64_t>(time.elements.front().text);
-    if (!theirs) return;
     constexpr seconds tolerated{2};
-    const auto ours = std::chrono::floor<seconds>(now).time_since_epoch();
-    const auto ahead = seconds(*theirs) - ours;
+    const auto ahead = std::chrono::floor<seconds>(*theirs) - std::chrono::floor<seconds>(now);
     if (ahead <= tolerated && ahead >= -tolerated) return;
     add(Severity::warning, "clock",
         fmt::format("the server's clock is {} s {} ours: sessions end that much too {}; synchronise both",

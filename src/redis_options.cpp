@@ -130,6 +130,12 @@ Result<void> check(const SessionPolicy& policy) {
     return refuse(
         fmt::format("policy.maximum_sessions is {}; 0 to {} are allowed", policy.maximum_sessions, most_sessions));
   }
+  if (policy.revocation_mark_lifetime.count() == 0 && (policy.mark_on_delete_others || policy.mark_on_rotate_id)) {
+    return refuse(
+        "policy.mark_on_delete_others and mark_on_rotate_id leave a mark that lives for "
+        "policy.revocation_mark_lifetime, "
+        "which is 0 s; set it");
+  }
   if (policy.revocation_mark_lifetime.count() < 0 || policy.revocation_mark_lifetime > longest) {
     return refuse(fmt::format("policy.revocation_mark_lifetime is {} s; 0 to 30 days are allowed",
                               policy.revocation_mark_lifetime.count()));

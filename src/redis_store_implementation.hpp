@@ -1,6 +1,7 @@
 // What a RedisStore is made of; its parts are in redis_store.cpp, redis_store_reads.cpp and redis_store_writes.cpp.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -144,8 +145,9 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
   };
   Result<Write> prepare(Session session, std::string standing_id);
   std::expected<Upserted, UpsertError> create(const Write& write);
-  std::expected<Upserted, UpsertError> managed_create(const Write& write);
-  std::expected<void, UpsertError> replace(const redis::Command& command, const Write& write);
+  std::expected<Upserted, UpsertError> managed_create(const Write& write, std::vector<std::string>& evicted);
+  std::expected<void, UpsertError> make_room(const Write& write, Deadline deadline, std::vector<std::string>& evicted);
+  std::expected<void, UpsertError> replace(const redis::Client::MakeWrite& make, const Write& write);
   std::unexpected<UpsertError> refused(UpsertError error, const Session& session);
   std::unexpected<UpsertError> lost_to(std::optional<std::string_view> winner, const Write& write);
   Result<std::optional<Session>> get_stored(const std::string& place, const SessionKey& key,
@@ -164,6 +166,13 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
   Keyring keyring() {
     const std::scoped_lock lock(keyring_mutex_);
     return keyring_;
+  }
+
+  /// What a call leaves that shall leave a mark.
+  std::optional<RevocationMark> revocation_mark() const {
+    const auto lifetime = options_.policy.revocation_mark_lifetime;
+    if (lifetime.count() == 0) return std::nullopt;
+    return RevocationMark{.at = std::chrono::floor<std::chrono::seconds>(options_.clock()), .lifetime = lifetime};
   }
 
   std::string place_of(std::string_view user_id, std::string_view type) const {

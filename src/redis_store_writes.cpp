@@ -1,7 +1,12 @@
 // How sessions are stored and deleted, and what came of it.
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <iterator>
+#include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "obol/detail/upsert_errors.hpp"
 #include "obol/session_id.hpp"
@@ -13,6 +18,12 @@ namespace obol::inline v0 {
 namespace {
 
 std::unexpected<UpsertError> upsert_failure(Error error) { return std::unexpected(UpsertError{std::move(error), {}}); }
+
+std::unexpected<UpsertError> expired_there() {
+  return upsert_failure({ErrorCode::expired,
+                         "by the server's clock the session expires now or in the past; nothing was stored: "
+                         "synchronise the clocks of the hosts and the server"});
+}
 
 }  // namespace
 
@@ -41,7 +52,8 @@ std::expected<Upserted, UpsertError> RedisStore::Implementation::upsert(Session&
   const Invalidation invalidation(cache_.get(), write->place);
 
   if (session.lock_version > 0) {
-    auto replaced = replace(update_command(write->place, stored, write->sealed), *write);
+    auto replaced = replace(
+        [&](bool checks_clock) { return update_command(write->place, stored, write->sealed, checks_clock); }, *write);
     if (!replaced) return std::unexpected(std::move(replaced.error()));
     session.lock_version = stored.lock_version;
     tell(&Observer::on_refreshed, [&] { return session_event(stored.id, stored.type, stored.lock_version); });
@@ -49,13 +61,16 @@ std::expected<Upserted, UpsertError> RedisStore::Implementation::upsert(Session&
   }
   const auto& policy = options_.policy;
   const bool is_managed = policy.maximum_sessions > 0 || policy.revocation_mark_lifetime.count() > 0;
-  auto created = is_managed ? managed_create(*write) : create(*write);
-  if (!created) return created;
-  session.lock_version = stored.lock_version;
-  tell(&Observer::on_created, [&] { return session_event(stored.id, stored.type, stored.lock_version); });
-  for (const auto& id : created->evicted) {
+  std::vector<std::string> evicted;
+  auto created = is_managed ? managed_create(*write, evicted) : create(*write);
+  if (created) {
+    session.lock_version = stored.lock_version;
+    tell(&Observer::on_created, [&] { return session_event(stored.id, stored.type, stored.lock_version); });
+  }
+  for (const auto& id : evicted) {
     tell(&Observer::on_evicted, [&] { return session_event(id, stored.type, 0); });
   }
+  if (created) created->evicted = std::move(evicted);
   return created;
 }
 
@@ -71,7 +86,12 @@ std::expected<void, UpsertError> RedisStore::Implementation::rotate_id(Session& 
   auto write = prepare(std::move(rotated), session.id);
   if (!write) return upsert_failure(write.error());
   const Invalidation invalidation(cache_.get(), write->place);
-  auto replaced = replace(rotate_command(write->place, session.id, write->session, write->sealed), *write);
+  const auto mark = options_.policy.mark_on_rotate_id ? revocation_mark() : std::nullopt;
+  auto replaced = replace(
+      [&](bool checks_clock) {
+        return rotate_command(write->place, session.id, write->session, write->sealed, mark, checks_clock);
+      },
+      *write);
   if (!replaced) return replaced;
   session = std::move(write->session);
   tell(&Observer::on_id_rotated, [&] { return session_event(session.id, session.type, session.lock_version); });
@@ -82,10 +102,13 @@ std::expected<void, UpsertError> RedisStore::Implementation::rotate_id(Session& 
 // lost.
 std::expected<Upserted, UpsertError> RedisStore::Implementation::create(const Write& write) {
   const auto deadline = client_.new_deadline();
-  auto reply = client_.call(write.place, create_command(write.place, write.session, write.sealed), deadline);
-  if (!reply) return upsert_failure(std::move(reply.error()));
-  const auto created = create_result(*reply);
+  auto written = client_.write_until(
+      write.place, field_expiry(write.session),
+      [&](bool) { return create_command(write.place, write.session, write.sealed); }, deadline);
+  if (!written) return upsert_failure(std::move(written.error()));
+  const auto created = create_result(written->reply);
   if (!created) return upsert_failure(created.error());
+  if (*created && written->is_past) return expired_there();
   if (*created) return Upserted{};
 
   auto standing = client_.call(write.place, get_command(write.place, write.session.id), deadline);
@@ -96,24 +119,64 @@ std::expected<Upserted, UpsertError> RedisStore::Implementation::create(const Wr
   return lost_to(*winner, write);
 }
 
-std::expected<Upserted, UpsertError> RedisStore::Implementation::managed_create(const Write& write) {
-  auto reply =
-      client_.call(write.place, managed_create_command(write.place, write.session, write.sealed, options_.policy),
-                   client_.new_deadline());
-  if (!reply) return upsert_failure(std::move(reply.error()));
-  auto result = managed_create_result(*reply);
-  if (!result) return upsert_failure(std::move(result.error()));
-  switch (result->outcome) {
-    case CreateResult::Outcome::stored:
-      return Upserted{.evicted = std::move(result->evicted)};
-    case CreateResult::Outcome::conflict:
-      return lost_to(result->sealed, write);
-    case CreateResult::Outcome::full:
-      return refused(detail::too_many_sessions(), write.session);
-    case CreateResult::Outcome::revoked:
-      break;
+// One round trip, unless the user has so many sessions that the server may not count them in one go.
+std::expected<Upserted, UpsertError> RedisStore::Implementation::managed_create(const Write& write,
+                                                                                std::vector<std::string>& evicted) {
+  const auto deadline = client_.new_deadline();
+  auto counting = Counting::unless_crowded;
+  for (;;) {
+    auto written = client_.write_until(
+        write.place, field_expiry(write.session),
+        [&](bool checks_clock) {
+          return managed_create_command(write.place, write.session, write.sealed, options_.policy, counting,
+                                        checks_clock);
+        },
+        deadline);
+    if (!written) return upsert_failure(std::move(written.error()));
+    auto result = managed_create_result(written->reply);
+    if (!result) return upsert_failure(std::move(result.error()));
+    switch (result->outcome) {
+      case CreateResult::Outcome::stored:
+        std::ranges::move(result->evicted, std::back_inserter(evicted));
+        return Upserted{};
+      case CreateResult::Outcome::conflict:
+        return lost_to(result->sealed, write);
+      case CreateResult::Outcome::revoked:
+        return refused(detail::revoked(), write.session);
+      case CreateResult::Outcome::expired:
+        return expired_there();
+      case CreateResult::Outcome::full:
+        return refused(detail::too_many_sessions(), write.session);
+      case CreateResult::Outcome::crowded:
+        if (auto made = make_room(write, deadline, evicted); !made) return std::unexpected(std::move(made.error()));
+        counting = Counting::always;
+    }
   }
-  return refused(detail::revoked(), write.session);
+}
+
+// Looks at all sessions of a user, some at a time, and evicts all but as many as leave room for one more: those that
+// expire last. What is evicted stays so, also if the deadline passes before all were looked at.
+std::expected<void, UpsertError> RedisStore::Implementation::make_room(const Write& write, Deadline deadline,
+                                                                       std::vector<std::string>& evicted) {
+  const auto& policy = options_.policy;
+  std::set<ExpiringId> kept;
+  std::vector<ExpiringId> doomed;
+  for (std::string cursor = "0"; !cursor.empty() || !doomed.empty();) {
+    auto reply = client_.call(write.place, thin_out_command(write.place, cursor, doomed), deadline);
+    if (!reply) return upsert_failure(std::move(reply.error()));
+    auto thinned = thin_out_result(*reply);
+    if (!thinned) return upsert_failure(std::move(thinned.error()));
+    std::ranges::move(thinned->evicted, std::back_inserter(evicted));
+    doomed.clear();
+    for (auto& session : thinned->seen) {
+      kept.insert(std::move(session));
+      if (kept.size() < policy.maximum_sessions) continue;
+      if (policy.when_full == WhenFull::refuse) return refused(detail::too_many_sessions(), write.session);
+      doomed.push_back(std::move(kept.extract(kept.begin()).value()));
+    }
+    cursor = thinned->cursor == "0" ? std::string() : std::move(thinned->cursor);
+  }
+  return {};
 }
 
 std::unexpected<UpsertError> RedisStore::Implementation::refused(UpsertError error, const Session& session) {
@@ -126,17 +189,19 @@ std::unexpected<UpsertError> RedisStore::Implementation::refused(UpsertError err
 }
 
 // An update or a rotation.
-std::expected<void, UpsertError> RedisStore::Implementation::replace(const redis::Command& command,
+std::expected<void, UpsertError> RedisStore::Implementation::replace(const redis::Client::MakeWrite& make,
                                                                      const Write& write) {
-  auto reply = client_.call(write.place, command, client_.new_deadline());
-  if (!reply) return upsert_failure(std::move(reply.error()));
-  auto result = update_result(*reply);
+  auto written = client_.write_until(write.place, field_expiry(write.session), make, client_.new_deadline());
+  if (!written) return upsert_failure(std::move(written.error()));
+  auto result = update_result(written->reply);
   if (!result) return upsert_failure(std::move(result.error()));
   switch (result->outcome) {
     case UpdateResult::Outcome::stored:
       return {};
     case UpdateResult::Outcome::conflict:
       return lost_to(result->sealed, write);
+    case UpdateResult::Outcome::expired:
+      return expired_there();
     case UpdateResult::Outcome::gone:
       break;
   }
@@ -184,10 +249,8 @@ Result<Deleted> RedisStore::Implementation::delete_one(const SessionKey& key) {
 Result<Deleted> RedisStore::Implementation::delete_all(std::string_view user_id, std::string_view type) {
   if (auto valid = validate(user_id, type); !valid) return std::unexpected(std::move(valid.error()));
   const auto place = place_of(user_id, type);
-  const auto lifetime = options_.policy.revocation_mark_lifetime;
-  const auto now = std::chrono::floor<std::chrono::seconds>(options_.clock());
-  auto deleted =
-      run_delete(lifetime.count() > 0 ? revoke_all_command(place, now, lifetime) : delete_all_command(place), place);
+  const auto mark = revocation_mark();
+  auto deleted = run_delete(mark ? revoke_all_command(place, *mark) : delete_all_command(place), place);
   if (deleted) tell(&Observer::on_deleted_all, [&] { return DeletedAllEvent{.type = type, .kept_one = false}; });
   return deleted;
 }
@@ -195,7 +258,8 @@ Result<Deleted> RedisStore::Implementation::delete_all(std::string_view user_id,
 Result<Deleted> RedisStore::Implementation::delete_others(const SessionKey& keep) {
   if (auto valid = validate(keep); !valid) return std::unexpected(std::move(valid.error()));
   const auto place = place_of(keep.user_id, keep.type);
-  auto deleted = run_delete(delete_others_command(place, keep.id), place);
+  const auto mark = options_.policy.mark_on_delete_others ? revocation_mark() : std::nullopt;
+  auto deleted = run_delete(delete_others_command(place, keep.id, mark), place);
   if (deleted) tell(&Observer::on_deleted_all, [&] { return DeletedAllEvent{.type = keep.type, .kept_one = true}; });
   return deleted;
 }

@@ -27,6 +27,37 @@ std::string milliseconds(FieldExpiry expiry) { return fmt::format("{}", expiry.t
 std::string expiry(const Session& session) { return milliseconds(field_expiry(session)); }
 std::string barrier_key(std::string_view stored_key) { return redis::companion_key(stored_key, "/barrier"); }
 
+std::string_view flag(bool is_set) { return is_set ? "1" : "0"; }
+
+/// So many sessions a call evicts, or looks at, at most: more would hold up the server for milliseconds.
+constexpr std::string_view most_evicted_at_once = "500";
+
+/// Of a command that is still being put together; what it names must outlive it.
+using Words = std::vector<std::string_view>;
+
+/// Their number, and the keys: with that of a mark, unless it is empty.
+void add_keys(Words& words, std::string_view stored_key, std::string_view mark) {
+  words.insert(words.end(), {mark.empty() ? "1" : "2", stored_key});
+  if (!mark.empty()) words.push_back(mark);
+}
+
+/// What a function that may leave a mark is told of it; nothing where it shall leave none.
+struct MarkWords {
+  MarkWords(std::string_view stored_key, const std::optional<RevocationMark>& mark) {
+    if (!mark) return;
+    key = mark_key(stored_key);
+    at = fmt::format("{}", mark->at.time_since_epoch().count());
+    lifetime = fmt::format("{}", mark->lifetime.count());
+  }
+  void add_to(Words& words) const {
+    if (!key.empty()) words.insert(words.end(), {at, lifetime});
+  }
+
+  std::string key;
+  std::string at;
+  std::string lifetime;
+};
+
 }  // namespace
 
 // Servers keep a field through the very millisecond of its expiry (https://redis.io/docs/latest/commands/hsetex/), the
@@ -53,33 +84,40 @@ Command create_command(std::string_view stored_key, const Session& session, std:
   return {"HSETEX", stored_key, "FNX", "PXAT", expiry(session), "FIELDS", "1", session.id, sealed};
 }
 
-Command update_command(std::string_view stored_key, const Session& session, std::string_view sealed) {
-  return {"FCALL",    embedded::update_function,
-          "1",        stored_key,
-          session.id, sealing::encode_lock_version(session.lock_version - 1),
-          sealed,     expiry(session)};
+Command update_command(std::string_view stored_key, const Session& session, std::string_view sealed,
+                       bool checks_clock) {
+  return {"FCALL",
+          embedded::update_function,
+          "1",
+          stored_key,
+          session.id,
+          sealing::encode_lock_version(session.lock_version - 1),
+          sealed,
+          expiry(session),
+          flag(checks_clock)};
 }
 
 Command managed_create_command(std::string_view stored_key, const Session& session, std::string_view sealed,
-                               const SessionPolicy& policy) {
-  const auto maximum = fmt::format("{}", policy.maximum_sessions);
+                               const SessionPolicy& policy, Counting counting, bool checks_clock) {
+  const auto expires_at = expiry(session);
   const auto created_at = fmt::format("{}", session.created_at.time_since_epoch().count());
-  const std::string_view evict = policy.when_full == WhenFull::evict ? "1" : "0";
-  if (policy.revocation_mark_lifetime.count() == 0) {
-    return {"FCALL", embedded::create_function, "1",     stored_key, session.id,
-            sealed,  expiry(session),           maximum, evict,      created_at};
-  }
-  return {"FCALL",
-          embedded::create_function,
-          "2",
-          stored_key,
-          mark_key(stored_key),
-          session.id,
-          sealed,
-          expiry(session),
-          maximum,
-          evict,
-          created_at};
+  const auto maximum = fmt::format("{}", policy.maximum_sessions);
+  Words words{"FCALL", embedded::create_function};
+  std::string mark;
+  if (policy.revocation_mark_lifetime.count() > 0) mark = mark_key(stored_key);
+  add_keys(words, stored_key, mark);
+  words.insert(words.end(), {session.id, sealed, expires_at, flag(checks_clock), created_at, maximum,
+                             flag(policy.when_full == WhenFull::evict),
+                             counting == Counting::always ? std::string_view() : most_evicted_at_once});
+  return Command(words);
+}
+
+Command thin_out_command(std::string_view stored_key, std::string_view cursor, std::span<const ExpiringId> evicted) {
+  std::vector<std::string> expiries;
+  for (const auto& session : evicted) expiries.push_back(fmt::format("{}", session.expires_at));
+  Words words{"FCALL", embedded::thin_out_function, "1", stored_key, cursor, most_evicted_at_once};
+  for (std::size_t i = 0; i < evicted.size(); ++i) words.insert(words.end(), {evicted[i].id, expiries[i]});
+  return Command(words);
 }
 
 Command exchange_command(std::string_view stored_key, std::string_view id, std::string_view standing,
@@ -88,26 +126,23 @@ Command exchange_command(std::string_view stored_key, std::string_view id, std::
 }
 
 Command rotate_command(std::string_view stored_key, std::string_view old_id, const Session& session,
-                       std::string_view sealed) {
-  return {"FCALL",
-          embedded::rotate_function,
-          "1",
-          stored_key,
-          old_id,
-          sealing::encode_lock_version(session.lock_version - 1),
-          session.id,
-          sealed,
-          expiry(session)};
+                       std::string_view sealed, const std::optional<RevocationMark>& mark, bool checks_clock) {
+  const auto expires_at = expiry(session);
+  const auto replaced = sealing::encode_lock_version(session.lock_version - 1);
+  const MarkWords mark_words(stored_key, mark);
+  Words words{"FCALL", embedded::rotate_function};
+  add_keys(words, stored_key, mark_words.key);
+  words.insert(words.end(), {old_id, replaced, session.id, sealed, expires_at, flag(checks_clock)});
+  mark_words.add_to(words);
+  return Command(words);
 }
 
-Command revoke_all_command(std::string_view stored_key, std::chrono::sys_seconds now, std::chrono::seconds lifetime) {
-  return {"FCALL",
-          embedded::revoke_all_function,
-          "2",
-          stored_key,
-          mark_key(stored_key),
-          fmt::format("{}", now.time_since_epoch().count()),
-          fmt::format("{}", lifetime.count())};
+Command revoke_all_command(std::string_view stored_key, const RevocationMark& mark) {
+  const MarkWords mark_words(stored_key, mark);
+  Words words{"FCALL", embedded::revoke_all_function};
+  add_keys(words, stored_key, mark_words.key);
+  mark_words.add_to(words);
+  return Command(words);
 }
 
 Command barrier_command(std::string_view stored_key) {
@@ -122,15 +157,21 @@ Command delete_one_command(std::string_view stored_key, std::string_view id) { r
 
 Command delete_all_command(std::string_view stored_key) { return {"UNLINK", stored_key}; }
 
-Command delete_others_command(std::string_view stored_key, std::string_view kept_id) {
-  return {"FCALL", embedded::delete_others_function, "1", stored_key, kept_id};
+Command delete_others_command(std::string_view stored_key, std::string_view kept_id,
+                              const std::optional<RevocationMark>& mark) {
+  const MarkWords mark_words(stored_key, mark);
+  Words words{"FCALL", embedded::delete_others_function};
+  add_keys(words, stored_key, mark_words.key);
+  words.push_back(kept_id);
+  mark_words.add_to(words);
+  return Command(words);
 }
 
 // No user id is empty.
 std::string nowhere(std::string_view prefix) { return stored_key(prefix, "", "probe"); }
 
 Command probe_command(std::string_view nowhere) {
-  return {"FCALL", embedded::update_function, "1", nowhere, "probe", "", "", "0"};
+  return {"FCALL", embedded::update_function, "1", nowhere, "probe", "", "", "0", "0"};
 }
 
 Result<std::optional<std::string_view>> get_result(const Reply& reply) {
@@ -173,10 +214,34 @@ Result<CreateResult> managed_create_result(const Reply& reply) {
     result.sealed = reply.elements[1].text;
   } else if (outcome == "revoked") {
     result.outcome = Outcome::revoked;
+  } else if (outcome == "expired") {
+    result.outcome = Outcome::expired;
   } else if (outcome == "full") {
     result.outcome = Outcome::full;
+  } else if (outcome == "crowded") {
+    result.outcome = Outcome::crowded;
   } else {
     return unexpected_reply();
+  }
+  return result;
+}
+
+Result<ThinnedOut> thin_out_result(const Reply& reply) {
+  using Kind = Reply::Kind;
+  const auto& parts = reply.elements;
+  if (reply.kind != Kind::list || parts.size() != 3 || parts[0].kind != Kind::text || parts[1].kind != Kind::list ||
+      parts[2].kind != Kind::list || parts[2].elements.size() % 2 != 0) {
+    return unexpected_reply();
+  }
+  ThinnedOut result{.cursor = std::string(parts[0].text)};
+  for (const auto& id : parts[1].elements) {
+    if (id.kind != Kind::text) return unexpected_reply();
+    result.evicted.emplace_back(id.text);
+  }
+  const auto& seen = parts[2].elements;
+  for (std::size_t i = 0; i < seen.size(); i += 2) {
+    if (seen[i].kind != Kind::text || seen[i + 1].kind != Kind::integer) return unexpected_reply();
+    result.seen.push_back({.expires_at = seen[i + 1].integer, .id = std::string(seen[i].text)});
   }
   return result;
 }
@@ -187,6 +252,7 @@ Result<UpdateResult> update_result(const Reply& reply) {
     case Reply::Kind::integer:
       if (reply.integer == 0)
         return std::unexpected(Error{ErrorCode::internal, "the new session id is taken; try again"});
+      if (reply.integer < 0) return UpdateResult{.outcome = Outcome::expired, .sealed = {}};
       return UpdateResult{.outcome = Outcome::stored, .sealed = {}};
     case Reply::Kind::text:
       return UpdateResult{.outcome = Outcome::conflict, .sealed = reply.text};
@@ -200,6 +266,7 @@ Result<UpdateResult> update_result(const Reply& reply) {
 Result<Exchange> exchange_result(const Reply& reply) {
   if (reply.kind == Reply::Kind::nil) return Exchange::gone;
   if (reply.kind != Reply::Kind::integer) return unexpected_reply();
+  if (reply.integer < 0) return Exchange::expired;
   return reply.integer == 1 ? Exchange::replaced : Exchange::changed;
 }
 

@@ -13,7 +13,7 @@ namespace obol::inline v0 {
 enum class ErrorCode {
   conflict = 1,        ///< Another writer was first; UpsertError::current is the session that won.
   gone,                ///< The session to update is no longer stored: it was logged out or has expired.
-  expired,             ///< The session to store expires now or in the past; nothing was stored.
+  expired,             ///< The session to store expires now or in the past, by the store's or the server's clock.
   invalid_argument,    ///< An argument or option is outside what is allowed; nothing was sent.
   too_large,           ///< A payload or a reply is over its limit.
   invalid_token,       ///< A session token is malformed, forged, or signed by a key the keyring does not hold.
@@ -29,7 +29,7 @@ enum class ErrorCode {
   closed,              ///< The store is being destroyed.
   tls,                 ///< TLS cannot be set up, or one side does not accept the other's certificate or name.
   too_many_sessions,   ///< The user has SessionPolicy::maximum_sessions already, and the policy refuses more.
-  revoked,             ///< The session was begun before its user was logged out everywhere; nothing was stored.
+  revoked,             ///< The session was begun before its user's other logins were revoked; nothing was stored.
   internal,            ///< OpenSSL or the operating system refused a basic service.
 };
 

@@ -162,15 +162,14 @@ class OBOL_EXPORT MemoryStore final : public SessionStore {
 
   Result<Deleted> do_delete_all(std::string_view user_id, std::string_view type) {
     if (auto valid = validate(user_id, type); !valid) return std::unexpected(std::move(valid.error()));
-    mark_revoked(user_id, type);
-    erase_but(user_id, type, nullptr);
+    erase_but(user_id, type, nullptr, true);
     if (options_.observer) options_.observer->on_deleted_all({.type = type, .kept_one = false});
     return Deleted{};
   }
 
   Result<Deleted> do_delete_others(const SessionKey& keep) {
     if (auto valid = validate(keep); !valid) return std::unexpected(std::move(valid.error()));
-    erase_but(keep.user_id, keep.type, &keep.id);
+    erase_but(keep.user_id, keep.type, &keep.id, options_.policy.mark_on_delete_others);
     if (options_.observer) options_.observer->on_deleted_all({.type = keep.type, .kept_one = true});
     return Deleted{};
   }
@@ -242,6 +241,7 @@ class OBOL_EXPORT MemoryStore final : public SessionStore {
     if (stored->lock_version != session.lock_version) return std::unexpected(detail::conflict(*stored));
     auto id = generate_session_id();
     if (!id) return std::unexpected(UpsertError{std::move(id.error()), {}});
+    if (options_.policy.mark_on_rotate_id) leave_mark({session.user_id, session.type}, now);
     expiries_.erase(expiry_of(*stored));
     auto& sessions = users_[{session.user_id, session.type}];
     sessions.erase(session.id);
@@ -256,13 +256,12 @@ class OBOL_EXPORT MemoryStore final : public SessionStore {
     users_[{session.user_id, session.type}].insert_or_assign(session.id, session);
   }
 
-  void mark_revoked(std::string_view user_id, std::string_view type) {
+  void leave_mark(const Owner& owner, std::chrono::system_clock::time_point time) {
     const auto lifetime = options_.policy.revocation_mark_lifetime;
     if (lifetime.count() == 0) return;
-    const auto now = std::chrono::floor<std::chrono::seconds>(options_.clock());
-    const std::scoped_lock lock(mutex_);
+    const auto now = std::chrono::floor<std::chrono::seconds>(time);
     std::erase_if(marks_, [&](const auto& mark) { return mark.second + lifetime <= now; });
-    auto& mark = marks_[{std::string(user_id), std::string(type)}];
+    auto& mark = marks_[owner];
     mark = std::max(mark, now);
   }
 
@@ -292,9 +291,12 @@ class OBOL_EXPORT MemoryStore final : public SessionStore {
     if (user->second.empty()) users_.erase(user);
   }
 
-  void erase_but(std::string_view user_id, std::string_view type, const std::string* kept_id) {
+  void erase_but(std::string_view user_id, std::string_view type, const std::string* kept_id, bool leaves_mark) {
+    const Owner owner(user_id, type);
+    const auto now = options_.clock();
     const std::scoped_lock lock(mutex_);
-    const auto user = users_.find({std::string(user_id), std::string(type)});
+    if (leaves_mark) leave_mark(owner, now);
+    const auto user = users_.find(owner);
     if (user == users_.end()) return;
     std::erase_if(user->second, [&](const auto& entry) {
       const bool doomed = kept_id == nullptr || entry.first != *kept_id;
@@ -317,7 +319,7 @@ class OBOL_EXPORT MemoryStore final : public SessionStore {
   ForkSafeMutex mutex_{};
   Users users_{};
   std::set<Expiry> expiries_{};
-  std::map<Owner, std::chrono::sys_seconds> marks_{};  ///< When a user was last logged out everywhere.
+  std::map<Owner, std::chrono::sys_seconds> marks_{};  ///< No session begun until then is let in.
 };
 
 }  // namespace obol::inline v0

@@ -22,11 +22,13 @@ struct SessionKey {
 
 /// One login of one user on one device: the record that a refresh token points at.
 struct Session {
-  std::string id{};                               ///< Any bytes, 1 to 256; use generate_session_id().
-  std::string user_id{};                          ///< Any bytes, 1 to 256.
-  std::string type = "full";                      ///< What kind of login: 1 to 64 of A-Z a-z 0-9 _ -
-  std::string refresh_token_id{};                 ///< Any bytes, 0 to 256.
-  std::chrono::sys_seconds created_at{};          ///< When the user logged in; a revocation mark is held against it.
+  std::string id{};                ///< Any bytes, 1 to 256; use generate_session_id().
+  std::string user_id{};           ///< Any bytes, 1 to 256.
+  std::string type = "full";       ///< What kind of login: 1 to 64 of A-Z a-z 0-9 _ -
+  std::string refresh_token_id{};  ///< Any bytes, 0 to 256.
+  /// When the login began: the moment the host read what it was to check (the password's hash, say), before it checked
+  /// it. A revocation mark is held against it.
+  std::chrono::sys_seconds created_at{};
   std::chrono::sys_seconds refreshed_at{};        ///< When the host last refreshed it; Obol only keeps it.
   std::chrono::sys_seconds refresh_expires_at{};  ///< From then on the session is gone; at most the year 3999.
   std::chrono::sys_seconds

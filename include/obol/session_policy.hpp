@@ -12,6 +12,9 @@ enum class WhenFull {
   refuse,  ///< Fails with `too_many_sessions`.
 };
 
+/// Where a user has far more sessions than allowed, since the policy is new, the first login evicts them in several
+/// calls, of which none holds up the server for long (docs/operations.md).
+///
 /// Every store on the same place should have the same policy: each applies its own when it creates. With everything off
 /// a create is one plain command, else a function call, which costs the server several times as much
 /// (docs/operations.md has the figures).
@@ -20,10 +23,19 @@ struct SessionPolicy {
   WhenFull when_full = WhenFull::evict;  ///< What happens to the next login.
 
   /// More than 0: delete_all leaves a mark for this long, and a create whose `created_at` is not later
-  /// than the mark fails with `revoked`, so that a login in flight does not survive "log out everywhere". Choose longer
-  /// than a login can take, clocks' differences included; the times compared are those of the hosts' clocks, in whole
-  /// seconds, so a new login in the very second of the logout is refused, too.
+  /// than the mark fails with `revoked`, so that a login in flight does not survive "log out everywhere", if
+  /// `created_at` is the moment at which the login read the credentials that it checks. Choose longer than a login can
+  /// take, clocks' differences included; the times compared are those of the hosts' clocks, in whole seconds, so a new
+  /// login in the very second of the logout is refused, too.
   std::chrono::seconds revocation_mark_lifetime{0};
+
+  /// delete_others leaves such a mark, too: a login that was under way with the old password does not survive the
+  /// change of the password. The session that is kept stays and can be refreshed: a mark is held against new sessions
+  /// only. Needs `revocation_mark_lifetime`.
+  bool mark_on_delete_others = false;
+
+  /// The same for rotate_id, and the session that it rotates.
+  bool mark_on_rotate_id = false;
 };
 
 }  // namespace obol::inline v0

@@ -63,14 +63,15 @@ class OBOL_EXPORT SessionStore {
   /// With lock version 0 it stores a new session, or fails with `conflict` where one with that id stands, and with
   /// `too_many_sessions` or `revoked` where the store's SessionPolicy says so. With lock
   /// version n it replaces the stored one only if that has version n; else `conflict`; where none is stored any more,
-  /// `gone`: a logged-out session never comes back through a late refresh. A session that has expired is refused with
-  /// `expired`. On any error the session is left as it was.
+  /// `gone`: a logged-out session never comes back through a late refresh. A session that has expired, by the clock of
+  /// the store or of its server, is refused with `expired`, and the stored one stays. On any error the session is left
+  /// as it was.
   virtual std::expected<Upserted, UpsertError> upsert(Session& session) = 0;
 
   /// Gives a stored session a new id, so that an id planted or seen before a login or a change of rights is worth
   /// nothing after it (session fixation). One step: the old id is gone as the new one appears. Stores everything else
-  /// of `session`, too, and fails as an upsert of a stored session does; on success `session` has its new id and lock
-  /// version, on any error it is as it was.
+  /// of `session`, too, and fails as an upsert of a stored session does; leaves a revocation mark where the
+  /// SessionPolicy says so; on success `session` has its new id and lock version, on any error it is as it was.
   virtual std::expected<void, UpsertError> rotate_id(Session& session) = 0;
 
   /// Deletes one session; succeeds where it is not stored.
@@ -79,10 +80,12 @@ class OBOL_EXPORT SessionStore {
   /// Every session of that user and type that get would return, in no particular order.
   virtual Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) = 0;
 
-  /// Deletes every session of that user and type ("log out everywhere").
+  /// Deletes every session of that user and type ("log out everywhere"); leaves a revocation mark where the store's
+  /// SessionPolicy has them.
   virtual Result<Deleted> delete_all(std::string_view user_id, std::string_view type) = 0;
 
-  /// Deletes every session of that user and type but the one named ("log out my other devices"), which need not exist.
+  /// Deletes every session of that user and type but the one named ("log out my other devices"), which need not exist;
+  /// leaves a revocation mark where the SessionPolicy says so.
   virtual Result<Deleted> delete_others(const SessionKey& keep) = 0;
 
  protected:

@@ -61,25 +61,25 @@ std::vector<std::string> acl_rules(Role role, const AclOptions& options) {
   rules.add({"-@all"});
   switch (role) {
     case Role::web:
-      rules.add({"+hget", "+hgetall", "+hkeys", "+hsetex", "+hdel", "+unlink", "+fcall", "+echo"});
-      rules.add_if(options.has_maximum_sessions, {"+hpexpiretime"});
+      rules.add({"+hget", "+hgetall", "+hsetex", "+hdel", "+hpexpiretime", "+unlink", "+fcall", "+time", "+echo"});
+      rules.add_if(options.has_maximum_sessions, {"+hkeys", "+hlen", "+hscan"});
       rules.add_if(options.has_revocation_marks, {"+get", "+set"});
       rules.add_if(options.has_durability, {"+set", "+wait"});
       rules.add_if(options.has_near_cache, {"+client|tracking"});
       rules.add_if(options.has_replica_reads, {"+info"});
       rules.add_if(options.has_replica_reads && options.has_cluster, {"+readonly"});
       rules.add_if(options.has_cluster, {"+asking"});
-      rules.add_if(options.has_diagnosis, {"+info", "+time", "+config|get"});
+      rules.add_if(options.has_diagnosis, {"+info", "+config|get"});
       rules.add_if(options.loads_functions, {"+function|load"});
       break;
     case Role::deploy:
       rules.add({"+function|load", "+echo"});
       break;
     case Role::operation:
-      rules.add({"+hget",          "+hgetall",       "+hkeys",          "+hsetex", "+hdel", "+unlink",
-                 "+fcall",         "+echo",          "+hpexpiretime",   "+scan",   "+get",  "+pexpiretime",
-                 "+set",           "+wait",          "+memory|usage",   "+info",   "+time", "+config|get",
-                 "+function|load", "+function|list", "+function|delete"});
+      rules.add({"+hget",   "+hgetall",     "+hsetex",        "+hdel",          "+hpexpiretime",
+                 "+unlink", "+fcall",       "+time",          "+echo",          "+scan",
+                 "+get",    "+pexpiretime", "+set",           "+wait",          "+memory|usage",
+                 "+info",   "+config|get",  "+function|load", "+function|list", "+function|delete"});
       break;
   }
   rules.add_if(options.has_cluster, {"+cluster|slots"});

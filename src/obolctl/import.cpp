@@ -13,6 +13,7 @@
 #include "obolctl/progress.hpp"
 #include "obolctl/server.hpp"
 #include "obolctl/text.hpp"
+#include "redis/server_time.hpp"
 #include "session_commands.hpp"
 
 namespace obol::ctl {
@@ -53,7 +54,11 @@ class Import {
 
  private:
   using Sessions = std::vector<const ExportedSession*>;
-  Result<std::vector<redis::Reply>> send(const Sessions& sessions, std::span<const Command> commands) const;
+  struct Written {
+    redis::Reply reply;
+    bool is_past = false;  ///< By the server's clock it has expired.
+  };
+  Result<std::vector<Written>> send(const Sessions& sessions, std::span<const Command> commands) const;
   Result<void> settle(const ExportedSession& session, const std::string& key);
   std::string key_of(const auto& line) const { return stored_key(prefix_, line.user_id, line.type); }
 
@@ -80,9 +85,12 @@ Result<void> Import::put(std::span<const ExportedSession> sessions) {
   const auto replies = send(live, commands);
   if (!replies) return std::unexpected(replies.error());
   for (std::size_t i = 0; i < live.size(); ++i) {
-    const auto created = create_result((*replies)[i]);
+    const auto created = create_result((*replies)[i].reply);
     if (!created) return std::unexpected(created.error());
-    if (*created) {
+    // By the server's clock: what is past it deletes, and says that it has stored it.
+    if (*created && (*replies)[i].is_past) {
+      ++counts_.expired;
+    } else if (*created) {
       ++counts_.imported;
     } else if (auto settled = settle(*live[i], key_of(*live[i])); !settled) {
       return settled;
@@ -92,16 +100,20 @@ Result<void> Import::put(std::span<const ExportedSession> sessions) {
 }
 
 // Together to each primary, whatever the order in the file.
-Result<std::vector<redis::Reply>> Import::send(const Sessions& sessions, std::span<const Command> commands) const {
+Result<std::vector<Import::Written>> Import::send(const Sessions& sessions, std::span<const Command> commands) const {
   std::map<Primary*, std::vector<std::size_t>> parts;
   for (std::size_t i = 0; i < commands.size(); ++i) parts[&server_.primary_of(key_of(*sessions[i]))].push_back(i);
-  std::vector<redis::Reply> replies(commands.size());
+  std::vector<Written> replies(commands.size());
   for (const auto& [primary, part] : parts) {
     std::vector<Command> own;
     for (const auto i : part) own.push_back(commands[i]);
+    own.push_back({"TIME"});
     auto got = primary->call_all(own);
-    if (!got) return got;
-    for (std::size_t i = 0; i < part.size(); ++i) replies[part[i]] = std::move((*got)[i]);
+    if (!got) return std::unexpected(std::move(got.error()));
+    const auto time = redis::server_time(got->back());
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      replies[part[i]] = {.reply = std::move((*got)[i]), .is_past = !time || *time >= sessions[part[i]]->expires_at};
+    }
   }
   return replies;
 }
@@ -130,6 +142,10 @@ Result<void> Import::settle(const ExportedSession& session, const std::string& k
       ++counts_.replaced;
       return {};
     }
+    if (*result == Exchange::expired) {
+      ++counts_.expired;
+      return {};
+    }
   }
   ++counts_.kept;
   return {};
@@ -141,10 +157,11 @@ Result<void> Import::put(std::span<const ExportedMark> marks) {
   for (const auto& mark : marks) {
     if (mark.expires_at <= now) continue;
     const auto key = key_of(mark);
-    const auto reply =
-        server_.primary_of(key).call({"SET", mark_key(key), mark.mark, "NX", "PXAT", milliseconds(mark.expires_at)});
-    if (!reply) return std::unexpected(reply.error());
-    ++counts_.marks;
+    const std::array commands{Command{"SET", mark_key(key), mark.mark, "NX", "PXAT", milliseconds(mark.expires_at)},
+                              Command{"TIME"}};
+    const auto replies = server_.primary_of(key).call_all(commands);
+    if (!replies) return std::unexpected(replies.error());
+    if (const auto time = redis::server_time(replies->back()); time && *time < mark.expires_at) ++counts_.marks;
   }
   return {};
 }

@@ -78,7 +78,7 @@ Result<std::vector<StoredSession>> Rekeying::send(Exchanged& exchange) {
     const auto result = exchange_result((*replies)[i]);
     if (!result) return std::unexpected(result.error());
     if (*result == Exchange::replaced) ++rekeyed_;
-    if (*result == Exchange::gone) ++changed_;
+    if (*result == Exchange::gone || *result == Exchange::expired) ++changed_;
     if (*result == Exchange::changed) changed.push_back(std::move(exchange.sessions[i]));
   }
   return changed;

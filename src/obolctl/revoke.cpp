@@ -62,8 +62,9 @@ Result<std::size_t> delete_all(const Server& server, std::span<const Place> plac
   std::size_t confirmed = options.delete_durability.replicas;
   for (const auto& place : places) {
     const auto now = std::chrono::floor<std::chrono::seconds>(options.clock());
-    const auto command = mark_lifetime > 0 ? revoke_all_command(place.key, now, std::chrono::seconds(mark_lifetime))
-                                           : delete_all_command(place.key);
+    const auto command =
+        mark_lifetime > 0 ? revoke_all_command(place.key, {.at = now, .lifetime = std::chrono::seconds(mark_lifetime)})
+                          : delete_all_command(place.key);
     const auto deleted = run(server.primary_of(place.key), command, place, options.delete_durability);
     if (!deleted) return std::unexpected(deleted.error());
     confirmed = std::min(confirmed, deleted->confirmed_replicas);

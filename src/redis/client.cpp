@@ -2,6 +2,7 @@
 #include "redis/client.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <thread>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "redis/dialer.hpp"
 #include "redis/reply_error.hpp"
 #include "redis/sentinel_dialer.hpp"
+#include "redis/server_time.hpp"
 #include "redis/single_primary.hpp"
 
 namespace obol::inline v0::redis {
@@ -185,15 +187,45 @@ Result<std::vector<Reply>> Client::call_all(std::string_view key, std::span<cons
   return replies;
 }
 
+template <class To, class From, class Map>
+Client::Attempt<To> Client::mapped(Attempt<From> attempt, Map map) {
+  auto outcome = attempt.outcome ? Result<To>(map(std::move(*attempt.outcome)))
+                                 : std::unexpected(std::move(attempt.outcome.error()));
+  return {.outcome = std::move(outcome), .next = attempt.next, .target = std::move(attempt.target)};
+}
+
+Result<Client::Written> Client::write_until(std::string_view key, ServerClock::Expiry expiry, const MakeWrite& make,
+                                            Deadline deadline) {
+  auto sharing = Pool::Sharing::allowed;
+  return repeat(key, deadline, [&](const Target& target) {
+    auto& clock = target.node->clock();
+    const bool asks = clock.must_be_asked(expiry, Deadline::Time::now(), deadline.time());
+    auto attempt = asks ? try_write_and_ask(target, expiry, make(true), deadline)
+                        : mapped<Written>(try_call(target, make(false), deadline, sharing),
+                                          [](Reply reply) { return Written{.reply = std::move(reply)}; });
+    if (!attempt.outcome) clock.forget();
+    return attempt;
+  });
+}
+
+Client::Attempt<Client::Written> Client::try_write_and_ask(const Target& target, ServerClock::Expiry expiry,
+                                                           const Command& command, Deadline deadline) {
+  const auto asked = Deadline::Time::now();
+  return mapped<Written>(try_call_all(target, std::array{command, Command{"TIME"}}, deadline),
+                         [&](std::vector<Reply> replies) {
+                           const auto theirs = server_time(replies.back());
+                           if (theirs) target.node->clock().learn(*theirs, asked);
+                           return Written{.reply = std::move(replies.front()), .is_past = !theirs || *theirs >= expiry};
+                         });
+}
+
 // Where no answer came in time, any one of the calls that flew together may have held up the others (a write while the
 // server is paused for writes): from then on each goes by itself.
 Client::Attempt<Reply> Client::try_call(const Target& target, const Command& command, Deadline deadline,
                                         Pool::Sharing& sharing) {
   if (target.is_asked) {
-    auto attempt = try_call_all(target, {&command, 1}, deadline);
-    auto outcome = attempt.outcome ? Result<Reply>(std::move(attempt.outcome->front()))
-                                   : std::unexpected(std::move(attempt.outcome.error()));
-    return {.outcome = std::move(outcome), .next = attempt.next, .target = std::move(attempt.target)};
+    return mapped<Reply>(try_call_all(target, {&command, 1}, deadline),
+                         [](std::vector<Reply> replies) { return std::move(replies.front()); });
   }
   auto reply = target.node->pool().call(command, deadline, sharing);
   if (!reply && reply.error().error.code == ErrorCode::timeout) sharing = Pool::Sharing::alone;

@@ -23,6 +23,7 @@
 #include "redis/pool.hpp"
 #include "redis/reply.hpp"
 #include "redis/retry_budget.hpp"
+#include "redis/server_clock.hpp"
 #include "redis/server_version.hpp"
 #include "redis/topology.hpp"
 
@@ -67,6 +68,17 @@ class Client {
   Result<std::vector<Reply>> call_many(std::span<const std::string> keys, std::span<const Command> commands,
                                        Deadline deadline);
 
+  /// A write that expires at `expiry`. Servers drop in silence what expires in the past by their clock. So unless that
+  /// clock is known to be well before, the command is made with `checks_clock` and TIME is asked behind it, in one
+  /// send.
+  struct Written {
+    Reply reply;
+    bool is_past = false;  ///< When it was answered, the server's clock had reached the expiry.
+  };
+  using MakeWrite = std::function<Command(bool checks_clock)>;
+  Result<Written> write_until(std::string_view key, ServerClock::Expiry expiry, const MakeWrite& make,
+                              Deadline deadline);
+
   /// Of the pools of all primaries there are now and their replicas.
   PoolStatistics pool_statistics();
 
@@ -95,7 +107,11 @@ class Client {
       -> decltype(try_once(std::declval<const Target&>()).outcome);
   std::optional<Reply> ask_replica(std::string_view key, const Command& command, Deadline deadline);
   Attempt<Reply> try_call(const Target& target, const Command& command, Deadline deadline, Pool::Sharing& sharing);
+  Attempt<Written> try_write_and_ask(const Target& target, ServerClock::Expiry expiry, const Command& command,
+                                     Deadline deadline);
   Attempt<std::vector<Reply>> try_call_all(const Target& target, std::span<const Command> commands, Deadline deadline);
+  template <class To, class From, class Map>
+  static Attempt<To> mapped(Attempt<From> attempt, Map map);
   template <class T>
   Attempt<T> judge(const Target& target, const Reply& refusal, Deadline deadline);
   template <class T>

@@ -7,7 +7,9 @@
 
 namespace obol::inline v0::redis {
 
-Command::Command(std::initializer_list<std::string_view> words) {
+Command::Command(std::initializer_list<std::string_view> words) : Command(std::span(words.begin(), words.size())) {}
+
+Command::Command(std::span<const std::string_view> words) {
   std::size_t size = 16;
   for (const auto word : words) size += word.size() + 16;
   bytes_.reserve(size);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,7 @@ namespace obol::inline v0::redis {
 class Command {
  public:
   Command(std::initializer_list<std::string_view> words);
+  explicit Command(std::span<const std::string_view> words);
 
   std::string_view bytes() const { return bytes_; }
 

@@ -16,6 +16,7 @@
 #include "redis/pool.hpp"
 #include "redis/replicas.hpp"
 #include "redis/retry_budget.hpp"
+#include "redis/server_clock.hpp"
 #include "redis/single_flight.hpp"
 
 namespace obol::inline v0::redis {
@@ -48,6 +49,7 @@ class Node {
   ConnectionSource& source() { return *source_; }
   Pool& pool() { return pool_; }
   SingleFlight& loading() { return loading_; }
+  ServerClock& clock() { return clock_; }
 
   /// Those of its pool and its replicas', without what all nodes count together.
   void add_statistics_to(PoolStatistics& sum);
@@ -71,6 +73,7 @@ class Node {
   const std::shared_ptr<ConnectionSource> source_;
   std::atomic<bool> has_left_{false};
   SingleFlight loading_;
+  ServerClock clock_;
   Pool pool_;
   const std::unique_ptr<Replicas> replicas_;
 };

@@ -64,8 +64,8 @@ TEST_P(Connect, UsesTheDatabaseAndTheClientNameItWasGiven) {
 }
 
 /// The rules docs/operations.md gives the web role.
-constexpr std::array web_role{"~obol_*", "-@all", "+hget",   "+hgetall", "+hkeys",
-                              "+hsetex", "+hdel", "+unlink", "+fcall",   "+echo"};
+constexpr std::array web_role{"~obol_*",       "-@all",   "+hget",  "+hgetall", "+hsetex", "+hdel",
+                              "+hpexpiretime", "+unlink", "+fcall", "+time",    "+echo"};
 
 void make_web_user(const TestServer& server) {
   server.command({"ACL", "SETUSER", "web", "reset", "on", ">right"});
@@ -153,11 +153,13 @@ TEST_P(MissingPermission, IsPermissionOnTheCallThatNeedsIt) {
   for (const auto& code : codes) EXPECT_EQ(code, ErrorCode::permission);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    On, MissingPermission,
-    ::testing::Combine(::testing::Values(ServerKind::redis, ServerKind::valkey),
-                       ::testing::Values("hget", "hgetall", "hkeys", "hsetex", "hdel", "unlink", "fcall")),
-    [](const auto& parameter) { return name_of(std::get<0>(parameter.param)) + "_" + std::get<1>(parameter.param); });
+INSTANTIATE_TEST_SUITE_P(On, MissingPermission,
+                         ::testing::Combine(::testing::Values(ServerKind::redis, ServerKind::valkey),
+                                            ::testing::Values("hget", "hgetall", "hsetex", "hdel", "hpexpiretime",
+                                                              "unlink", "fcall", "time")),
+                         [](const auto& parameter) {
+                           return name_of(std::get<0>(parameter.param)) + "_" + std::get<1>(parameter.param);
+                         });
 
 OBOL_ON_BOTH_SERVERS(Connect);
 

@@ -59,6 +59,8 @@ INSTANTIATE_TEST_SUITE_P(
              }},
         Case{"policy.revocation_mark_lifetime",
              [](Options& o) { o.policy.revocation_mark_lifetime = std::chrono::seconds(-1); }},
+        Case{"policy.revocation_mark_lifetime", [](Options& o) { o.policy.mark_on_delete_others = true; }},
+        Case{"policy.revocation_mark_lifetime", [](Options& o) { o.policy.mark_on_rotate_id = true; }},
         Case{"delete_durability.replicas", [](Options& o) { o.delete_durability.replicas = 101; }},
         Case{"delete_durability.timeout",
              [](Options& o) { o.delete_durability = {.replicas = 1, .timeout = o.timeouts.command}; }},

@@ -26,7 +26,7 @@ inline UpsertError too_many_sessions() {
 }
 
 inline UpsertError revoked() {
-  return {{ErrorCode::revoked, "the user was logged out everywhere after this login began; ask for a new login"}, {}};
+  return {{ErrorCode::revoked, "the user's other logins were revoked after this one began; ask for a new login"}, {}};
 }
 
 }  // namespace obol::inline v0::detail

@@ -163,6 +163,45 @@ TYPED_TEST_P(PolicyConformance, ALaterLoginAndOtherTypesAreLetIn) {
   this->stored(later);
 }
 
+TYPED_TEST_P(PolicyConformance, ALoginInFlightDoesNotSurviveDeleteOthersWhereThatLeavesAMark) {
+  this->use({.revocation_mark_lifetime = std::chrono::seconds(60), .mark_on_delete_others = true});
+  auto kept = this->make_session("kept");
+  ASSERT_TRUE(this->store->upsert(kept).has_value());
+  this->stored(this->make_session("other"));
+  const auto in_flight = this->make_session("in flight");
+  ASSERT_TRUE(this->store->delete_others(kept.key()).has_value());
+  EXPECT_EQ(this->refusal(in_flight), ErrorCode::revoked);
+  EXPECT_TRUE(this->store->upsert(kept).has_value()) << "a mark is held against new sessions only";
+  EXPECT_EQ(this->ids(), std::vector<std::string>{"kept"});
+  auto later = this->make_session("later");
+  later.created_at += std::chrono::seconds(2);
+  this->stored(later);
+}
+
+TYPED_TEST_P(PolicyConformance, ALoginInFlightDoesNotSurviveRotateIdWhereThatLeavesAMark) {
+  this->use({.revocation_mark_lifetime = std::chrono::seconds(60), .mark_on_rotate_id = true});
+  auto rotated = this->make_session("rotated");
+  ASSERT_TRUE(this->store->upsert(rotated).has_value());
+  const auto in_flight = this->make_session("in flight");
+  auto stale = rotated;
+  ++stale.lock_version;
+  ASSERT_FALSE(this->store->rotate_id(stale).has_value());
+  this->stored(this->make_session("other"));
+  ASSERT_TRUE(this->store->rotate_id(rotated).has_value());
+  EXPECT_EQ(this->refusal(in_flight), ErrorCode::revoked);
+  EXPECT_TRUE(this->store->upsert(rotated).has_value()) << "a mark is held against new sessions only";
+  EXPECT_TRUE(this->store->rotate_id(rotated).has_value());
+}
+
+TYPED_TEST_P(PolicyConformance, DeleteOthersAndRotateIdLeaveNoMarkUnlessTheyShall) {
+  this->use({.revocation_mark_lifetime = std::chrono::seconds(60)});
+  auto kept = this->make_session("kept");
+  ASSERT_TRUE(this->store->upsert(kept).has_value());
+  ASSERT_TRUE(this->store->rotate_id(kept).has_value());
+  ASSERT_TRUE(this->store->delete_others(kept.key()).has_value());
+  this->stored(this->make_session("other"));
+}
+
 TYPED_TEST_P(PolicyConformance, AMarkGoesWithItsLifetime) {
   this->use({.revocation_mark_lifetime = std::chrono::seconds(1)});
   ASSERT_TRUE(this->store->delete_all("user", "full").has_value());
@@ -179,6 +218,8 @@ REGISTER_TYPED_TEST_SUITE_P(PolicyConformance, ANewSessionEvictsTheOneThatExpire
                             ExpiredSessionsAndOtherTypesDoNotCount, RefreshesNeedNoRoom,
                             AnIdThatStandsIsAConflictAndEvictsNobody, TheMaximumHoldsForManyLoginsAtOnce,
                             ALoginInFlightDoesNotSurviveLogoutEverywhere, ALaterLoginAndOtherTypesAreLetIn,
-                            AMarkGoesWithItsLifetime);
+                            ALoginInFlightDoesNotSurviveDeleteOthersWhereThatLeavesAMark,
+                            ALoginInFlightDoesNotSurviveRotateIdWhereThatLeavesAMark,
+                            DeleteOthersAndRotateIdLeaveNoMarkUnlessTheyShall, AMarkGoesWithItsLifetime);
 
 }  // namespace obol::testing
