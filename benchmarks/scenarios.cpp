@@ -33,13 +33,15 @@ Pair interleave(std::size_t threads, const Settings& settings, const MakeCall& b
   return pair;
 }
 
-std::vector<double> all_of(const std::vector<Load>& loads, double Load::* member) {
+std::vector<double> values_of(const std::vector<Load>& loads, double Load::* member) {
   std::vector<double> values;
   for (const auto& load : loads) values.push_back(load.*member);
   return values;
 }
 
-double median(const std::vector<Load>& loads, double Load::* member) { return spread_of(all_of(loads, member)).median; }
+double median(const std::vector<Load>& loads, double Load::* member) {
+  return spread_of(values_of(loads, member)).median;
+}
 
 struct Goal {
   std::optional<double> least{};

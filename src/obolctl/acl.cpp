@@ -19,7 +19,7 @@ Result<ExitCode> acl(const Context& context, AclOptions options) {
         rules.push_back(std::move(word));
       }
       object["command"] = acl_command(role, options);
-      print(object);
+      print_json(object);
     } else {
       fmt::print("{}\n", acl_command(role, options));
     }

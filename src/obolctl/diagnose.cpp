@@ -24,10 +24,10 @@ Result<ExitCode> diagnose(const Context& context) {
     for (const auto& finding : v0::diagnose(*inspection, *options, options->clock())) {
       has_problem |= finding.severity == Severity::problem;
       if (context.common.is_json) {
-        print(Json{{"server", primary->endpoint()},
-                   {"severity", to_string(finding.severity)},
-                   {"topic", finding.topic},
-                   {"message", finding.message}});
+        print_json(Json{{"server", primary->endpoint()},
+                        {"severity", to_string(finding.severity)},
+                        {"topic", finding.topic},
+                        {"message", finding.message}});
       } else {
         table.add({escaped(primary->endpoint()), std::string(to_string(finding.severity)), std::string(finding.topic),
                    escaped(finding.message)});

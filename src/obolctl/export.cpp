@@ -174,7 +174,7 @@ Result<ExitCode> export_sessions(const Context& context, const std::string& path
     fmt::print(stderr, "obolctl: {} left out that would never expire\n", counted(without_expiry, "session"));
   }
   if (context.common.is_json) {
-    print(Json{{"sessions", writer->sessions()}, {"marks", writer->marks()}, {"left_out", without_expiry}});
+    print_json(Json{{"sessions", writer->sessions()}, {"marks", writer->marks()}, {"left_out", without_expiry}});
   } else {
     fmt::print("exported {} and {}\n", counted(writer->sessions(), "session"),
                counted(writer->marks(), "revocation mark"));

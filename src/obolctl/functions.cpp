@@ -47,7 +47,7 @@ Result<Server> connect(const Context& context) {
 
 void tell(const Context& context, const std::string& endpoint, std::string_view library, std::string_view outcome) {
   if (context.common.is_json) {
-    print(Json{{"server", endpoint}, {"library", library}, {"outcome", outcome}});
+    print_json(Json{{"server", endpoint}, {"library", library}, {"outcome", outcome}});
   } else {
     fmt::print("{} {} on {}\n", outcome, library, escaped(endpoint));
   }
@@ -86,10 +86,10 @@ Result<ExitCode> list_functions(const Context& context) {
     for (const auto& library : *libraries) {
       const bool is_own = library.name == session_functions().name;
       if (context.common.is_json) {
-        print(Json{{"server", primary->endpoint()},
-                   {"library", library.name},
-                   {"functions", library.functions},
-                   {"this_release", is_own}});
+        print_json(Json{{"server", primary->endpoint()},
+                        {"library", library.name},
+                        {"functions", library.functions},
+                        {"this_release", is_own}});
       } else {
         table.add({escaped(primary->endpoint()), library.name, std::to_string(library.functions),
                    is_own ? "this" : "another"});

@@ -221,12 +221,12 @@ Result<void> run(ExportReader& reader, Import& import, ImportProgress& progress,
 
 void report(const Counts& counts, bool is_json) {
   if (is_json) {
-    print(Json{{"imported", counts.imported},
-               {"replaced", counts.replaced},
-               {"same", counts.same},
-               {"kept", counts.kept},
-               {"expired", counts.expired},
-               {"marks", counts.marks}});
+    print_json(Json{{"imported", counts.imported},
+                    {"replaced", counts.replaced},
+                    {"same", counts.same},
+                    {"kept", counts.kept},
+                    {"expired", counts.expired},
+                    {"marks", counts.marks}});
     return;
   }
   fmt::print("imported {} and {}\n", counted(counts.imported, "session"), counted(counts.marks, "revocation mark"));

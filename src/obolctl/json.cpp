@@ -37,6 +37,6 @@ std::string json_line(const Json& object) {
   return object.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
-void print(const Json& object) { fmt::print("{}\n", json_line(object)); }
+void print_json(const Json& object) { fmt::print("{}\n", json_line(object)); }
 
 }  // namespace obol::ctl

@@ -20,6 +20,6 @@ void add_time(Json& object, const std::string& name, std::chrono::sys_seconds ti
 std::string json_line(const Json& object);
 
 /// Writes that line to standard output.
-void print(const Json& object);
+void print_json(const Json& object);
 
 }  // namespace obol::ctl

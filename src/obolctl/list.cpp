@@ -54,7 +54,7 @@ Result<ExitCode> list(const Context& context, const ListArguments& arguments) {
     const SessionFacts facts{.stored = stored, .judgement = judge(stored, *keyring)};
     all_verified &= !facts.judgement.failure;
     if (context.common.is_json) {
-      print(facts.json());
+      print_json(facts.json());
     } else {
       table.add(row_of(facts));
     }

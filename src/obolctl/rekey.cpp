@@ -124,11 +124,11 @@ void Rekeying::report(bool is_json) const {
   if (is_json) {
     Json failures = Json::object();
     for (const auto& [failure, count] : failures_) failures[std::string(to_string(failure))] = count;
-    print(Json{{"looked_at", looked_at_},
-               {"rekeyed", rekeyed_},
-               {"changed_meanwhile", changed_},
-               {"unsettled", unsettled_},
-               {"not_verified", std::move(failures)}});
+    print_json(Json{{"looked_at", looked_at_},
+                    {"rekeyed", rekeyed_},
+                    {"changed_meanwhile", changed_},
+                    {"unsettled", unsettled_},
+                    {"not_verified", std::move(failures)}});
     return;
   }
   fmt::print("rekeyed {} of {}\n", counted(rekeyed_, "session"), looked_at_);

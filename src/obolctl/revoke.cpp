@@ -96,7 +96,7 @@ Result<ExitCode> revoke(const Context& context, const SessionKey& key, const Rev
     object["id_hash"] = session_id_hash(key.id);
     object["revoked"] = was_found ? 1 : 0;
     object["confirmed_replicas"] = deleted->confirmed_replicas;
-    print(object);
+    print_json(object);
   } else {
     fmt::print("{}\n", was_found ? "revoked 1 session" : "no such session");
     if (revoke.replicas > 0) fmt::print("{} confirmed it\n", counted(deleted->confirmed_replicas, "replica"));
@@ -132,7 +132,7 @@ Result<ExitCode> revoke_all(const Context& context, const RevokeAllArguments& ar
     object["revoked"] = sessions;
     object["by_type"] = Json(*counts);
     object["confirmed_replicas"] = *replicas;
-    print(object);
+    print_json(object);
   } else {
     fmt::print("revoked {}\n", counted(sessions, "session"));
     if (arguments.options.replicas > 0) fmt::print("{} confirmed it\n", counted(*replicas, "replica"));

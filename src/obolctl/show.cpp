@@ -63,7 +63,7 @@ Result<ExitCode> show(const Context& context, const ShowArguments& arguments) {
     add_bytes(object, "payload", session->extra_payload);
   }
   if (context.common.is_json) {
-    print(object);
+    print_json(object);
   } else {
     print_lines(object);
   }

@@ -139,7 +139,7 @@ Result<ExitCode> stats(const Context& context, const StatsArguments& arguments) 
     if (!scanned) return std::unexpected(scanned.error());
   }
   if (context.common.is_json) {
-    print(statistics.json());
+    print_json(statistics.json());
   } else {
     statistics.print_text();
   }

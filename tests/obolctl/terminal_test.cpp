@@ -67,7 +67,7 @@ TEST(Terminal, GetsPlainAsciiForEveryJson) {
     ctl::Json object{{"raw", bytes}};
     ctl::add_bytes(object, "user_id", bytes);
     const auto line = ctl::json_line(object);
-    EXPECT_TRUE(is_plain(line)) << what << ": " << line;
+    EXPECT_TRUE(is_plain(line)) << what << ": " << ctl::escaped(line);
     const auto read = nlohmann::json::parse(line);
     if (read.contains("user_id")) {
       EXPECT_EQ(read["user_id"], bytes) << what;
@@ -110,9 +110,9 @@ TEST_P(TerminalOf, EveryCommandGetsPlainAscii) {
       words.emplace_back("--escaped");
       if (is_json) words.emplace_back("--json");
       const auto outcome = Program(words, environment_for(server)).wait();
-      EXPECT_TRUE(is_plain_lines(outcome.out)) << arguments[0] << ": " << outcome.out;
-      EXPECT_TRUE(is_plain_lines(outcome.err)) << arguments[0] << ": " << outcome.err;
-      EXPECT_FALSE(outcome.out.empty() && outcome.err.empty()) << arguments[0];
+      EXPECT_TRUE(is_plain_lines(outcome.out)) << ctl::escaped(arguments[0] + ": " + outcome.out);
+      EXPECT_TRUE(is_plain_lines(outcome.err)) << ctl::escaped(arguments[0] + ": " + outcome.err);
+      EXPECT_FALSE(outcome.out.empty() && outcome.err.empty()) << ctl::escaped(arguments[0]);
     }
   }
 }
