@@ -23,7 +23,7 @@ constexpr std::size_t most_reserved = 64;
 constexpr std::size_t most_fed_at_once = 2048;
 
 // Of a larger reply's memory.
-constexpr std::size_t most_kept = 65'536;
+constexpr std::size_t most_kept_bytes = 65'536;
 
 // The parser looks for a line's end from its beginning each time. Only bulk strings are long, and their lines are not.
 constexpr std::size_t longest_line = 65'536;
@@ -59,7 +59,7 @@ struct ReplyBuild {
 
   void begin_anew() {
     texts.clear();
-    if (texts.capacity() > most_kept) texts.shrink_to_fit();
+    if (texts.capacity() > most_kept_bytes) texts.shrink_to_fit();
     held = unparsed();
     elements = 0;
   }
@@ -296,7 +296,7 @@ Result<std::optional<Reply>> ReplyReader::take_out(Reply& reply) {
   give_texts(reply, build.texts);
   build.begin_anew();
   if (reply.kind != Reply::Kind::push) build.wasted = 0;
-  build.is_swollen = build.is_swollen || bytes > most_kept;
+  build.is_swollen = build.is_swollen || bytes > most_kept_bytes;
   if (build.is_swollen && build.held == 0) give_memory_back();
   return std::optional<Reply>(std::move(reply));
 }
