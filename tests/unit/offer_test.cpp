@@ -6,6 +6,7 @@
 
 #include <fstream>
 #include <future>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -77,8 +78,15 @@ class Holder {
       : took_back_(std::async(std::launch::async, [this, &offer, &thing, is_settled] {
           thread_ = ::gettid();
           return offer.take_back(thing, is_settled);
-        })) {
-    testing::await("the holder to sleep", [this] { return is_asleep(); });
+        })) {}
+
+  bool falls_asleep() const {
+    try {
+      testing::await("the holder to sleep", [this] { return is_asleep(); });
+      return true;
+    } catch (const std::runtime_error&) {
+      return false;
+    }
   }
 
   bool took_back() { return took_back_.get(); }
@@ -102,6 +110,7 @@ TEST_F(OfferTest, LetsItsHolderSleepUntilItIsGivenBack) {
   offer.make(thing);
   Thing* const taken = offer.take();
   Holder holder(offer, thing, never);
+  EXPECT_TRUE(holder.falls_asleep());
   offer.give_back(*taken);
   EXPECT_TRUE(holder.took_back());
 }
@@ -110,6 +119,7 @@ TEST_F(OfferTest, LetsItsHolderSleepUntilItIsGivenToIt) {
   offer.make(thing);
   Thing* const taken = offer.take();
   Holder holder(offer, thing, never);
+  EXPECT_TRUE(holder.falls_asleep());
   offer.give_to_holder(*taken);
   EXPECT_TRUE(holder.took_back());
 }
@@ -119,6 +129,7 @@ TEST_F(OfferTest, LetsItsHolderSleepUntilItIsSettled) {
   offer.make(thing);
   offer.take();
   Holder holder(offer, thing, [&is_settled] { return is_settled.load(); });
+  EXPECT_TRUE(holder.falls_asleep());
   is_settled = true;
   dormitory.wake(Dormitory::Groups{1} << thing.group);
   EXPECT_FALSE(holder.took_back());
