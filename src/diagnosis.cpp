@@ -24,7 +24,7 @@ using redis::Reply;
 using std::chrono::seconds;
 
 /// The order of diagnosis_commands; probes follow.
-enum Question : std::size_t { question_info, question_save, question_time, first_probe };
+enum Question : std::size_t { question_info, question_configuration, question_time, first_probe };
 
 /// What each probe stands for.
 constexpr std::array<std::string_view, 7> probed{"HGET",
@@ -62,6 +62,14 @@ constexpr std::array known_faults{
     KnownFault{"Valkey", {9, 0, 0}, {9, 0, 8}, "faults in hash-field expiry, and CVE-2026-56684, CVE-2026-130822"},
     KnownFault{"Valkey", {9, 1, 0}, {9, 1, 4}, "CVE-2026-130822, and below 9.1.2 an unauthenticated flaw in Lua"},
 };
+
+/// In the value of client-output-buffer-limit, "normal <hard> <soft> <seconds> replica …": true if either is set.
+/// Source: https://redis.io/docs/latest/develop/reference/clients/#output-buffer-limits
+bool bounds_normal_clients(std::string_view limits) {
+  constexpr std::string_view unbounded = "normal 0 0 ";
+  const auto normal = limits.find("normal ");
+  return normal != std::string_view::npos && !limits.substr(normal).starts_with(unbounded);
+}
 
 class Diagnosis {
  public:
@@ -105,13 +113,13 @@ class Diagnosis {
                                                   : "it never evicts sessions and may evict revocation marks"));
   }
 
-  void look_at_persistence(std::string_view info, const Reply& save) {
+  void look_at_persistence(std::string_view info, const Reply& configuration) {
     for (const auto* name : {"rdb_last_bgsave_status", "aof_last_bgrewrite_status", "aof_last_write_status"}) {
       if (redis::info_field(info, name).value_or("ok") == "ok") continue;
       add(Severity::warning, "persistence", fmt::format("{} is not ok: look at the server's disk and log", name));
     }
     if (redis::info_field(info, "aof_enabled") != "0") return;
-    const Reply* schedule = save.find("save");
+    const Reply* schedule = configuration.find("save");
     if (schedule == nullptr) {
       add(Severity::note, "persistence",
           "there is no append-only file, and whether snapshots are saved cannot be seen (no +config|get)");
@@ -123,6 +131,21 @@ class Diagnosis {
           "only snapshots are saved: a crash brings back sessions that were logged out since the last one; set "
           "appendonly "
           "yes");
+    }
+  }
+
+  // The server keeps what it has to tell a client until the client reads it.
+  void look_at_output_buffers(const Reply& configuration) {
+    const Reply* limits = configuration.find("client-output-buffer-limit");
+    const Reply* all_clients = configuration.find("maxmemory-clients");
+    if (limits == nullptr) {
+      add(Severity::note, "output_buffers",
+          "whether the server bounds what it keeps for a near cache that does not read cannot be seen (no "
+          "+config|get)");
+    } else if (!bounds_normal_clients(limits->text) && (all_clients == nullptr || all_clients->text == "0")) {
+      add(Severity::warning, "output_buffers",
+          "the server keeps invalidations without a bound for a near cache that does not read: one process that is "
+          "stopped fills its memory; set client-output-buffer-limit to \"normal 256mb 64mb 60\", or maxmemory-clients");
     }
   }
 
@@ -172,8 +195,8 @@ class Diagnosis {
 }  // namespace
 
 std::vector<Command> diagnosis_commands(std::string_view nowhere) {
-  return {{"INFO", "memory", "persistence", "replication"},
-          {"CONFIG", "GET", "save"},
+  return {{"INFO", "memory", "persistence", "replication", "clients"},
+          {"CONFIG", "GET", "save", "client-output-buffer-limit", "maxmemory-clients"},
           {"TIME"},
           get_command(nowhere, "probe"),
           get_all_command(nowhere),
@@ -194,13 +217,17 @@ std::vector<Finding> diagnose(const redis::Inspection& inspection, const RedisSt
   }
   diagnosis.look_at_version(inspection.server);
   diagnosis.look_at_connection(inspection.is_exposed, options.connection.tls);
+  const auto& configuration = replies[question_configuration];
+  // Another process's near cache counts as well.
+  const auto trackers = redis::info_field(replies[question_info].text, "tracking_clients").value_or("0");
+  if (options.near_cache.enabled || trackers != "0") diagnosis.look_at_output_buffers(configuration);
   if (const auto& info = replies[question_info]; info.is_error()) {
     diagnosis.add(
         Severity::note, "settings",
         "eviction, persistence and replication cannot be seen (no +info); run diagnose once as a user that may");
   } else {
     diagnosis.look_at_eviction(info.text);
-    diagnosis.look_at_persistence(info.text, replies[question_save]);
+    diagnosis.look_at_persistence(info.text, configuration);
     diagnosis.look_at_replication(info.text, options.delete_durability.replicas);
   }
   diagnosis.look_at_clock(replies[question_time], now);

@@ -35,8 +35,9 @@ std::optional<Session> NearCache::find(std::string_view stored_key, std::string_
 
 NearCache::Ticket NearCache::begin_read(std::string_view stored_key) { return Ticket(shard_of(stored_key).changes); }
 
-void NearCache::keep(const Ticket& ticket, std::string_view stored_key, const Session& session) {
-  if (!is_listening_) return;
+void NearCache::keep(const Ticket& ticket, redis::ServerIdentity read_from, std::string_view stored_key,
+                     const Session& session) {
+  if (!is_in_use()) return;
   auto& shard = shard_of(stored_key);
   const std::scoped_lock lock(shard.mutex);
   const auto found = shard.by_key.find(stored_key);
@@ -49,7 +50,8 @@ void NearCache::keep(const Ticket& ticket, std::string_view stored_key, const Se
       return erase(shard, found->second);
     }
   }
-  if (shard.changes == ticket.changes_) add(shard, stored_key, session);
+  // To hear of another server counts as a change of all: it was this one when the ticket was taken.
+  if (read_from == heard_server_.load() && shard.changes == ticket.changes_) add(shard, stored_key, session);
 }
 
 void NearCache::add(Shard& shard, std::string_view stored_key, const Session& session) {
@@ -73,43 +75,60 @@ void NearCache::invalidate(std::string_view stored_key) {
   auto& shard = shard_of(stored_key);
   ++shard.changes;
   ++shard.invalidations;
-  if (!is_listening_) return;
+  if (!is_in_use()) return;
   const std::scoped_lock lock(shard.mutex);
   if (const auto found = shard.by_key.find(stored_key); found != shard.by_key.end()) erase(shard, found->second);
 }
 
 void NearCache::clear() {
-  for (auto& shard : shards_) {
+  for (auto& shard : shards_->all) ++shard.changes;
+  if (is_in_use()) empty();
+}
+
+void NearCache::empty() {
+  for (auto& shard : shards_->all) {
     ++shard.changes;
-    if (!is_listening_) continue;
     const std::scoped_lock lock(shard.mutex);
+    for (auto& group : shard.groups) drop_all(group);
     shard.by_key.clear();
     shard.groups.clear();
     shard.bytes = 0;
   }
 }
 
-void NearCache::come_into_use() {
-  clear();
-  is_listening_ = true;
+void NearCache::come_into_use(redis::ServerIdentity server) {
+  empty();
+  heard_server_ = server;
 }
 
+// In this order: what is kept after it was emptied would come back into use.
 void NearCache::go_out_of_use() {
   usable_until_ = 0;
-  clear();
-  is_listening_ = false;
+  heard_server_ = redis::ServerIdentity();
+  empty();
+}
+
+// Reachable for ever, so that no tool takes them for lost.
+void NearCache::abandon() noexcept {
+  static Shards* abandoned = nullptr;
+  heard_server_ = redis::ServerIdentity();
+  usable_until_ = 0;
+  if (!childs_shards_) return;
+  shards_->next_abandoned = abandoned;
+  abandoned = shards_.release();
+  shards_ = std::move(childs_shards_);
 }
 
 NearCacheStatistics NearCache::statistics() {
   NearCacheStatistics sum;
   std::uint64_t lookups = 0;
-  for (auto& shard : shards_) {
+  for (auto& shard : shards_->all) {
     // In this order, so that what is found meanwhile makes no more hits than lookups.
     sum.hits += shard.hits;
     lookups += shard.lookups;
     sum.evictions += shard.evictions;
     sum.invalidations += shard.invalidations;
-    if (!is_listening_) continue;
+    if (!is_in_use()) continue;
     const std::scoped_lock lock(shard.mutex);
     sum.bytes += shard.bytes;
     for (const auto& group : shard.groups) sum.sessions += group.sessions.size();
@@ -118,7 +137,13 @@ NearCacheStatistics NearCache::statistics() {
   return sum;
 }
 
-void NearCache::erase(Shard& shard, Groups::iterator group) {
+void NearCache::drop_all(Group& group) const {
+  if (drop_ == nullptr) return;
+  for (auto& session : group.sessions) drop_(session);
+}
+
+void NearCache::erase(Shard& shard, Groups::iterator group) const {
+  drop_all(*group);
   shard.bytes -= group->bytes;
   shard.by_key.erase(group->stored_key);
   shard.groups.erase(group);

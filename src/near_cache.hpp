@@ -8,25 +8,34 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
 #include "obol/near_cache.hpp"
 #include "obol/session.hpp"
+#include "redis/server_identity.hpp"
 
 namespace obol::inline v0 {
 
-/// Thread-safe. Knows nothing of servers: whoever listens to one says what has changed, and until when what is here may
-/// be used. Takes no lock while it is out of use, so that a forked child, where nobody listens, can go on with abandon.
+/// Thread-safe. Asks no server: whoever listens to one says what has changed, and until when what is here may be used.
+/// Takes no lock while it is out of use, so that a forked child, where nobody listens, can go on with abandon().
 class NearCache {
  public:
   using Time = std::chrono::steady_clock;
 
-  explicit NearCache(std::size_t maximum_bytes) : bytes_of_shard_(maximum_bytes / shard_count) {}
+  /// Given each session that was kept and is dropped now. Must be quick and must not throw.
+  using Drop = void (*)(Session&) noexcept;
+
+  /// `drop` may be null.
+  explicit NearCache(std::size_t maximum_bytes, Drop drop = nullptr)
+      : bytes_of_shard_(maximum_bytes / shard_count), drop_(drop) {}
+  ~NearCache() { empty(); }
+  NearCache(const NearCache&) = delete;
+  NearCache& operator=(const NearCache&) = delete;
 
   /// A session that may be used now.
   std::optional<Session> find(std::string_view stored_key, std::string_view id);
@@ -39,8 +48,9 @@ class NearCache {
   };
   Ticket begin_read(std::string_view stored_key);
 
-  /// Where another version is kept, one of the two is of the past, and neither is kept.
-  void keep(const Ticket& ticket, std::string_view stored_key, const Session& session);
+  /// Kept only if it was read from the server that tells of changes: another's are not heard of. If another version is
+  /// kept, one of the two is of the past, and neither is kept.
+  void keep(const Ticket& ticket, redis::ServerIdentity read_from, std::string_view stored_key, const Session& session);
 
   /// A session in this hash has changed, or was seen to be other than what may be kept.
   void invalidate(std::string_view stored_key);
@@ -48,8 +58,8 @@ class NearCache {
   /// Any may have changed.
   void clear();
 
-  /// From now on, changes are heard of; what was read before will not be kept.
-  void come_into_use();
+  /// From now on, changes of this server are heard of; what was read before will not be kept. Its identity is known.
+  void come_into_use(redis::ServerIdentity server);
 
   /// What is here is true until then, at least.
   void extend_use(Time::time_point until) { usable_until_ = until.time_since_epoch().count(); }
@@ -57,18 +67,16 @@ class NearCache {
   /// Changes are no longer heard of.
   void go_out_of_use();
 
-  /// The same in a forked child, where another thread of the parent's may hold a lock for ever.
-  void abandon() {
-    is_listening_ = false;
-    usable_until_ = 0;
-  }
+  /// The same in a forked child as it begins. Another thread of the parent may have been changing what was kept: that
+  /// is neither read nor freed any more. Statistics begin anew.
+  void abandon() noexcept;
 
   NearCacheStatistics statistics();
 
  private:
   struct Group {
     std::string stored_key;
-    std::vector<Session> sessions;
+    std::list<Session> sessions;  ///< Not a vector, which would leave copies of short strings behind as it grows.
     std::size_t bytes = 0;
   };
   using Groups = std::list<Group>;
@@ -86,18 +94,28 @@ class NearCache {
   };
 
   static constexpr std::size_t shard_count = 64;
+  struct Shards {
+    std::array<Shard, shard_count> all;
+    Shards* next_abandoned = nullptr;
+  };
 
   Shard& shard_of(std::string_view stored_key) {
-    return shards_[std::hash<std::string_view>{}(stored_key) % shard_count];
+    return shards_->all[std::hash<std::string_view>{}(stored_key) % shard_count];
   }
+  bool is_in_use() const { return heard_server_.load().is_known(); }
   void add(Shard& shard, std::string_view stored_key, const Session& session);
-  static void erase(Shard& shard, Groups::iterator group);
+  void erase(Shard& shard, Groups::iterator group) const;
+  void drop_all(Group& group) const;
+  void empty();
   void make_room(Shard& shard);
 
-  std::array<Shard, shard_count> shards_;
+  std::unique_ptr<Shards> shards_ = std::make_unique<Shards>();
+  /// Made early: a child allocates nothing as it begins. Null in a child.
+  std::unique_ptr<Shards> childs_shards_ = std::make_unique<Shards>();
   const std::size_t bytes_of_shard_;
+  const Drop drop_;
   std::atomic<Time::rep> usable_until_{0};
-  std::atomic<bool> is_listening_{false};
+  std::atomic<redis::ServerIdentity> heard_server_{};  ///< Whose changes are heard of; unknown: nobody's.
 };
 
 }  // namespace obol::inline v0

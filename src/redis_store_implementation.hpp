@@ -34,7 +34,8 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
       : options_(without_keyring(options)),
         observer_(options.observer),
         client_(options, session_functions()),
-        cache_(options.near_cache.enabled ? std::make_unique<TrackedCache>(options, client_.source()) : nullptr),
+        cache_(options.near_cache.enabled ? std::make_unique<TrackedCache>(options, *client_.identifying_source())
+                                          : nullptr),
         keyring_(std::move(options.keyring)),
         fork_registration_(keyring_mutex_, [this] { admission_->forget_callers(); }),
         process_end_registration_([this] { close_at_end(); }) {}
@@ -50,7 +51,8 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
   Result<void> start();
 
   /// Who answers a read.
-  using Read = Result<redis::Reply> (redis::Client::*)(std::string_view key, const redis::Command&, redis::Deadline);
+  using Read = Result<redis::Reply> (redis::Client::*)(std::string_view key, const redis::Command&, redis::Deadline,
+                                                       redis::ServerIdentity* answered_by);
 
   Result<std::optional<Session>> get(const SessionKey& key, bool& found_near);
   Result<std::optional<Session>> peek(const SessionKey& key);
@@ -151,11 +153,13 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
   std::unexpected<UpsertError> refused(UpsertError error, const Session& session);
   std::unexpected<UpsertError> lost_to(std::optional<std::string_view> winner, const Write& write);
   Result<std::optional<Session>> get_stored(const std::string& place, const SessionKey& key,
-                                            Read read = &redis::Client::call);
+                                            Read read = &redis::Client::call,
+                                            redis::ServerIdentity* answered_by = nullptr);
   Result<std::vector<Session>> get_all_stored(const std::string& place, std::string_view user_id, std::string_view type,
                                               Read read = &redis::Client::call);
   Result<std::optional<Session>> get_cached(const std::string& place, const SessionKey& key, bool& found_near);
-  void settle(const NearCache::Ticket& ticket, const std::string& place, const std::optional<Session>& read);
+  void settle(const NearCache::Ticket& ticket, redis::ServerIdentity read_from, const std::string& place,
+              const std::optional<Session>& read);
   Result<void> get_some(std::span<const SessionKey> keys, Deadline deadline,
                         std::vector<std::optional<Session>>& sessions);
   Result<std::optional<Session>> opened(const Result<std::optional<std::string_view>>& sealed, const std::string& place,

@@ -25,8 +25,8 @@ Result<std::optional<Session>> RedisStore::Implementation::peek(const SessionKey
 }
 
 Result<std::optional<Session>> RedisStore::Implementation::get_stored(const std::string& place, const SessionKey& key,
-                                                                      Read read) {
-  const auto reply = (client_.*read)(place, get_command(place, key.id), client_.new_deadline());
+                                                                      Read read, redis::ServerIdentity* answered_by) {
+  const auto reply = (client_.*read)(place, get_command(place, key.id), client_.new_deadline(), answered_by);
   if (!reply) return std::unexpected(reply.error());
   return opened(get_result(*reply), place, key, keyring());
 }
@@ -38,9 +38,10 @@ Result<std::optional<Session>> RedisStore::Implementation::get_cached(const std:
     found_near = true;
     return found;
   }
-  const auto ticket = sessions.begin_read(place);
-  auto session = get_stored(place, key);
-  if (session) settle(ticket, place, *session);
+  const auto ticket = cache_->begin_read(place);
+  redis::ServerIdentity read_from;
+  auto session = get_stored(place, key, &redis::Client::call, &read_from);
+  if (session) settle(ticket, read_from, place, *session);
   return session;
 }
 
@@ -60,10 +61,10 @@ Result<std::optional<Session>> RedisStore::Implementation::opened(const Result<s
 
 // Whoever has seen a session gone, or newer, must not find the old one in the cache afterwards: the server's word of
 // the change may still be on its way.
-void RedisStore::Implementation::settle(const NearCache::Ticket& ticket, const std::string& place,
-                                        const std::optional<Session>& read) {
+void RedisStore::Implementation::settle(const NearCache::Ticket& ticket, redis::ServerIdentity read_from,
+                                        const std::string& place, const std::optional<Session>& read) {
   if (read) {
-    cache_->sessions().keep(ticket, place, *read);
+    cache_->sessions().keep(ticket, read_from, place, *read);
   } else {
     cache_->sessions().invalidate(place);
   }
@@ -93,15 +94,16 @@ Result<void> RedisStore::Implementation::get_some(std::span<const SessionKey> ke
   for (const auto& key : keys) {
     const auto& place = places.emplace_back(place_of(key.user_id, key.type));
     commands.push_back(get_command(place, key.id));
-    if (cache_) tickets.push_back(cache_->sessions().begin_read(place));
+    if (cache_) tickets.push_back(cache_->begin_read(place));
   }
-  auto replies = client_.call_many(places, commands, deadline);
+  redis::ServerIdentity read_from;
+  auto replies = client_.call_many(places, commands, deadline, &read_from);
   if (!replies) return std::unexpected(std::move(replies.error()));
   const auto signing_keys = keyring();
   for (std::size_t i = 0; i < keys.size(); ++i) {
     auto session = opened(get_result((*replies)[i]), places[i], keys[i], signing_keys);
     if (!session) return std::unexpected(std::move(session.error()));
-    if (cache_) settle(tickets[i], places[i], *session);
+    if (cache_) settle(tickets[i], read_from, places[i], *session);
     sessions.push_back(std::move(*session));
   }
   return {};
@@ -122,7 +124,7 @@ Result<std::vector<Session>> RedisStore::Implementation::peek_all(std::string_vi
 Result<std::vector<Session>> RedisStore::Implementation::get_all_stored(const std::string& place,
                                                                         std::string_view user_id, std::string_view type,
                                                                         Read read) {
-  const auto reply = (client_.*read)(place, get_all_command(place), client_.new_deadline());
+  const auto reply = (client_.*read)(place, get_all_command(place), client_.new_deadline(), nullptr);
   if (!reply) return std::unexpected(reply.error());
   const auto fields = get_all_result(*reply);
   if (!fields) return std::unexpected(fields.error());

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "cleansing.hpp"
 #include "obol/detail/upsert_errors.hpp"
 #include "obol/session_id.hpp"
 #include "obol/session_limits.hpp"
@@ -29,6 +30,8 @@ std::unexpected<UpsertError> expired_there() {
 
 Result<RedisStore::Implementation::Write> RedisStore::Implementation::prepare(Session session,
                                                                               std::string standing_id) {
+  // If it is not moved on.
+  const Cleansing cleansing(session, options_.encryption);
   if (auto valid = validate(session, options_.maximum_payload_bytes, options_.clock()); !valid) {
     return std::unexpected(std::move(valid.error()));
   }
@@ -46,8 +49,9 @@ Result<RedisStore::Implementation::Write> RedisStore::Implementation::prepare(Se
 }
 
 std::expected<Upserted, UpsertError> RedisStore::Implementation::upsert(Session& session) {
-  const auto write = prepare(session, session.id);
+  auto write = prepare(session, session.id);
   if (!write) return upsert_failure(write.error());
+  const Cleansing cleansing(write->session, options_.encryption);
   const auto& stored = write->session;
   const Invalidation invalidation(cache_.get(), write->place);
 
@@ -85,6 +89,7 @@ std::expected<void, UpsertError> RedisStore::Implementation::rotate_id(Session& 
   rotated.id = std::move(*id);
   auto write = prepare(std::move(rotated), session.id);
   if (!write) return upsert_failure(write.error());
+  const Cleansing cleansing(write->session, options_.encryption);
   const Invalidation invalidation(cache_.get(), write->place);
   const auto mark = options_.policy.mark_on_rotate_id ? revocation_mark() : std::nullopt;
   auto replaced = replace(

@@ -21,8 +21,16 @@ namespace {
 /// Repeats without a pause: redirections, and functions that had to be loaded.
 constexpr int most_at_once = 5;
 
-std::unique_ptr<Topology> topology_for(const RedisStoreOptions& options, RetryBudget& budget,
-                                       ConnectionCounts& counts) {
+std::shared_ptr<ConnectionSource> primary_source(const RedisStoreOptions& options) {
+  const auto& connection = options.connection;
+  if (connection.sentinel.sentinels.empty()) {
+    return std::make_shared<Dialer>(connection, options.maximum_reply_bytes);
+  }
+  return std::make_shared<SentinelDialer>(connection, options.maximum_reply_bytes);
+}
+
+std::unique_ptr<Topology> topology_for(const RedisStoreOptions& options, std::shared_ptr<ConnectionSource> identifying,
+                                       RetryBudget& budget, ConnectionCounts& counts) {
   const auto& connection = options.connection;
   const auto maximum = options.maximum_reply_bytes;
   Node::Settings settings{.pool = options.pool,
@@ -41,13 +49,7 @@ std::unique_ptr<Topology> topology_for(const RedisStoreOptions& options, RetryBu
     };
   }
   if (!connection.cluster.seeds.empty()) return std::make_unique<Cluster>(connection, maximum, settings);
-  std::shared_ptr<ConnectionSource> source;
-  if (connection.sentinel.sentinels.empty()) {
-    source = std::make_shared<Dialer>(connection, maximum);
-  } else {
-    source = std::make_shared<SentinelDialer>(connection, maximum);
-  }
-  return std::make_unique<SinglePrimary>(settings, std::move(source));
+  return std::make_unique<SinglePrimary>(settings, identifying ? std::move(identifying) : primary_source(options));
 }
 
 /// With ASKING in front of each.
@@ -83,7 +85,9 @@ Client::Client(const RedisStoreOptions& options, FunctionLibrary functions)
       loading_(options.functions),
       functions_(functions),
       observer_(options.observer),
-      topology_(topology_for(options, budget_, counts_)) {}
+      identifying_source_(options.near_cache.enabled ? std::make_shared<IdentifyingSource>(primary_source(options))
+                                                     : nullptr),
+      topology_(topology_for(options, identifying_source_, budget_, counts_)) {}
 
 // One primary that serves is enough: functions are loaded into the others when they are first needed there.
 Result<void> Client::start(std::string_view probe_key, const MakeProbe& make_probe) {
@@ -151,14 +155,17 @@ auto Client::repeat(std::string_view key, Deadline deadline, TryOnce try_once)
   }
 }
 
-Result<Reply> Client::call(std::string_view key, const Command& command, Deadline deadline) {
+Result<Reply> Client::call(std::string_view key, const Command& command, Deadline deadline,
+                           ServerIdentity* answered_by) {
   auto sharing = Pool::Sharing::allowed;
-  return repeat(key, deadline, [&](const Target& target) { return try_call(target, command, deadline, sharing); });
+  return repeat(key, deadline,
+                [&](const Target& target) { return try_call(target, command, deadline, sharing, answered_by); });
 }
 
-Result<Reply> Client::peek(std::string_view key, const Command& command, Deadline deadline) {
+Result<Reply> Client::peek(std::string_view key, const Command& command, Deadline deadline,
+                           ServerIdentity* answered_by) {
   if (auto reply = ask_replica(key, command, deadline)) return std::move(*reply);
-  return call(key, command, deadline);
+  return call(key, command, deadline, answered_by);
 }
 
 // Once only: the primary is the better one to ask after that.
@@ -175,11 +182,11 @@ std::optional<Reply> Client::ask_replica(std::string_view key, const Command& co
   return std::nullopt;
 }
 
-Result<std::vector<Reply>> Client::call_all(std::string_view key, std::span<const Command> commands,
-                                            Deadline deadline) {
+Result<std::vector<Reply>> Client::call_all(std::string_view key, std::span<const Command> commands, Deadline deadline,
+                                            ServerIdentity* answered_by) {
   bool was_split = false;
   auto replies = repeat(key, deadline, [&](const Target& target) {
-    auto attempt = try_call_all(target, commands, deadline);
+    auto attempt = try_call_all(target, commands, deadline, answered_by);
     was_split = was_split || attempt.was_run_partly;
     return attempt;
   });
@@ -222,12 +229,12 @@ Client::Attempt<Client::Written> Client::try_write_and_ask(const Target& target,
 // Where no answer came in time, any one of the calls that flew together may have held up the others (a write while the
 // server is paused for writes): from then on each goes by itself.
 Client::Attempt<Reply> Client::try_call(const Target& target, const Command& command, Deadline deadline,
-                                        Pool::Sharing& sharing) {
+                                        Pool::Sharing& sharing, ServerIdentity* answered_by) {
   if (target.is_asked) {
     return mapped<Reply>(try_call_all(target, {&command, 1}, deadline),
                          [](std::vector<Reply> replies) { return std::move(replies.front()); });
   }
-  auto reply = target.node->pool().call(command, deadline, sharing);
+  auto reply = target.node->pool().call(command, deadline, sharing, answered_by);
   if (!reply && reply.error().error.code == ErrorCode::timeout) sharing = Pool::Sharing::alone;
   if (!reply) return failed<Reply>(target, std::move(reply.error()), deadline);
   if (reply->is_error()) return judge<Reply>(target, *reply, deadline);
@@ -235,7 +242,7 @@ Client::Attempt<Reply> Client::try_call(const Target& target, const Command& com
 }
 
 Client::Attempt<std::vector<Reply>> Client::try_call_all(const Target& target, std::span<const Command> commands,
-                                                         Deadline deadline) {
+                                                         Deadline deadline, ServerIdentity* answered_by) {
   using Outcome = std::vector<Reply>;
   std::optional<Reply> refusal;
   bool was_run_partly = false;
@@ -256,6 +263,7 @@ Client::Attempt<std::vector<Reply>> Client::try_call_all(const Target& target, s
     const auto refused = std::ranges::find_if(*replies, &Reply::is_error);
     if (refused == replies->end()) {
       budget_.earn(replies->size());
+      if (answered_by != nullptr) *answered_by = lease->connection().identity();
       return {.outcome = std::move(replies)};
     }
     if (remedy_for(*refused) == Remedy::reconnect) lease->discard_all(error_of(*refused).message);
@@ -327,9 +335,9 @@ Client::Attempt<T> Client::failed(const Target& target, Pool::Failure failure, D
 
 // A node's commands fly together; those it refuses, or all if the connection breaks, are then made one by one.
 Result<std::vector<Reply>> Client::call_many(std::span<const std::string> keys, std::span<const Command> commands,
-                                             Deadline deadline) {
+                                             Deadline deadline, ServerIdentity* answered_by) {
   if (commands.empty()) return {};
-  if (!topology_->is_sharded()) return call_all(keys.front(), commands, deadline);
+  if (!topology_->is_sharded()) return call_all(keys.front(), commands, deadline, answered_by);
   std::map<NodeHandle, std::vector<std::size_t>> parts;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     auto node = topology_->node_of(keys[i], deadline);

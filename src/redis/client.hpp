@@ -19,11 +19,13 @@
 #include "redis/connection_source.hpp"
 #include "redis/deadline.hpp"
 #include "redis/function_library.hpp"
+#include "redis/identifying_source.hpp"
 #include "redis/node.hpp"
 #include "redis/pool.hpp"
 #include "redis/reply.hpp"
 #include "redis/retry_budget.hpp"
 #include "redis/server_clock.hpp"
+#include "redis/server_identity.hpp"
 #include "redis/server_version.hpp"
 #include "redis/topology.hpp"
 
@@ -54,19 +56,24 @@ class Client {
 
   /// The reply, never an error reply, of the server that holds the key. Repeats, with growing jittered pauses, what was
   /// lost or cannot be served for now, until the deadline or until the retry budget is used up.
-  Result<Reply> call(std::string_view key, const Command& command, Deadline deadline);
+  /// With a reply, `answered_by` is set to the server's identity, if that was asked for (identifying_source()).
+  Result<Reply> call(std::string_view key, const Command& command, Deadline deadline,
+                     ServerIdentity* answered_by = nullptr);
 
   /// The same for a read that a replica may answer; the primary does where none can.
-  Result<Reply> peek(std::string_view key, const Command& command, Deadline deadline);
+  Result<Reply> peek(std::string_view key, const Command& command, Deadline deadline,
+                     ServerIdentity* answered_by = nullptr);
 
   /// The same as call for commands that belong together and to one slot: they go out in one send and are repeated
   /// together. Where they were repeated on another node after some had been run on the first, the last reply is 0: what
   /// a WAIT counted is true of one node only.
-  Result<std::vector<Reply>> call_all(std::string_view key, std::span<const Command> commands, Deadline deadline);
+  Result<std::vector<Reply>> call_all(std::string_view key, std::span<const Command> commands, Deadline deadline,
+                                      ServerIdentity* answered_by = nullptr);
 
-  /// The same for commands that have nothing to do with each other, each with its key: one send for each server.
+  /// The same for commands that have nothing to do with each other, each with its key: one send for each server. In a
+  /// cluster `answered_by` is left as it is.
   Result<std::vector<Reply>> call_many(std::span<const std::string> keys, std::span<const Command> commands,
-                                       Deadline deadline);
+                                       Deadline deadline, ServerIdentity* answered_by = nullptr);
 
   /// A write that expires at `expiry`. Servers drop in silence what expires in the past by their clock. So unless that
   /// clock is known to be well before, the command is made with `checks_clock` and TIME is asked behind it, in one
@@ -89,6 +96,9 @@ class Client {
   /// Of the one primary that there is; not for a cluster.
   ConnectionSource& source() { return topology_->nodes().front()->source(); }
 
+  /// The same; null unless the near cache is on.
+  IdentifyingSource* identifying_source() { return identifying_source_.get(); }
+
   Deadline new_deadline() const { return Deadline::after(timeouts_.total); }
 
   void close() { topology_->close(); }
@@ -106,10 +116,12 @@ class Client {
   auto repeat(std::string_view key, Deadline deadline, TryOnce try_once)
       -> decltype(try_once(std::declval<const Target&>()).outcome);
   std::optional<Reply> ask_replica(std::string_view key, const Command& command, Deadline deadline);
-  Attempt<Reply> try_call(const Target& target, const Command& command, Deadline deadline, Pool::Sharing& sharing);
+  Attempt<Reply> try_call(const Target& target, const Command& command, Deadline deadline, Pool::Sharing& sharing,
+                          ServerIdentity* answered_by = nullptr);
   Attempt<Written> try_write_and_ask(const Target& target, ServerClock::Expiry expiry, const Command& command,
                                      Deadline deadline);
-  Attempt<std::vector<Reply>> try_call_all(const Target& target, std::span<const Command> commands, Deadline deadline);
+  Attempt<std::vector<Reply>> try_call_all(const Target& target, std::span<const Command> commands, Deadline deadline,
+                                           ServerIdentity* answered_by = nullptr);
   template <class To, class From, class Map>
   static Attempt<To> mapped(Attempt<From> attempt, Map map);
   template <class T>
@@ -130,6 +142,7 @@ class Client {
   const std::shared_ptr<Observer> observer_;
   RetryBudget budget_;
   ConnectionCounts counts_;
+  const std::shared_ptr<IdentifyingSource> identifying_source_;
   const std::unique_ptr<Topology> topology_;
 };
 

@@ -46,6 +46,11 @@ Result<void> check_sentinel(const Reply& hello) {
       Error{ErrorCode::invalid_argument, "this server is no sentinel; check connection.sentinel.sentinels"});
 }
 
+std::int64_t client_id_in(const Reply& hello) {
+  const Reply* id = hello.find("id");
+  return id == nullptr ? 0 : id->integer;
+}
+
 }  // namespace
 
 Connection::Connection(std::unique_ptr<Stream> stream, std::size_t maximum_reply_bytes, bool is_exposed,
@@ -71,6 +76,7 @@ Result<void> Connection::introduce(const ConnectionOptions& options, Peer peer, 
   auto version = check_server_version(*greeting);
   if (!version) return std::unexpected(std::move(version.error()));
   server_ = std::move(*version);
+  client_id_ = client_id_in(*greeting);
   if (peer == Peer::node) return {};
   if (must_be_primary_) {
     if (auto primary = check_role(*greeting); !primary) return primary;
@@ -143,6 +149,15 @@ Result<std::optional<Reply>> Connection::next_reply() {
   }
 }
 
+Result<void> Connection::identify(Deadline deadline) {
+  const auto reply = call(identity_question(), deadline);
+  if (!reply) return std::unexpected(reply.error());
+  const auto identity = identity_answer(*reply);
+  if (!identity) return std::unexpected(identity.error());
+  identity_ = *identity;
+  return {};
+}
+
 Result<void> Connection::confirm_role(Deadline deadline) {
   role_asked_at_ = Deadline::Time::now();
   if (auto sent = stream_->write_all(role_question().bytes(), deadline); !sent) return sent;
@@ -155,6 +170,9 @@ Result<void> Connection::confirm_role(Deadline deadline) {
 Result<void> Connection::take_role(const Reply& role) {
   role_is_due_ = false;
   if (role.is_error()) return std::unexpected(error_of_introduction(role));
+  if (identity_.is_known() && client_id_in(role) != client_id_) {
+    return std::unexpected(Error{ErrorCode::unavailable, "something in between has moved the connection"});
+  }
   return check_role(role);
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "redis/command.hpp"
 #include "redis/deadline.hpp"
 #include "redis/reply.hpp"
+#include "redis/server_identity.hpp"
 #include "redis/server_version.hpp"
 #include "redis/stream.hpp"
 
@@ -64,6 +66,14 @@ class Connection {
   /// Asks for the server's role: `unavailable` where it is no primary (any more).
   Result<void> confirm_role(Deadline deadline);
 
+  /// Asks which server process this is. From then on a HELLO that is answered for another connection than this one, as
+  /// by a proxy that has moved it to another server, is `unavailable`. After `permission` and `unsupported_server` the
+  /// connection can still be used.
+  Result<void> identify(Deadline deadline);
+
+  /// Unknown before identify.
+  ServerIdentity identity() const { return identity_; }
+
   /// From now on `take` is given each push among what was received, in its place between the replies.
   void on_push(std::function<void(const Reply&)> take) { take_push_ = std::move(take); }
 
@@ -91,6 +101,8 @@ class Connection {
   std::function<void(const Reply&)> take_push_;
   bool role_is_due_ = false;  ///< The next reply is the role's.
   ServerVersion server_;
+  std::int64_t client_id_ = 0;  ///< The server's number for this connection.
+  ServerIdentity identity_{};
 };
 
 }  // namespace obol::inline v0::redis

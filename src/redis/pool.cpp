@@ -2,10 +2,8 @@
 #include "redis/pool.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 #include "closed_error.hpp"
@@ -20,12 +18,6 @@ constexpr std::chrono::milliseconds patience_with_those_in_use{5};
 
 /// Beyond the pool's size.
 constexpr std::chrono::milliseconds overflow_idle_limit{1000};
-
-// Up to a tenth less than the limit, so that connections opened together do not all end together.
-std::chrono::milliseconds jittered(std::chrono::milliseconds limit) {
-  std::uniform_int_distribution<std::chrono::milliseconds::rep> less(0, limit.count() / 10);
-  return limit - std::chrono::milliseconds(less(random_generator()));
-}
 
 }  // namespace
 
@@ -60,9 +52,7 @@ Pool::Pool(const PoolOptions& options, const Timeouts& timeouts, RetryBudget& bu
       open_(std::move(open)),
       report_(std::move(report)),
       lanes_(options.size + options.max_overflow),
-      fork_registration_(mutex_, [this] { forget_parent(); }) {
-  descriptors_.reserve(options.size + options.max_overflow);
-}
+      fork_registration_(mutex_, [this] { forget_parent(); }) {}
 
 Pool::~Pool() { close(); }
 
@@ -257,10 +247,7 @@ std::unique_ptr<Pool::Member> Pool::make_member(Connection connection) const {
 }
 
 // Under the lock; it has its slot.
-void Pool::enlist(Member& member) {
-  member.generation = generation_;
-  descriptors_.push_back(member.connection.descriptor());
-}
+void Pool::enlist(Member& member) { member.generation = generation_; }
 
 void Pool::note_failure(const Error& error) {
   const auto now = Deadline::Time::now();
@@ -340,9 +327,7 @@ void Pool::retire_all(std::unique_ptr<Member> member, std::string_view reason) {
 
 void Pool::retire(std::unique_ptr<Member> member, std::string_view reason) {
   report_(member->connection, reason);
-  // Closed under the lock: a fork in between would close a number that is already somebody else's.
   const std::scoped_lock lock(mutex_);
-  std::erase(descriptors_, member->connection.descriptor());
   end_use(*member, Deadline::Time::now());
   member.reset();
   --slots_;
@@ -402,11 +387,9 @@ PoolStatistics Pool::statistics() {
           .maximum = options_.size + options_.max_overflow};
 }
 
-// The child shares the parent's sockets: it closes its copies without a word and begins anew.
+// The child has none of the parent's sockets (open_sockets.hpp) and begins anew.
 void Pool::forget_parent() {
   while (Member* const member = idle_.front()) take_idle(*member).reset();
-  for (const int descriptor : descriptors_) ::close(descriptor);
-  descriptors_.clear();
   queue_.reset();
   offer_.reset();
   slots_ = 0;

@@ -33,6 +33,7 @@
 #include "redis/offer.hpp"
 #include "redis/reply.hpp"
 #include "redis/retry_budget.hpp"
+#include "redis/server_identity.hpp"
 
 namespace obol::inline v0::redis {
 
@@ -110,6 +111,7 @@ class Pool {
     bool is_to_dial = false;           ///< Then dialing_ and a slot are its own.
     std::optional<Error> dial_error{};
     std::optional<Reply> reply{};  ///< With `answered`: this or the failure.
+    ServerIdentity answered_by{};  ///< With `reply`.
     std::optional<Failure> failure{};
     QueueLinks<Caller> links{};
   };
@@ -151,8 +153,9 @@ class Pool {
   /// Sends the command over the connection that is next and gives its reply, an error reply included unless another
   /// connection may do better. A caller whose deadline passes takes nothing from those that share its connection.
   /// `pool_timeout` after the checkout time-out or where too many wait already; `closed`; else the error of opening a
-  /// connection or of using it.
-  std::expected<Reply, Failure> call(const Command& command, Deadline deadline, Sharing sharing = Sharing::allowed);
+  /// connection or of using it. With a reply, `answered_by` is set to the identity of its connection.
+  std::expected<Reply, Failure> call(const Command& command, Deadline deadline, Sharing sharing = Sharing::allowed,
+                                     ServerIdentity* answered_by = nullptr);
 
   /// A connection for the caller alone: an idle one, a new one, or the next that comes back. One thread at a time opens
   /// one. Where that fails for a passing reason, it is tried again, with growing pauses, as long as the deadline
@@ -241,7 +244,7 @@ class Pool {
   static Result<bool> take_in(Member& member, Deadline deadline);
   static Result<bool> collect(Member& member);
   void finish(std::unique_ptr<Member> member, const Caller* self);
-  void hand_out(Batch& batch, const Caller* self, Wakes& wakes);
+  void hand_out(Member& member, const Caller* self, Wakes& wakes);
   static void tell_outcome(Caller& caller, const Caller* self, Wakes& wakes);
   void pass_on(std::unique_ptr<Member> member);
   void promote(std::unique_ptr<Member> member);
@@ -269,8 +272,7 @@ class Pool {
   std::mutex mutex_;
   IntrusiveQueue<Member> idle_;  ///< Its own; the last one used stands at the back.
   IntrusiveQueue<Caller> queue_;
-  std::vector<int> descriptors_;  ///< Of every open connection, idle or in use; has room for all there may be.
-  std::size_t slots_ = 0;         ///< Connections idle, in use or being opened.
+  std::size_t slots_ = 0;  ///< Connections idle, in use or being opened.
   std::size_t leased_ = 0;
   std::size_t flying_ = 0;  ///< Calls on connections in use.
   Lanes lanes_;

@@ -59,14 +59,18 @@ Pool::Caller* Pool::Batch::next_to_answer() const {
   return replies.size() < callers.size() ? callers[replies.size()] : nullptr;
 }
 
-std::expected<Reply, Pool::Failure> Pool::call(const Command& command, Deadline deadline, Sharing sharing) {
+std::expected<Reply, Pool::Failure> Pool::call(const Command& command, Deadline deadline, Sharing sharing,
+                                               ServerIdentity* answered_by) {
   Caller self{.command = command.bytes(),
               .deadline = deadline,
               .waiting_ends = deadline.within(options_.checkout_timeout),
               .sharing = sharing};
   take_turn(self);
   while (leads(self)) lead(self);
-  if (self.reply) return std::move(*self.reply);
+  if (self.reply) {
+    if (answered_by != nullptr) *answered_by = self.answered_by;
+    return std::move(*self.reply);
+  }
   if (is_out_of_memory(self.failure->error)) throw std::bad_alloc();
   return std::unexpected(std::move(*self.failure));
 }
@@ -177,7 +181,7 @@ Result<bool> Pool::collect(Member& member) {
 // The connection goes on before the followers are woken: the server shall not wait for them.
 void Pool::finish(std::unique_ptr<Member> member, const Caller* self) {
   Wakes wakes(dormitory_);
-  hand_out(member->batch, self, wakes);
+  hand_out(*member, self, wakes);
   if (const auto doubt = std::exchange(member->batch.doubt, std::nullopt)) {
     return retire_all(std::move(member), doubt->message);
   }
@@ -186,7 +190,8 @@ void Pool::finish(std::unique_ptr<Member> member, const Caller* self) {
   give_back(std::move(member));
 }
 
-void Pool::hand_out(Batch& batch, const Caller* self, Wakes& wakes) {
+void Pool::hand_out(Member& member, const Caller* self, Wakes& wakes) {
+  auto& batch = member.batch;
   Lock lock(mutex_, std::defer_lock);
   if (batch.callers.size() > 1) lock.lock();
   for (std::size_t i = 0; i < batch.callers.size(); ++i) {
@@ -203,6 +208,7 @@ void Pool::hand_out(Batch& batch, const Caller* self, Wakes& wakes) {
           Failure{.error = std::move(error), .came_from_server = true, .may_repeat = batch.may_repeat});
     } else if (caller != nullptr) {
       caller->reply = std::move(reply);
+      caller->answered_by = member.connection.identity();
     }
     if (caller != nullptr) tell_outcome(*caller, self, wakes);
   }

@@ -22,4 +22,10 @@ inline std::minstd_rand& random_generator() {
   return generator;
 }
 
+/// Up to a tenth less than the limit, so that what begins together does not all end together.
+inline std::chrono::milliseconds jittered(std::chrono::milliseconds limit) {
+  std::uniform_int_distribution<std::chrono::milliseconds::rep> less(0, limit.count() / 10);
+  return limit - std::chrono::milliseconds(less(random_generator()));
+}
+
 }  // namespace obol::inline v0::redis

@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -55,8 +54,6 @@ void tune_tcp(int descriptor) {
   set_option(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, 10'000);
 #endif
 }
-
-int new_descriptor(int family) { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 
 std::unexpected<Error> not_connected(int error) {
   return unavailable(
@@ -109,7 +106,7 @@ Result<Socket> Socket::connect_unix(const std::string& path, Deadline deadline) 
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof address.sun_path - 1);
-  Socket socket(new_descriptor(AF_UNIX), true);
+  Socket socket(open_socket(AF_UNIX), true);
   if (socket.descriptor_ < 0) return unavailable(system_message(errno));
   const auto result =
       finish_connect(socket.descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address, deadline);
@@ -125,7 +122,7 @@ Result<Socket> Socket::connect_tcp(const std::vector<Address>& addresses, Deadli
     if (left < addresses.size() && deadline.passed()) break;
     // A silent address may use only its share of the time, so that the ones behind it are tried too.
     const auto share = deadline.share(left--);
-    Socket socket(new_descriptor(address.storage.ss_family), address.is_loopback());
+    Socket socket(open_socket(address.storage.ss_family), address.is_loopback());
     if (socket.descriptor_ < 0) {
       last = unavailable(system_message(errno));
       continue;
@@ -141,6 +138,7 @@ Result<Socket> Socket::connect_tcp(const std::vector<Address>& addresses, Deadli
 
 Socket::Socket(Socket&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
+      generation_(other.generation_),
       is_local_(other.is_local_),
       receive_timeout_(other.receive_timeout_) {}
 
@@ -148,6 +146,7 @@ Socket& Socket::operator=(Socket&& other) noexcept {
   if (this != &other) {
     close();
     descriptor_ = std::exchange(other.descriptor_, -1);
+    generation_ = other.generation_;
     is_local_ = other.is_local_;
     receive_timeout_ = other.receive_timeout_;
   }
@@ -157,7 +156,7 @@ Socket& Socket::operator=(Socket&& other) noexcept {
 Socket::~Socket() { close(); }
 
 void Socket::close() noexcept {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  if (descriptor_ >= 0) close_socket(descriptor_, generation_);
   descriptor_ = -1;
 }
 

@@ -3,10 +3,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "redis/open_sockets.hpp"
 #include "redis/resolver.hpp"
 #include "redis/stream.hpp"
 
@@ -42,6 +44,7 @@ class Socket final : public Stream {
   bool may_block(Deadline deadline);
   void close() noexcept;
   int descriptor_ = -1;
+  std::uint64_t generation_ = socket_generation();  ///< In which it was opened.
   bool is_local_ = false;
   std::chrono::milliseconds receive_timeout_{0};  ///< What the kernel was told.
 };

@@ -8,27 +8,38 @@
 #include <utility>
 
 #include "redis/backoff.hpp"
+#include "redis/random_generator.hpp"
 #include "redis/reply_error.hpp"
 #include "redis/signals_blocked.hpp"
 
 namespace obol::inline v0::redis {
+namespace {
 
-Tracking::Tracking(ConnectionSource& source, Listener& listener, Settings settings)
-    : source_(source), listener_(listener), settings_(std::move(settings)), fork_registration_(mutex_, [this] {
-        // The thread is not here; its handle must be neither joined nor destroyed.
-        [[maybe_unused]] const auto* const abandoned = thread_.release();
-        listener_.on_fork();
-      }) {}
+constexpr auto any_group = ~Dormitory::Groups{0};
 
-Tracking::~Tracking() { stop(); }
+}  // namespace
+
+Tracking::Tracking(IdentifyingSource& source, Listener& listener, Settings settings)
+    : source_(source),
+      listener_(listener),
+      settings_(std::move(settings)),
+      fork_registration_(mutex_, [this] { forget_parent(); }) {}
+
+Tracking::~Tracking() {
+  stop();
+  // Only if the process exits inside the listener: a thread cannot wait for itself.
+  [[maybe_unused]] const auto* const own = thread_.release();
+}
 
 Result<void> Tracking::start() {
-  auto connection = subscribe();
+  auto connection = begin();
   if (!connection) return std::unexpected(std::move(connection.error()));
   try {
     const SignalsBlocked blocked;
+    const std::scoped_lock lock(mutex_);
     thread_ =
         std::make_unique<std::thread>([this, first = std::move(*connection)]() mutable { run(std::move(first)); });
+    thread_id_ = thread_->get_id();
   } catch (const std::system_error&) {
     const Error error{ErrorCode::unavailable, "no thread could be started to listen for changes"};
     listener_.on_lost(error.message);
@@ -41,18 +52,47 @@ void Tracking::stop() {
   std::unique_ptr<std::thread> thread;
   {
     const std::scoped_lock lock(mutex_);
-    stopping_ = true;
-    thread = std::move(thread_);
+    stop_.post(Notice::look);
     if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_RDWR);
+    dormitory_.wake(any_group);
+    if (thread_id_ == std::this_thread::get_id()) return;
+    if (!thread_ && !is_joining_) return;
+    thread = std::move(thread_);
+    is_joining_ = true;
   }
-  changed_.notify_all();
-  if (thread) thread->join();
+  if (!thread) return await_end();
+  thread->join();
+  ended_.post(Notice::look);
+  dormitory_.wake(any_group);
+}
+
+// Another caller joins the thread.
+void Tracking::await_end() {
+  while (ended_.word() == Notice::none)
+    dormitory_.sleep(0, Deadline::Time::now() + std::chrono::seconds(1),
+                     [this] { return ended_.word() != Notice::none; });
+}
+
+// The thread is not here; its handle must be neither joined nor destroyed.
+void Tracking::forget_parent() {
+  [[maybe_unused]] const auto* const abandoned = thread_.release();
+  thread_id_ = {};
+  is_joining_ = false;
+  descriptor_ = -1;
+  stop_.post(Notice::look);
+  listener_.on_fork();
 }
 
 Result<Connection> Tracking::subscribe() {
   const auto deadline = Deadline::after(settings_.connect_timeout);
   auto connection = source_.dial(deadline);
   if (!connection) return connection;
+  if (!connection->identity().is_known()) {
+    // Without success, but to hear why.
+    if (auto known = connection->identify(deadline); !known) {
+      return std::unexpected(source_.at_endpoint(std::move(known.error())));
+    }
+  }
   connection->on_push([this](const Reply& push) { take_push(push); });
   const auto reply =
       connection->call(Command{"CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", settings_.prefix}, deadline);
@@ -62,7 +102,13 @@ Result<Connection> Tracking::subscribe() {
     if (error.code == ErrorCode::permission) error.message += "; the near cache needs +client|tracking";
     return std::unexpected(source_.at_endpoint(std::move(error)));
   }
-  listener_.on_listening();
+  return connection;
+}
+
+Result<Connection> Tracking::begin() {
+  auto connection = subscribe();
+  if (!connection) return connection;
+  listener_.on_listening(connection->identity());
   if (auto alive = ask_for_life(*connection); !alive) {
     listener_.on_lost(alive.error().message);
     return std::unexpected(source_.at_endpoint(std::move(alive.error())));
@@ -74,21 +120,29 @@ void Tracking::run(Connection connection) {
   std::optional<Connection> current(std::move(connection));
   Backoff backoff;
   for (;;) {
-    if (current && set_descriptor(current->descriptor())) {
+    if (current) {
       backoff = {};
-      const auto reason = listen(*current);
-      set_descriptor(-1);
-      listener_.on_lost(reason);
+      const auto reason = follow(*current);
+      listener_.on_lost(is_stopping() ? "the store was closed" : reason);
       current.reset();
     }
-    if (pause(backoff.next())) return;
-    if (auto dialed = subscribe()) current.emplace(std::move(*dialed));
+    pause(backoff.next());
+    if (is_stopping()) return;
+    if (auto begun = begin()) current.emplace(std::move(*begun));
   }
 }
 
 // Returns why it ended.
+std::string Tracking::follow(Connection& connection) {
+  if (!set_descriptor(connection.descriptor())) return {};
+  auto reason = listen(connection);
+  set_descriptor(-1);
+  return reason;
+}
+
 std::string Tracking::listen(Connection& connection) {
   auto next_question = Deadline::Time::now() + settings_.question_interval;
+  auto lifetime_ends = Deadline::Time::now() + jittered(settings_.lifetime);
   for (;;) {
     // Also of what came together with the last answer.
     const auto reply = connection.next_reply();
@@ -96,6 +150,10 @@ std::string Tracking::listen(Connection& connection) {
     if (*reply) return "a reply came that nobody asked for";
     if (Deadline::Time::now() >= next_question) {
       if (auto alive = ask_for_life(connection); !alive) return alive.error().message;
+      if (Deadline::Time::now() >= lifetime_ends) {
+        if (auto renewed = renew(connection); !renewed) return renewed.error().message;
+        lifetime_ends = Deadline::Time::now() + jittered(settings_.lifetime);
+      }
       next_question = Deadline::Time::now() + settings_.question_interval;
       continue;
     }
@@ -104,10 +162,23 @@ std::string Tracking::listen(Connection& connection) {
   }
 }
 
+// Without a gap: the next connection hears of changes before the last one has told all it heard of.
+Result<void> Tracking::renew(Connection& connection) {
+  auto next = subscribe();
+  if (!next) return std::unexpected(std::move(next.error()));
+  if (auto alive = ask_for_life(connection); !alive) return alive;
+  set_descriptor(next->descriptor());
+  connection = std::move(*next);
+  return {};
+}
+
 // Whatever the server changed before it answered was told in front of the answer.
 Result<void> Tracking::ask_for_life(Connection& connection) {
   const auto asked_at = Deadline::Time::now();
   if (auto primary = connection.confirm_role(Deadline::after(settings_.patience)); !primary) return primary;
+  if (source_.latest() != connection.identity()) {
+    return std::unexpected(Error{ErrorCode::unavailable, "the address leads to another server now"});
+  }
   listener_.on_alive(asked_at);
   return {};
 }
@@ -123,13 +194,12 @@ void Tracking::take_push(const Reply& push) {
 bool Tracking::set_descriptor(int descriptor) {
   const std::scoped_lock lock(mutex_);
   descriptor_ = descriptor;
-  return !stopping_;
+  return !is_stopping();
 }
 
-// True where it shall stop.
-bool Tracking::pause(std::chrono::microseconds time) {
-  std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, time, [this] { return stopping_; });
+void Tracking::pause(std::chrono::microseconds time) {
+  const auto end = Deadline::Time::now() + time;
+  while (!is_stopping() && Deadline::Time::now() < end) dormitory_.sleep(0, end, [this] { return is_stopping(); });
 }
 
 }  // namespace obol::inline v0::redis

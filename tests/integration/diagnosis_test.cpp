@@ -49,6 +49,34 @@ TEST_P(Diagnosis, WarnsWhereNothingIsSaved) {
   EXPECT_EQ(severity_of("persistence"), std::nullopt);
 }
 
+TEST_P(Diagnosis, WarnsOfANearCacheThatMayFillTheServersMemory) {
+  EXPECT_EQ(severity_of("output_buffers"), std::nullopt);
+  auto options = options_for(server);
+  options.near_cache.enabled = true;
+  EXPECT_EQ(severity_of("output_buffers", findings(options)), Severity::warning);
+  {
+    const auto other = connected(options);
+    EXPECT_EQ(severity_of("output_buffers"), Severity::warning) << "another process's near cache";
+  }
+  for (const auto* limit : {"normal 268435456 0 0", "normal 0 67108864 60"}) {
+    server.command({"CONFIG", "SET", "client-output-buffer-limit", limit});
+    EXPECT_EQ(severity_of("output_buffers", findings(options)), std::nullopt) << limit;
+  }
+  server.command({"CONFIG", "SET", "client-output-buffer-limit", "normal 0 0 0"});
+  EXPECT_EQ(severity_of("output_buffers", findings(options)), Severity::warning);
+  server.command({"CONFIG", "SET", "maxmemory-clients", "5%"});
+  EXPECT_EQ(severity_of("output_buffers", findings(options)), std::nullopt);
+}
+
+TEST_P(Diagnosis, SaysWhereBoundsOfANearCacheCannotBeSeen) {
+  server.command({"ACL", "SETUSER", "web", "reset", "on", ">right", "~*", "&*", "+@all", "-config"});
+  auto options = options_for(server);
+  options.connection.username = "web";
+  options.connection.password = "right";
+  options.near_cache.enabled = true;
+  EXPECT_EQ(severity_of("output_buffers", findings(options)), Severity::note);
+}
+
 TEST_P(Diagnosis, WarnsOfReplicasThatAreWaitedForInVain) {
   EXPECT_EQ(severity_of("replication"), Severity::note);
   auto options = options_for(server);

@@ -32,9 +32,13 @@ class ExitTest : public ::testing::TestWithParam<std::tuple<ServerKind, Wire, co
     return "rediss://127.0.0.1:" + std::to_string(port_.number()) + "?ca_file=" + authority_.ca_file();
   }
 
-  static int status_of(const std::string& way, const std::string& uri) {
+  int status_with(const char* near_cache) const {
+    return status_of(std::get<const char*>(GetParam()), uri(), near_cache);
+  }
+
+  static int status_of(const std::string& way, const std::string& uri, const std::string& near_cache) {
     const std::string program = OBOL_EXIT_HOST;
-    const std::array<std::string, 4> words{program, way, uri, "no-near-cache"};
+    const std::array<std::string, 4> words{program, way, uri, near_cache};
     std::array<char*, 5> arguments{};
     for (std::size_t i = 0; i < words.size(); ++i) arguments[i] = const_cast<char*>(words[i].c_str());
     pid_t process = -1;
@@ -49,7 +53,8 @@ class ExitTest : public ::testing::TestWithParam<std::tuple<ServerKind, Wire, co
   std::optional<TestServer> server_;
 };
 
-TEST_P(ExitTest, EndsWell) { EXPECT_EQ(status_of(std::get<const char*>(GetParam()), uri()), 0); }
+TEST_P(ExitTest, EndsWell) { EXPECT_EQ(status_with("no-near-cache"), 0); }
+TEST_P(ExitTest, EndsWellWithANearCache) { EXPECT_EQ(status_with("near-cache"), 0); }
 
 INSTANTIATE_TEST_SUITE_P(On, ExitTest,
                          ::testing::Combine(::testing::Values(ServerKind::redis, ServerKind::valkey),

@@ -1,6 +1,5 @@
 // The near cache: hits cost the server nothing, and none is older than promised, whatever happens.
-#include <sys/wait.h>
-#include <unistd.h>
+#include "support/near_cache_test.hpp"
 
 #include <atomic>
 #include <csignal>
@@ -8,7 +7,6 @@
 #include <vector>
 
 #include "obol/testing/store_conformance.hpp"
-#include "support/await.hpp"
 #include "support/fault_proxy.hpp"
 #include "support/monitor.hpp"
 #include "support/server_test.hpp"
@@ -31,61 +29,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
-
-class NearCacheTest : public ServerTest {
- protected:
-  RedisStoreOptions options() const {
-    auto options = options_for(server, observer);
-    options.near_cache = {.enabled = true, .max_staleness = max_staleness};
-    return options;
-  }
-
-  /// For whoever waits until a call fails.
-  RedisStoreOptions hurried_options() const {
-    auto hurried = options();
-    hurried.timeouts = {.connect = milliseconds(1000), .command = milliseconds(1000), .total = milliseconds(1000)};
-    return hurried;
-  }
-
-  /// By a store that has more patience.
-  Session stored() const {
-    auto store = store_on(server);
-    return stored(store);
-  }
-
-  static Session stored(RedisStore& store, std::string id = "session") {
-    auto session = new_session("user", std::move(id));
-    EXPECT_TRUE(store.upsert(session).has_value());
-    return session;
-  }
-
-  /// Reads until it is a hit.
-  static void warm(RedisStore& store, const Session& session) {
-    const auto hits = store.near_cache_statistics().hits;
-    testing::await("a hit", [&] {
-      const auto found = store.get(session.key());
-      EXPECT_TRUE(!found || *found == session);
-      return store.near_cache_statistics().hits > hits;
-    });
-  }
-
-  /// Reads until the session is found no more, and holds the last read that found it against the promise.
-  void expect_gone_in_time(RedisStore& store, const Session& session, SteadyClock::time_point changed_at) {
-    for (;;) {
-      const auto asked_at = SteadyClock::now();
-      const auto found = store.get(session.key());
-      if (!found || !*found) return;
-      ASSERT_LT(asked_at - changed_at, max_staleness);
-    }
-  }
-
-  void await(const std::string& event, std::size_t count) const {
-    testing::await(event, [&] { return observer->count(event) >= count; });
-  }
-
-  std::shared_ptr<RecordingObserver> observer = std::make_shared<RecordingObserver>();
-  milliseconds max_staleness{1000};
-};
 
 TEST_P(NearCacheTest, IsOffByDefault) {
   auto store = store_on(server);
@@ -251,33 +194,14 @@ TEST_P(NearCacheTest, ServesNothingThatHasExpired) {
   EXPECT_EQ(store.get(session.key()).value(), std::nullopt);
 }
 
-TEST_P(NearCacheTest, WithoutTheRightToTrackIsPermissionAtConnect) {
-  server.command({"ACL", "SETUSER", "web", "reset", "on", ">right", "~*", "&*", "+@all", "-client|tracking"});
-  auto as_web = options();
-  as_web.connection.username = "web";
-  as_web.connection.password = "right";
-  const auto refused = RedisStore::connect(as_web);
-  ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error().code, ErrorCode::permission);
-  EXPECT_NE(refused.error().message.find("+client|tracking"), std::string::npos) << refused.error().message;
-}
-
-TEST_P(NearCacheTest, AForkedChildReadsFromTheServer) {
-  auto store = connected(options());
-  const auto session = stored(store);
-  warm(store, session);
-  const auto child = ::fork();
-  if (child == 0) {
-    bool is_right = true;
-    for (int i = 0; i < 2; ++i) is_right = is_right && store.get(session.key()).value() == session;
-    is_right = is_right && store.delete_one(session.key()) && store.get(session.key()).value() == std::nullopt;
-    store.close();
-    ::_exit(is_right ? 0 : 1);
+TEST_P(NearCacheTest, WithoutItsRightsIsPermissionAtConnect) {
+  for (const std::string right : {"client|tracking", "info"}) {
+    server.command({"ACL", "SETUSER", "web", "reset", "on", ">right", "~*", "&*", "+@all", "-" + right});
+    const auto refused = RedisStore::connect(options_as_web());
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, ErrorCode::permission);
+    EXPECT_NE(refused.error().message.find("+" + right), std::string::npos) << refused.error().message;
   }
-  int status = -1;
-  ::waitpid(child, &status, 0);
-  EXPECT_EQ(status, 0);
-  expect_gone_in_time(store, session, SteadyClock::now());
 }
 
 OBOL_ON_BOTH_SERVERS(NearCacheTest);

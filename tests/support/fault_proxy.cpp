@@ -371,6 +371,11 @@ ConnectionOptions FaultProxy::tcp_connection() const {
   return options;
 }
 
+void FaultProxy::lead_to(const TestServer& server) {
+  const std::scoped_lock lock(mutex_);
+  server_path_ = server.socket_path();
+}
+
 bool FaultProxy::is_store_command(std::string_view word) {
   constexpr std::array<std::string_view, 6> words{"HGET", "HGETALL", "HSETEX", "HDEL", "UNLINK", "FCALL"};
   return std::ranges::find(words, word) != words.end();
@@ -432,7 +437,10 @@ void FaultProxy::accept_from(const Descriptor& listener) {
     ++connections_;
     const int on = 1;
     ::setsockopt(client.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    auto server = connected_to(server_path_);
+    auto server = connected_to([this] {
+      const std::scoped_lock lock(mutex_);
+      return server_path_;
+    }());
     if (server.is_open()) channels_.push_back(std::make_unique<Channel>(*this, std::move(client), std::move(server)));
   }
 }

@@ -39,6 +39,9 @@ class FaultProxy {
   ConnectionOptions connection() const;
   ConnectionOptions tcp_connection() const;
 
+  /// Connections that are made from now on lead to this server; those that are there stay.
+  void lead_to(const TestServer& server);
+
   /// True for the commands of store operations, and not for what introduces a connection.
   static bool is_store_command(std::string_view word);
 
@@ -74,7 +77,7 @@ class FaultProxy {
   void accept_from(const Descriptor& listener);
   static bool matches(std::string_view wanted, std::string_view word);
 
-  const std::string server_path_;
+  std::string server_path_;  ///< Belongs to mutex_.
   std::filesystem::path folder_;
   Descriptor unix_listener_;
   Descriptor tcp_listener_;
