@@ -183,7 +183,7 @@ class Diagnosis {
   void look_at_probes(std::span<const Reply> replies) {
     for (std::size_t i = 0; i < replies.size(); ++i) {
       if (!replies[i].is_error()) continue;
-      const auto error = redis::error_of(replies[i]);
+      const auto error = redis::error_of(replies[i], probed[i].substr(0, probed[i].find(' ')));
       const auto topic = error.code == ErrorCode::permission      ? "permission"
                          : error.code == ErrorCode::out_of_memory ? "memory"
                                                                   : "server";

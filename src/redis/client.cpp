@@ -121,7 +121,7 @@ Result<void> Client::start_on(Node& node, const Command& probe, Deadline deadlin
   }
   if (loads) return take_loaded(node, replies->front());
   if (replies->front().is_error()) {
-    return std::unexpected(node.source().at_endpoint(error_of(replies->front())));
+    return std::unexpected(node.source().at_endpoint(error_of(replies->front(), command.name())));
   }
   return {};
 }
@@ -237,7 +237,7 @@ Client::Attempt<Reply> Client::try_call(const Target& target, const Command& com
   auto reply = target.node->pool().call(command, deadline, sharing, answered_by);
   if (!reply && reply.error().error.code == ErrorCode::timeout) sharing = Pool::Sharing::alone;
   if (!reply) return failed<Reply>(target, std::move(reply.error()), deadline);
-  if (reply->is_error()) return judge<Reply>(target, *reply, deadline);
+  if (reply->is_error()) return judge<Reply>(target, command, *reply, deadline);
   return {.outcome = std::move(*reply)};
 }
 
@@ -245,6 +245,7 @@ Client::Attempt<std::vector<Reply>> Client::try_call_all(const Target& target, s
                                                          Deadline deadline, ServerIdentity* answered_by) {
   using Outcome = std::vector<Reply>;
   std::optional<Reply> refusal;
+  const Command* refused_command = nullptr;
   bool was_run_partly = false;
   {
     auto lease = target.node->pool().checkout(deadline);
@@ -266,19 +267,22 @@ Client::Attempt<std::vector<Reply>> Client::try_call_all(const Target& target, s
       if (answered_by != nullptr) *answered_by = lease->connection().identity();
       return {.outcome = std::move(replies)};
     }
-    if (remedy_for(*refused) == Remedy::reconnect) lease->discard_all(error_of(*refused).message);
+    refused_command = &commands[static_cast<std::size_t>(refused - replies->begin())];
+    if (remedy_for(*refused) == Remedy::reconnect)
+      lease->discard_all(error_of(*refused, refused_command->name()).message);
     was_run_partly = remedy_for(*refused) == Remedy::follow && refused != replies->begin();
     refusal = std::move(*refused);
   }
-  auto attempt = judge<Outcome>(target, *refusal, deadline);
+  auto attempt = judge<Outcome>(target, *refused_command, *refusal, deadline);
   attempt.was_run_partly = was_run_partly;
   return attempt;
 }
 
 template <class T>
-Client::Attempt<T> Client::judge(const Target& target, const Reply& refusal, Deadline deadline) {
+Client::Attempt<T> Client::judge(const Target& target, const Command& command, const Reply& refusal,
+                                 Deadline deadline) {
   const auto& node = target.node;
-  Attempt<T> attempt{.outcome = std::unexpected(node->source().at_endpoint(error_of(refusal)))};
+  Attempt<T> attempt{.outcome = std::unexpected(node->source().at_endpoint(error_of(refusal, command.name())))};
   switch (remedy_for(refusal)) {
     case Remedy::fail:
       break;
@@ -292,7 +296,7 @@ Client::Attempt<T> Client::judge(const Target& target, const Reply& refusal, Dea
       attempt.next = Next::after_pause;
       break;
     case Remedy::follow:
-      return follow<T>(target, refusal, deadline);
+      return follow<T>(target, command, refusal, deadline);
     case Remedy::load_functions:
       if (loading_ == FunctionLoading::require_loaded) break;
       if (auto loaded = load_functions(*node, deadline); !loaded) {
@@ -305,10 +309,11 @@ Client::Attempt<T> Client::judge(const Target& target, const Reply& refusal, Dea
 }
 
 template <class T>
-Client::Attempt<T> Client::follow(const Target& target, const Reply& refusal, Deadline deadline) {
+Client::Attempt<T> Client::follow(const Target& target, const Command& command, const Reply& refusal,
+                                  Deadline deadline) {
   const auto redirect = redirect_of(refusal);
   if (!redirect || !topology_->is_sharded()) {
-    return {.outcome = std::unexpected(target.node->source().at_endpoint(error_of(refusal)))};
+    return {.outcome = std::unexpected(target.node->source().at_endpoint(error_of(refusal, command.name())))};
   }
   auto node = topology_->follow(*redirect, target.node, deadline);
   const auto next = node ? Next::at_once : Next::after_pause;

@@ -125,9 +125,9 @@ class Client {
   template <class To, class From, class Map>
   static Attempt<To> mapped(Attempt<From> attempt, Map map);
   template <class T>
-  Attempt<T> judge(const Target& target, const Reply& refusal, Deadline deadline);
+  Attempt<T> judge(const Target& target, const Command& command, const Reply& refusal, Deadline deadline);
   template <class T>
-  Attempt<T> follow(const Target& target, const Reply& refusal, Deadline deadline);
+  Attempt<T> follow(const Target& target, const Command& command, const Reply& refusal, Deadline deadline);
   template <class T>
   Attempt<T> failed(const Target& target, Pool::Failure failure, Deadline deadline);
   std::optional<std::vector<Reply>> try_together(Node& node, std::span<const Command> commands, Deadline deadline);

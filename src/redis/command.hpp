@@ -17,6 +17,9 @@ class Command {
 
   std::string_view bytes() const { return bytes_; }
 
+  /// What it is called in messages: its first word, for a container such as CLUSTER also its second.
+  std::string name() const;
+
  private:
   std::string bytes_;
 };

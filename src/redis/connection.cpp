@@ -32,9 +32,20 @@ const Command& role_question() {
   return question;
 }
 
+Error error_without_role(const Reply& hello) {
+  const Reply* mode = hello.find("mode");
+  if (mode != nullptr && mode->text == "sentinel") {
+    return {ErrorCode::invalid_argument,
+            "this server is a sentinel; set ConnectionOptions::sentinel (redis+sentinel://)"};
+  }
+  return {ErrorCode::unsupported_server,
+          "the answer to HELLO does not say whether this is a primary; does a proxy answer in its place?"};
+}
+
 Result<void> check_role(const Reply& hello) {
   const Reply* role = hello.find("role");
-  if (role != nullptr && role->text == "master") return {};
+  if (role == nullptr) return std::unexpected(error_without_role(hello));
+  if (role->text == "master") return {};
   return std::unexpected(
       Error{ErrorCode::unavailable, "this server is a replica; connect to the primary, or wait for the fail-over"});
 }
@@ -70,7 +81,9 @@ Result<void> Connection::introduce(const ConnectionOptions& options, Peer peer, 
   role_asked_at_ = Deadline::Time::now();
   auto greeting = exchange(hello(options));
   if (!greeting) return std::unexpected(std::move(greeting.error()));
-  if (greeting->is_error()) return std::unexpected(error_of_introduction(*greeting));
+  const Introduction introduction{.is_to_sentinel = peer == Peer::sentinel,
+                                  .sent_credentials = !options.password.empty()};
+  if (greeting->is_error()) return std::unexpected(error_of_introduction(*greeting, introduction));
   // Sentinels of any release serve well.
   if (peer == Peer::sentinel) return check_sentinel(*greeting);
   auto version = check_server_version(*greeting);
@@ -83,7 +96,7 @@ Result<void> Connection::introduce(const ConnectionOptions& options, Peer peer, 
   } else if (!options.cluster.seeds.empty()) {
     auto admitted = exchange(Command{"READONLY"});
     if (!admitted) return std::unexpected(std::move(admitted.error()));
-    if (admitted->is_error()) return std::unexpected(error_of(*admitted));
+    if (admitted->is_error()) return std::unexpected(error_of(*admitted, "READONLY"));
   }
 
   if (options.database == 0) return {};
@@ -169,7 +182,7 @@ Result<void> Connection::confirm_role(Deadline deadline) {
 // The answers of the commands behind the question count only once the role is known.
 Result<void> Connection::take_role(const Reply& role) {
   role_is_due_ = false;
-  if (role.is_error()) return std::unexpected(error_of_introduction(role));
+  if (role.is_error()) return std::unexpected(error_of(role, role_question().name()));
   if (identity_.is_known() && client_id_in(role) != client_id_) {
     return std::unexpected(Error{ErrorCode::unavailable, "something in between has moved the connection"});
   }

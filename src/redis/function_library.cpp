@@ -12,7 +12,7 @@ Command FunctionLibrary::load_command() const { return {"FUNCTION", "LOAD", sour
 Result<bool> FunctionLibrary::load_result(const Reply& reply) const {
   if (!reply.is_error()) return true;
   if (reply.text == fmt::format("ERR Library '{}' already exists", name)) return false;
-  Error error = error_of(reply);
+  Error error = error_of(reply, "FUNCTION LOAD");
   error.message = fmt::format("the function library {} could not be loaded: {}", name, error.message);
   if (error.code == ErrorCode::permission) {
     error.message +=

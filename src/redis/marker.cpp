@@ -17,7 +17,7 @@ Marker Marker::next() {
 
 Result<void> Marker::check(const Reply& reply) const {
   if (reply.kind == Reply::Kind::text && reply.text == text_) return {};
-  if (reply.is_error()) return std::unexpected(error_of(reply));
+  if (reply.is_error()) return std::unexpected(error_of(reply, command().name()));
   return std::unexpected(
       Error{ErrorCode::unavailable, "replies did not belong to their commands; is a proxy on the way losing some?"});
 }

@@ -34,8 +34,10 @@ constexpr std::array rows{
     Row{"OOM", Remedy::fail, ErrorCode::out_of_memory,
         "the server is at maxmemory; give it more, with maxmemory-policy noeviction (deletes still work)"},
     Row{"NOPERM", Remedy::fail, ErrorCode::permission, "give the user the ACL rules in docs/operations.md"},
-    Row{"NOAUTH", Remedy::fail, ErrorCode::auth, "the server wants a password; set connection.password"},
+    Row{"NOAUTH", Remedy::reconnect, ErrorCode::auth, "the server does not take this connection as authenticated"},
     Row{"WRONGPASS", Remedy::fail, ErrorCode::auth, "wrong user name or password, or the user is disabled"},
+    Row{"DENIED", Remedy::fail, ErrorCode::auth,
+        "the server is in protected mode and takes no connections from other machines; give it a password"},
     Row{"NOREPLICAS", Remedy::fail, ErrorCode::server, "too few replicas are in touch (min-replicas-to-write)"},
     Row{"MISCONF", Remedy::fail, ErrorCode::server,
         "the server cannot persist and refuses writes; check its disk and log"},
@@ -52,11 +54,32 @@ const Row* row_of(const Reply& error) {
   return row == rows.end() ? nullptr : row;
 }
 
+bool contains_ignoring_case(std::string_view text, std::string_view lower_case) {
+  const auto same = [](char left, char right) {
+    return (left >= 'A' && left <= 'Z' ? left + ('a' - 'A') : left) == right;
+  };
+  return !std::ranges::search(text, lower_case, same).empty();
+}
+
+// Redis and Valkey: "ERR unknown command 'x'", "ERR unknown subcommand 'x'", from a function "ERR Unknown Redis command
+// called from script". Proxies and hosters: "unsupported command", "ERR command not supported", "ERR invalid command",
+// "ERR command 'x' is not allowed", "ERR Command is not available: 'x'".
+bool is_missing_command(const Reply& error) {
+  constexpr std::size_t most = 200;
+  constexpr std::array refusals{"unknown",     "unsupported",   "unrecognized", "invalid command",
+                                "not support", "not available", "not allowed",  "not implemented",
+                                "not enabled", "not permitted", "disabled",     "not recognized"};
+  const auto text = std::string_view(error.text).substr(0, most);
+  if (!contains_ignoring_case(text, "command")) return false;
+  return std::ranges::any_of(refusals, [&](const char* words) { return contains_ignoring_case(text, words); });
+}
+
 // Only the first word of a server's text is passed on where the rest could repeat an argument, which may be a secret.
 std::string quoted(const Reply& error) { return std::string(error.error_word().substr(0, 32)); }
 
-Error make(ErrorCode code, const Reply& error, std::string_view advice) {
-  return {code, fmt::format("the server said {}: {}", quoted(error), advice)};
+Error make(ErrorCode code, const Reply& error, std::string_view command, std::string_view advice) {
+  return {code,
+          fmt::format("the server said {}{}{}: {}", quoted(error), command.empty() ? "" : " to ", command, advice)};
 }
 
 }  // namespace
@@ -83,33 +106,63 @@ std::optional<Redirect> redirect_of(const Reply& error) {
   return Redirect{.kind = kind, .slot = *slot, .to = {.host = std::string(host), .port = *port}};
 }
 
-Error error_of(const Reply& error) {
-  if (const Row* row = row_of(error)) return make(row->code, error, row->advice);
+Error error_of(const Reply& error, std::string_view command) {
+  if (const Row* row = row_of(error)) return make(row->code, error, command, row->advice);
   if (error.text.starts_with("ERR ACL failure in script")) {
-    return make(ErrorCode::permission, error,
+    return make(ErrorCode::permission, error, command,
                 "the user lacks a command the functions use; give it the ACL rules in docs/operations.md");
   }
   if (is_unknown_function(error)) {
     return make(
-        ErrorCode::unsupported_server, error,
+        ErrorCode::unsupported_server, error, command,
         "Obol's function library is not loaded; load it with a user that may (FunctionLoading::load_at_connect)");
   }
   if (error.text.starts_with("ERR max number of clients")) {
-    return make(ErrorCode::unavailable, error, "the server is at maxclients; raise it or lower pool.size");
+    return make(ErrorCode::unavailable, error, command, "the server is at maxclients; raise it or lower pool.size");
   }
-  return make(ErrorCode::server, error, "an error Obol does not know; the server's log may say more");
+  if (is_missing_command(error) && contains_ignoring_case(error.text, "called from script")) {
+    return make(ErrorCode::unsupported_server, error, command,
+                "the function calls a command (HGET, HGETALL, HKEYS, HSETEX, HDEL, UNLINK) that the server does not "
+                "know or allow");
+  }
+  if (is_missing_command(error)) {
+    return make(ErrorCode::unsupported_server, error, command,
+                "it does not know a command that Obol needs, or does not allow it: it is renamed or blocked, a proxy "
+                "does not pass it on, or the server is too old; docs/errors/unsupported_server.md lists the commands");
+  }
+  return make(ErrorCode::server, error, command, "an error Obol does not know; the server's log may say more");
 }
 
-Error error_of_introduction(const Reply& error) {
-  if (error.text.starts_with("ERR unknown command") || error.error_word() == "NOPROTO") {
-    return make(ErrorCode::unsupported_server, error,
-                "it does not know HELLO 3; Obol needs Redis 8.0 or newer, or Valkey 9.0 or newer");
+Error error_of_introduction(const Reply& error, Introduction introduction) {
+  const auto [is_to_sentinel, sent_credentials] = introduction;
+  const std::string_view options = is_to_sentinel ? "connection.sentinel" : "connection";
+  if (is_missing_command(error) || error.error_word() == "NOPROTO") {
+    return make(ErrorCode::unsupported_server, error, "HELLO",
+                "it does not know HELLO 3; Obol needs Redis 8.0 or newer, or Valkey 9.0 or newer, and a proxy in "
+                "between must pass HELLO on");
   }
-  return error_of(error);
+  auto told = error_of(error, "HELLO");
+  if (error.error_word() == "NOAUTH" && sent_credentials) {
+    told.message += fmt::format(
+        ", although HELLO carried the user name and password of {}: a proxy in between does not pass them on; connect "
+        "to the server itself, or to a proxy that knows HELLO with AUTH",
+        options);
+  } else if (error.error_word() == "NOAUTH") {
+    told.message += fmt::format("; set {0}.password, {0}.password_file or {0}.credentials", options);
+  } else if (error.error_word() == "WRONGPASS") {
+    told.message += fmt::format("; look at {0}.username and {0}.password", options);
+  }
+  return told;
 }
 
 Error error_of_select(const Reply& error, std::uint32_t database) {
-  if (error.error_word() == "NOPERM") return error_of(error);
+  constexpr std::string_view command = "SELECT";
+  if (row_of(error) != nullptr) return error_of(error, command);
+  if (error.text.starts_with("ERR SELECT is not allowed in cluster mode")) {
+    return {ErrorCode::invalid_argument,
+            fmt::format("connection.database is {}; this server is a node of a cluster, which has only 0", database)};
+  }
+  if (is_missing_command(error)) return error_of(error, command);
   return {ErrorCode::invalid_argument,
           fmt::format("the server has no database {}; choose one below its 'databases' setting", database)};
 }

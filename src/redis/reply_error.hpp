@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "obol/error.hpp"
 #include "obol/redis_options.hpp"
@@ -34,11 +35,18 @@ struct Redirect {
 /// What a reply with Remedy::follow says; nothing where it is malformed.
 std::optional<Redirect> redirect_of(const Reply& error);
 
-/// The error to give the caller for an error reply to one of the store's commands.
-Error error_of(const Reply& error);
+/// The error to give the caller for an error reply. `command`: the name of what was sent, see Command::name; may be
+/// empty where the error does not hang on it.
+Error error_of(const Reply& error, std::string_view command = {});
 
-/// The same for HELLO and for SELECT, whose refusals mean something of their own.
-Error error_of_introduction(const Reply& error);
+/// What an introduction told the server about us, for advice that fits.
+struct Introduction {
+  bool is_to_sentinel = false;
+  bool sent_credentials = false;
+};
+
+/// The same for HELLO and AUTH, and for SELECT, whose refusals mean something of their own.
+Error error_of_introduction(const Reply& error, Introduction introduction);
 Error error_of_select(const Reply& error, std::uint32_t database);
 
 }  // namespace obol::inline v0::redis

@@ -30,7 +30,7 @@ Command primary_question(const std::string& primary_name) {
 }
 
 Result<std::optional<ServerAddress>> primary_answer(const Reply& reply) {
-  if (reply.is_error()) return std::unexpected(error_of(reply));
+  if (reply.is_error()) return std::unexpected(error_of(reply, primary_question("").name()));
   if (reply.kind == Reply::Kind::nil) return std::nullopt;
   if (reply.kind == Reply::Kind::list && reply.elements.size() == 2) {
     const auto host = reply.elements[0].text;

@@ -22,15 +22,19 @@ Result<ServerVersion> check_server_version(const Reply& hello) {
   const Reply* kind = hello.find("server");
   const Reply* version = hello.find("version");
   if (kind == nullptr || version == nullptr) {
-    return std::unexpected(Error{ErrorCode::protocol, fmt::format("the server does not say what it is; {}", needed)});
+    return std::unexpected(
+        Error{ErrorCode::unsupported_server,
+              fmt::format("the answer to HELLO does not say what the server is (does a proxy answer in its place?); {}",
+                          needed)});
   }
   const bool valkey = kind->text == "valkey";
   ServerVersion found{.kind = valkey ? "Valkey" : "Redis", .version = std::string(version->text.substr(0, 32))};
   if (major_version(found.version) >= (valkey ? 9 : 8)) return found;
   return std::unexpected(Error{
       ErrorCode::unsupported_server,
-      fmt::format("{} found; {} (a Valkey with extended-redis-compatibility calls itself Redis 7.2: switch that off)",
-                  found.name(), needed)});
+      fmt::format(
+          "{} found; {}{}", found.name(), needed,
+          valkey ? "" : " (a Valkey with extended-redis-compatibility calls itself Redis 7.2: switch that off)")});
 }
 
 }  // namespace obol::inline v0::redis

@@ -52,7 +52,7 @@ Result<std::vector<SlotRange>> slots_answer(const Reply& reply, const ServerAddr
       return std::unexpected(Error{ErrorCode::invalid_argument,
                                    "this server is no node of a cluster; set ConnectionOptions::host (redis://)"});
     }
-    auto error = error_of(reply);
+    auto error = error_of(reply, slots_question().name());
     if (error.code == ErrorCode::permission) error.message += "; a cluster needs +cluster|slots";
     return std::unexpected(std::move(error));
   }

@@ -94,12 +94,13 @@ Result<Connection> Tracking::subscribe() {
     }
   }
   connection->on_push([this](const Reply& push) { take_push(push); });
-  const auto reply =
-      connection->call(Command{"CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", settings_.prefix}, deadline);
+  const Command command{"CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", settings_.prefix};
+  const auto reply = connection->call(command, deadline);
   if (!reply) return std::unexpected(source_.at_endpoint(reply.error()));
   if (reply->is_error()) {
-    Error error = error_of(*reply);
+    Error error = error_of(*reply, command.name());
     if (error.code == ErrorCode::permission) error.message += "; the near cache needs +client|tracking";
+    if (error.code == ErrorCode::unsupported_server) error.message += "; only the near cache needs it";
     return std::unexpected(source_.at_endpoint(std::move(error)));
   }
   return connection;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "redis/command.hpp"
 #include "redis/server_version.hpp"
 
 namespace obol::redis {
@@ -39,14 +40,35 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"OOM command not allowed", Remedy::fail, ErrorCode::out_of_memory},
                       Case{"MISCONF Redis is configured", Remedy::fail, ErrorCode::server},
                       Case{"NOREPLICAS Not enough good replicas", Remedy::fail, ErrorCode::server},
-                      Case{"NOAUTH Authentication required.", Remedy::fail, ErrorCode::auth},
+                      Case{"NOAUTH Authentication required.", Remedy::reconnect, ErrorCode::auth},
                       Case{"WRONGPASS invalid username-password pair", Remedy::fail, ErrorCode::auth},
                       Case{"NOPERM User x has no permissions", Remedy::fail, ErrorCode::permission},
                       Case{"ERR ACL failure in script: NOPERM", Remedy::fail, ErrorCode::permission},
                       Case{"MOVED 3999 127.0.0.1:6381", Remedy::follow, ErrorCode::unsupported_server},
                       Case{"ASK 3999 127.0.0.1:6381", Remedy::follow, ErrorCode::unsupported_server},
                       Case{"WRONGTYPE Operation against a key", Remedy::fail, ErrorCode::server},
+                      Case{"DENIED Redis is running in protected mode", Remedy::fail, ErrorCode::auth},
                       Case{"ERR something new", Remedy::fail, ErrorCode::server}));
+
+// Redis, Valkey, KeyDB and Dragonfly, Envoy, Codis, Upstash, managed services.
+INSTANTIATE_TEST_SUITE_P(
+    MissingCommands, ErrorReply,
+    ::testing::Values(
+        Case{"ERR unknown command 'HSETEX', with args beginning with: 'a' 'b' ", Remedy::fail,
+             ErrorCode::unsupported_server},
+        Case{"ERR unknown command `HSETEX`, with args beginning with: `a`", Remedy::fail,
+             ErrorCode::unsupported_server},
+        Case{"ERR unknown subcommand 'TRACKING'. Try CLIENT HELP.", Remedy::fail, ErrorCode::unsupported_server},
+        Case{"ERR Unknown Redis command called from script script: x, on @user_function:1.", Remedy::fail,
+             ErrorCode::unsupported_server},
+        Case{"unsupported command 'HELLO'", Remedy::fail, ErrorCode::unsupported_server},
+        Case{"ERR unsupported command 'fcall'", Remedy::fail, ErrorCode::unsupported_server},
+        Case{"ERR command not supported", Remedy::fail, ErrorCode::unsupported_server},
+        Case{"ERR invalid command", Remedy::fail, ErrorCode::unsupported_server},
+        Case{"ERR handle request, command 'FUNCTION' is not allowed", Remedy::fail, ErrorCode::unsupported_server},
+        Case{"ERR Command is not available: 'CONFIG'. See docs", Remedy::fail, ErrorCode::unsupported_server},
+        Case{"ERR wrong number of arguments for 'hget' command", Remedy::fail, ErrorCode::server},
+        Case{"ERR value is not an integer or out of range", Remedy::fail, ErrorCode::server}));
 
 TEST(Redirect, NamesSlotAndNode) {
   const auto moved = redirect_of(error_reply("MOVED 3999 127.0.0.1:6381")).value();
@@ -68,6 +90,51 @@ TEST(Redirect, ThatIsMalformedIsNone) {
 
 TEST(ErrorReplyMessage, NeverRepeatsWhatTheServerQuotes) {
   EXPECT_EQ(error_of(error_reply("ERR unknown command 'secret'")).message.find("secret"), std::string::npos);
+}
+
+TEST(ErrorReplyMessage, NamesTheCommandThatWasSent) {
+  for (const auto* text : {"ERR unknown command", "NOPERM", "ERR something new", "OOM"}) {
+    EXPECT_NE(error_of(error_reply(text), "HSETEX").message.find(" to HSETEX: "), std::string::npos) << text;
+  }
+}
+
+TEST(ErrorReplyMessage, SaysThatAFunctionMissesACommand) {
+  const auto* const text = "ERR Unknown Redis command called from script script: x, on @user_function:1.";
+  EXPECT_NE(error_of(error_reply(text), "FCALL").message.find("the function calls a command"), std::string::npos);
+}
+
+TEST(CommandName, IsTheFirstWordAndOfAContainerTheSecondToo) {
+  EXPECT_EQ((Command{"HGET", "secret", "field"}.name()), "HGET");
+  EXPECT_EQ((Command{"PING"}.name()), "PING");
+  EXPECT_EQ((Command{"CLIENT", "TRACKING", "ON"}.name()), "CLIENT TRACKING");
+  EXPECT_EQ((Command{"FUNCTION", "LOAD", "secret"}.name()), "FUNCTION LOAD");
+  EXPECT_EQ((Command{"", "secret"}.name()), "");
+}
+
+std::string introduced(std::string_view text, Introduction introduction) {
+  return error_of_introduction(error_reply(text), introduction).message;
+}
+
+TEST(ErrorOfIntroduction, TellsWhoHasSetAPasswordNotToSetOne) {
+  const auto* const text = "NOAUTH Authentication required.";
+  EXPECT_NE(introduced(text, {}).find("set connection.password"), std::string::npos);
+  const auto told = introduced(text, {.sent_credentials = true});
+  EXPECT_EQ(told.find("set connection.password"), std::string::npos) << told;
+  EXPECT_NE(told.find("a proxy in between"), std::string::npos) << told;
+}
+
+TEST(ErrorOfIntroduction, NamesTheSentinelsPasswordIfASentinelWantsOne) {
+  EXPECT_NE(introduced("NOAUTH", {.is_to_sentinel = true}).find("set connection.sentinel.password"), std::string::npos);
+  EXPECT_NE(introduced("WRONGPASS", {.is_to_sentinel = true, .sent_credentials = true}).find("connection.sentinel."),
+            std::string::npos);
+}
+
+TEST(ErrorOfSelect, DoesNotTakeEveryRefusalForAMissingDatabase) {
+  EXPECT_EQ(error_of_select(error_reply("ERR DB index is out of range"), 3).code, ErrorCode::invalid_argument);
+  EXPECT_EQ(error_of_select(error_reply("LOADING"), 3).code, ErrorCode::unavailable);
+  EXPECT_EQ(error_of_select(error_reply("ERR unknown command 'SELECT'"), 3).code, ErrorCode::unsupported_server);
+  const auto in_cluster = error_of_select(error_reply("ERR SELECT is not allowed in cluster mode"), 3);
+  EXPECT_NE(in_cluster.message.find("which has only 0"), std::string::npos) << in_cluster.message;
 }
 
 Result<ServerVersion> version_of(std::string_view server, std::string_view version) {
