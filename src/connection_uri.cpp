@@ -18,10 +18,12 @@ namespace {
 
 constexpr std::string_view forms =
     "redis://[user[:password]@]host[:port][/database], redis+sentinel://[user[:password]@]host[:port],.../primary_name"
-    "[/database], redis+cluster://[user[:password]@]host[:port],... (rediss for TLS) or "
+    "[/database], redis+cluster://[user[:password]@]host[:port],... (rediss for TLS; valkey and valkeys are the same) "
+    "or "
     "unix://[user[:password]@]/path, "
-    "with optional ?client_name=NAME and ?db=N, with Sentinel sentinel_username and sentinel_password, and with TLS "
-    "ca_file, certificate_file, private_key_file, server_name and insecure_skip_verification=true";
+    "with optional ?client_name=NAME, ?db=N, ?password_file=PATH and ?address_map=ANNOUNCED=REACHABLE,..., with "
+    "Sentinel sentinel_username, sentinel_password and sentinel_password_file, and with TLS ca_file, "
+    "certificate_file, private_key_file, server_name and insecure_skip_verification=true";
 
 constexpr std::uint16_t default_port = 6379;
 constexpr std::uint16_t default_sentinel_port = 26379;
@@ -58,8 +60,9 @@ Result<void> read_credentials(std::string_view text, ConnectionOptions& options)
   const auto [user, password] = split(text, ':');
   const auto decoded_user = percent_decoded(user);
   const auto decoded_password = percent_decoded(password.value_or(""));
-  if (!decoded_user || !decoded_password) return refuse("the user name or password has a bad percent-encoding");
-  if (!decoded_user->empty() && decoded_password->empty()) return refuse("there is a user name without a password");
+  if (!decoded_user || !decoded_password) {
+    return refuse("the user name or password has a bad percent-encoding; a % in it is written as %25");
+  }
   options.username = *decoded_user;
   options.password = *decoded_password;
   return {};
@@ -81,57 +84,34 @@ std::string* tls_text(std::string_view name, TlsOptions& tls) {
   return nullptr;
 }
 
-Result<void> read_parameter(std::string_view name, std::string value, ConnectionOptions& options) {
-  if (name == "db" && options.cluster.seeds.empty()) return read_database(value, options);
-  std::string* text = name == "client_name" ? &options.client_name : nullptr;
-  if (!options.sentinel.sentinels.empty()) {
-    if (name == "sentinel_username") text = &options.sentinel.username;
-    if (name == "sentinel_password") text = &options.sentinel.password;
-  }
-  if (options.tls.enabled && text == nullptr) text = tls_text(name, options.tls);
-  if (text != nullptr) {
-    *text = std::move(value);
-    return {};
-  }
-  if (options.tls.enabled && name == "insecure_skip_verification" && (value == "true" || value == "false")) {
-    options.tls.insecure_skip_verification = value == "true";
-    return {};
-  }
-  return refuse("there is a parameter that is unknown, or of another scheme, or has no such value");
-}
+struct AddressParts {
+  std::string_view host;
+  std::optional<std::string_view> port;
+};
 
-Result<void> read_parameters(std::string_view text, ConnectionOptions& options) {
-  std::optional<std::string_view> rest = text;
-  while (rest) {
-    const auto [parameter, more] = split(*rest, '&');
-    rest = more;
-    const auto [name, value] = split(parameter, '=');
-    auto decoded = percent_decoded(value.value_or(""));
-    if (!decoded) return refuse("a parameter has a bad percent-encoding");
-    if (auto read = read_parameter(name, std::move(*decoded), options); !read) return read;
+Result<AddressParts> split_address(std::string_view text) {
+  if (!text.starts_with('[')) {
+    const auto [host, port] = split(text, ':');
+    return AddressParts{.host = host, .port = port};
   }
-  return {};
+  const auto end = text.find(']');
+  if (end == std::string_view::npos) return refuse("an IPv6 address lacks its ']'");
+  const auto behind = text.substr(end + 1);
+  if (!behind.empty() && behind.front() != ':') return refuse("there is something between ']' and the port");
+  AddressParts parts{.host = text.substr(1, end - 1), .port = std::nullopt};
+  if (!behind.empty()) parts.port = behind.substr(1);
+  return parts;
 }
 
 Result<ServerAddress> read_address(std::string_view text, std::uint16_t port_left_out) {
-  std::string_view host = text;
-  std::optional<std::string_view> port;
-  if (text.starts_with('[')) {
-    const auto end = text.find(']');
-    if (end == std::string_view::npos) return refuse("an IPv6 address lacks its ']'");
-    host = text.substr(1, end - 1);
-    const auto behind = text.substr(end + 1);
-    if (!behind.empty() && behind.front() != ':') return refuse("there is something between ']' and the port");
-    if (!behind.empty()) port = behind.substr(1);
-  } else {
-    std::tie(host, port) = split(text, ':');
-  }
-  auto decoded = percent_decoded(host);
-  if (!decoded || decoded->empty()) return refuse("the host is missing");
-  if (!port) return ServerAddress{.host = std::move(*decoded), .port = port_left_out};
-  const auto value = decimal<std::uint16_t>(*port);
-  if (!value || *value == 0) return refuse("the port is no number from 1 to 65535");
-  return ServerAddress{.host = std::move(*decoded), .port = *value};
+  const auto parts = split_address(text);
+  if (!parts) return std::unexpected(parts.error());
+  auto host = percent_decoded(parts->host);
+  if (!host || host->empty()) return refuse("the host is missing");
+  if (!parts->port) return ServerAddress{.host = std::move(*host), .port = port_left_out};
+  const auto port = decimal<std::uint16_t>(*parts->port);
+  if (!port || *port == 0) return refuse("the port is no number from 1 to 65535");
+  return ServerAddress{.host = std::move(*host), .port = *port};
 }
 
 Result<std::vector<ServerAddress>> read_addresses(std::string_view text, std::uint16_t port_left_out) {
@@ -145,6 +125,86 @@ Result<std::vector<ServerAddress>> read_addresses(std::string_view text, std::ui
     addresses.push_back(std::move(*address));
   }
   return addresses;
+}
+
+/// Null where Sentinel has no parameter of that name.
+std::string* sentinel_text(std::string_view name, SentinelOptions& sentinel) {
+  if (name == "sentinel_username") return &sentinel.username;
+  if (name == "sentinel_password") return &sentinel.password;
+  if (name == "sentinel_password_file") return &sentinel.password_file;
+  return nullptr;
+}
+
+Result<void> read_flag(std::string_view value, bool& flag) {
+  if (value != "true" && value != "false") return refuse("insecure_skip_verification is neither true nor false");
+  flag = value == "true";
+  return {};
+}
+
+/// The port is 0 if it is left out.
+Result<ServerAddress> read_mapped(std::string_view text) {
+  const auto parts = split_address(text);
+  if (!parts) return std::unexpected(parts.error());
+  const auto port = parts->port ? decimal<std::uint16_t>(*parts->port) : 0;
+  if (parts->host.empty() || parts->host.find_first_of("[]") != std::string_view::npos) {
+    return refuse("a host of address_map is missing");
+  }
+  if (!port || (parts->port && *port == 0)) return refuse("a port of address_map is no number from 1 to 65535");
+  return ServerAddress{.host = std::string(parts->host), .port = *port};
+}
+
+Result<void> read_address_map(std::string_view text, ConnectionOptions& options) {
+  std::optional<std::string_view> rest = text;
+  while (rest) {
+    const auto [mapping, more] = split(*rest, ',');
+    rest = more;
+    const auto [announced, reachable] = split(mapping, '=');
+    if (!reachable || reachable->contains('=')) return refuse("address_map is no list of announced=reachable");
+    auto from = read_mapped(announced);
+    if (!from) return std::unexpected(std::move(from.error()));
+    auto to = read_mapped(*reachable);
+    if (!to) return std::unexpected(std::move(to.error()));
+    options.address_map.push_back({.announced = std::move(*from), .reachable = std::move(*to)});
+  }
+  return {};
+}
+
+// Names are told only if they are known: what is not may be a piece of a password.
+Result<void> read_parameter(std::string_view name, std::string value, ConnectionOptions& options) {
+  const bool is_flag = name == "insecure_skip_verification";
+  std::string* const of_sentinel = sentinel_text(name, options.sentinel);
+  std::string* const of_tls = tls_text(name, options.tls);
+  if (of_sentinel != nullptr && options.sentinel.sentinels.empty()) {
+    return refuse(fmt::format("{} is for Sentinel alone (redis+sentinel://)", name));
+  }
+  if ((of_tls != nullptr || is_flag) && !options.tls.enabled) {
+    return refuse(fmt::format("{} is for TLS alone (rediss://)", name));
+  }
+  if (is_flag) return read_flag(value, options.tls.insecure_skip_verification);
+  if (name == "address_map") return read_address_map(value, options);
+  if (name == "db") {
+    if (!options.cluster.seeds.empty()) return refuse("there is a db; a cluster has only database 0");
+    return read_database(value, options);
+  }
+  std::string* text = of_sentinel != nullptr ? of_sentinel : of_tls;
+  if (name == "client_name") text = &options.client_name;
+  if (name == "password_file") text = &options.password_file;
+  if (text == nullptr) return refuse("there is a parameter that is unknown");
+  *text = std::move(value);
+  return {};
+}
+
+Result<void> read_parameters(std::string_view text, ConnectionOptions& options) {
+  std::optional<std::string_view> rest = text;
+  while (rest) {
+    const auto [parameter, more] = split(*rest, '&');
+    rest = more;
+    const auto [name, value] = split(parameter, '=');
+    auto decoded = percent_decoded(value.value_or(""));
+    if (!decoded) return refuse("a parameter has a bad percent-encoding; a % in it is written as %25");
+    if (auto read = read_parameter(name, std::move(*decoded), options); !read) return read;
+  }
+  return {};
 }
 
 /// What each kind of URI has between its scheme and its parameters. `path` begins with a slash or is empty.
@@ -205,37 +265,83 @@ constexpr std::array schemes{
     Scheme{"unix", false, read_socket},
 };
 
+/// In lower case, as of Redis: schemes are compared without regard to case (RFC 3986, section 3.1).
+std::string canonical_scheme(std::string_view scheme) {
+  constexpr std::string_view valkey = "valkey";
+  std::string name;
+  for (const char c : scheme) name += c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  return name.starts_with(valkey) ? "redis" + name.substr(valkey.size()) : name;
+}
+
+/// That a password is empty was said, and not forgotten.
+struct EmptyPasswords {
+  bool of_servers = false;
+  bool of_sentinels = false;
+};
+
+Result<void> check_users(const ConnectionOptions& options, EmptyPasswords empty) {
+  const auto& sentinel = options.sentinel;
+  if (!options.password_file.empty() && (!options.password.empty() || empty.of_servers)) {
+    return refuse("there is a password beside a password_file; leave one out");
+  }
+  if (!sentinel.password_file.empty() && !sentinel.password.empty()) {
+    return refuse("there is a sentinel_password beside a sentinel_password_file; leave one out");
+  }
+  if (!options.username.empty() && options.password.empty() && options.password_file.empty() && !empty.of_servers) {
+    return refuse("there is a user name without a password; a user who needs none is written as user:@");
+  }
+  if (!sentinel.username.empty() && sentinel.password.empty() && sentinel.password_file.empty() &&
+      !empty.of_sentinels) {
+    return refuse(
+        "there is a sentinel_username without a sentinel_password; for a user who needs none, set it to nothing");
+  }
+  return {};
+}
+
+Result<ConnectionOptions> read_uri(const Scheme& scheme, std::string_view behind_scheme) {
+  ConnectionOptions options;
+  options.tls.enabled = scheme.uses_tls;
+  const auto [address, parameters] = split(behind_scheme, '?');
+  const auto path_start = std::min(address.find('/'), address.size());
+  Place place{.authority = address.substr(0, path_start), .path = address.substr(path_start)};
+  EmptyPasswords empty;
+  if (const auto at = place.authority.rfind('@'); at != std::string_view::npos) {
+    const auto user_info = place.authority.substr(0, at);
+    if (auto read = read_credentials(user_info, options); !read) return std::unexpected(read.error());
+    empty.of_servers = user_info.size() > 1 && user_info.ends_with(':') && options.password.empty();
+    place.authority.remove_prefix(at + 1);
+  }
+  auto read = scheme.read(place, options);
+  if (read && parameters) read = read_parameters(*parameters, options);
+  const std::string all = fmt::format("&{}", parameters.value_or(""));
+  empty.of_sentinels = all.contains("&sentinel_password=");
+  if (read) read = check_users(options, empty);
+  if (!read) return std::unexpected(std::move(read.error()));
+  if (!options.sentinel.sentinels.empty()) options.sentinel.tls = options.tls;
+  return options;
+}
+
+// A '/' or '?' in a password ends the place where a password can stand, and the '@' behind it is left over.
+bool may_have_raw_password(std::string_view behind_scheme) {
+  const auto authority_end = behind_scheme.find_first_of("/?");
+  return authority_end != std::string_view::npos && behind_scheme.find('@', authority_end) != std::string_view::npos;
+}
+
 }  // namespace
 
 Result<ConnectionOptions> ConnectionOptions::from_uri(std::string_view uri) {
   if (uri.find('\0') != std::string_view::npos) return refuse("there is a zero byte");
-  ConnectionOptions options;
   const auto scheme_end = uri.find("://");
-  const auto* const scheme = std::ranges::find(schemes, uri.substr(0, scheme_end), &Scheme::name);
+  const auto* const scheme = std::ranges::find(schemes, canonical_scheme(uri.substr(0, scheme_end)), &Scheme::name);
   if (scheme_end == std::string_view::npos || scheme == schemes.end()) {
     return refuse("the scheme is none of those that are known");
   }
-  options.tls.enabled = scheme->uses_tls;
-
-  const auto [address, parameters] = split(uri.substr(scheme_end + 3), '?');
-  const auto path_start = std::min(address.find('/'), address.size());
-  Place place{.authority = address.substr(0, path_start), .path = address.substr(path_start)};
-  if (const auto at = place.authority.rfind('@'); at != std::string_view::npos) {
-    if (auto read = read_credentials(place.authority.substr(0, at), options); !read) {
-      return std::unexpected(read.error());
-    }
-    place.authority.remove_prefix(at + 1);
-  }
-  auto read = scheme->read(place, options);
-  if (read && parameters) read = read_parameters(*parameters, options);
-  if (!read) return std::unexpected(std::move(read.error()));
-  if (!options.sentinel.sentinels.empty()) {
-    if (!options.sentinel.username.empty() && options.sentinel.password.empty()) {
-      return refuse("there is a sentinel_username without a sentinel_password");
-    }
-    options.sentinel.tls = options.tls;
-  }
-  return options;
+  const auto behind_scheme = uri.substr(scheme_end + 3);
+  auto options = read_uri(*scheme, behind_scheme);
+  if (options || !may_have_raw_password(behind_scheme)) return options;
+  return refuse(
+      "there is an @ behind a /, ? or #: if these belong to the user name or password, write them percent-encoded "
+      "(/ as %2F, ? as %3F, # as %23, @ as %40, % as %25)");
 }
 
 }  // namespace obol::inline v0

@@ -41,11 +41,33 @@ std::string text_of(const std::vector<ServerAddress>& addresses) {
   return result;
 }
 
+/// With the '@' behind it; empty if there is neither user nor password.
+std::string user_info(std::string_view username, std::string_view password, bool has_password_file) {
+  if (has_password_file) return username.empty() ? std::string{} : encoded(username) + '@';
+  if (username.empty() && password.empty()) return {};
+  return fmt::format("{}:{}@", encoded(username), encoded(password));
+}
+
+std::string text_of_mapped(const ServerAddress& address) {
+  if (address.port != 0) return redis::name_of(address);
+  auto text = redis::name_of(address);
+  return text.substr(0, text.rfind(':'));
+}
+
+std::string text_of(const std::vector<AddressMapping>& map) {
+  std::string result;
+  for (const auto& [announced, reachable] : map) {
+    if (!result.empty()) result += ',';
+    result += text_of_mapped(announced) + '=' + text_of_mapped(reachable);
+  }
+  return result;
+}
+
 /// The parameters that are not as they are where they are left out.
 class Parameters {
  public:
-  void add(std::string_view name, std::string_view value) {
-    text_ += fmt::format("{}{}={}", text_.empty() ? '?' : '&', name, encoded(value, "/"));
+  void add(std::string_view name, std::string_view value, std::string_view kept = "/") {
+    text_ += fmt::format("{}{}={}", text_.empty() ? '?' : '&', name, encoded(value, kept));
   }
 
   void add_unless_empty(std::string_view name, std::string_view value) {
@@ -68,10 +90,10 @@ class Parameters {
 
 }  // namespace
 
-std::string ConnectionOptions::to_uri(Credentials credentials) const {
-  const bool shows_credentials = credentials == Credentials::included;
+std::string ConnectionOptions::to_uri(Credentials shown) const {
+  const bool shows_credentials = shown == Credentials::included;
   std::string user;
-  if (shows_credentials && !password.empty()) user = fmt::format("{}:{}@", encoded(username), encoded(password));
+  if (shows_credentials) user = user_info(username, password, !password_file.empty());
 
   const std::string_view secure = tls.enabled ? "s" : "";
   std::string uri;
@@ -89,10 +111,17 @@ std::string ConnectionOptions::to_uri(Credentials credentials) const {
   Parameters parameters;
   if (database != 0) parameters.add("db", fmt::format("{}", database));
   if (client_name != ConnectionOptions{}.client_name) parameters.add("client_name", client_name);
+  parameters.add_unless_empty("password_file", password_file);
   if (shows_credentials) {
     parameters.add_unless_empty("sentinel_username", sentinel.username);
-    parameters.add_unless_empty("sentinel_password", sentinel.password);
+    if (!sentinel.username.empty() && sentinel.password_file.empty()) {
+      parameters.add("sentinel_password", sentinel.password);
+    } else {
+      parameters.add_unless_empty("sentinel_password", sentinel.password);
+    }
   }
+  parameters.add_unless_empty("sentinel_password_file", sentinel.password_file);
+  if (!address_map.empty()) parameters.add("address_map", text_of(address_map), "*,:=[]");
   if (tls.enabled) parameters.add(tls);
   return uri + parameters.text();
 }

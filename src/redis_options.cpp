@@ -54,6 +54,38 @@ Result<void> check(const std::vector<ServerAddress>& addresses, std::string_view
   return {};
 }
 
+/// `name`: of the options, for messages.
+Result<void> check_credentials(std::string_view name, const std::string& username, const std::string& password,
+                               const std::string& password_file, const CredentialsProvider& provider) {
+  if (holds_nul(password_file)) return refuse(fmt::format("{}.password_file holds a zero byte", name));
+  if (!password.empty() && !password_file.empty()) {
+    return refuse(fmt::format("{0}.password and {0}.password_file are both set; set one of them", name));
+  }
+  if (provider && !(username.empty() && password.empty() && password_file.empty())) {
+    return refuse(fmt::format(
+        "{0}.credentials is set beside {0}.username, password or password_file, which it would ignore; leave them out",
+        name));
+  }
+  return {};
+}
+
+// What could not be written into a URI is no name of a host.
+Result<void> check(const std::vector<AddressMapping>& map) {
+  constexpr std::size_t most_entries = 1000;
+  if (map.size() > most_entries) {
+    return refuse(
+        fmt::format("connection.address_map has {} entries; at most {} are allowed", map.size(), most_entries));
+  }
+  for (const auto& [announced, reachable] : map) {
+    for (const auto& host : {announced.host, reachable.host}) {
+      if (host.empty() || holds_nul(host) || host.find_first_of(",=[]") != std::string::npos) {
+        return refuse("connection.address_map has a host that is empty or no name; * stands for every host");
+      }
+    }
+  }
+  return {};
+}
+
 Result<void> check(const SentinelOptions& sentinel) {
   if (sentinel.primary_name.empty() != sentinel.sentinels.empty()) {
     return refuse("connection.sentinel has one of primary_name and sentinels; set both or neither");
@@ -61,8 +93,10 @@ Result<void> check(const SentinelOptions& sentinel) {
   if (sentinel.primary_name.size() > 256 || holds_nul(sentinel.primary_name)) {
     return refuse("connection.sentinel.primary_name is no name of at most 256 bytes");
   }
-  if (!sentinel.username.empty() && sentinel.password.empty()) {
-    return refuse("connection.sentinel.username is set without a password; set both or neither");
+  if (auto valid = check_credentials("connection.sentinel", sentinel.username, sentinel.password,
+                                     sentinel.password_file, sentinel.credentials);
+      !valid) {
+    return valid;
   }
   if (auto valid = check(sentinel.sentinels, "connection.sentinel.sentinels"); !valid) return valid;
   return sentinel.tls.enabled ? check(sentinel.tls, "connection.sentinel.tls") : Result<void>{};
@@ -99,9 +133,12 @@ Result<void> check(const ConnectionOptions& connection) {
       return refuse("connection.tls is set for a unix socket; it never leaves this machine");
     if (auto valid = check(connection.tls, "connection.tls"); !valid) return valid;
   }
-  if (!connection.username.empty() && connection.password.empty()) {
-    return refuse("connection.username is set without a password; set both or neither");
+  if (auto valid = check_credentials("connection", connection.username, connection.password, connection.password_file,
+                                     connection.credentials);
+      !valid) {
+    return valid;
   }
+  if (auto valid = check(connection.address_map); !valid) return valid;
   if (!is_client_name(connection.client_name)) {
     return refuse("connection.client_name is not printable ASCII without spaces, of at most 256 bytes");
   }

@@ -54,6 +54,24 @@ Result<void> RedisStore::Implementation::replace_keyring(Keyring keyring) {
   return {};
 }
 
+Result<void> RedisStore::Implementation::replace_credentials(UserCredentials credentials) {
+  if (credentials.username.empty() && credentials.password.empty()) {
+    return std::unexpected(Error{ErrorCode::invalid_argument,
+                                 "the new credentials have neither user nor password; the old ones stay in use"});
+  }
+  client_.replace_credentials(std::move(credentials));
+  return {};
+}
+
+Result<void> RedisStore::Implementation::replace_sentinel_credentials(UserCredentials credentials) {
+  if (options_.connection.sentinel.sentinels.empty()) {
+    return std::unexpected(
+        Error{ErrorCode::invalid_argument, "connection.sentinel is not set, so there are no sentinels"});
+  }
+  client_.replace_sentinel_credentials(std::move(credentials));
+  return {};
+}
+
 Result<RedisStore> RedisStore::connect(RedisStoreOptions options) {
   if (auto valid = validate(options); !valid) return std::unexpected(std::move(valid.error()));
   auto implementation = std::make_unique<Implementation>(std::move(options));
@@ -116,6 +134,12 @@ NearCacheStatistics RedisStore::near_cache_statistics() const {
 }
 void RedisStore::close() {
   implementation_->visit([&] { implementation_->close(); });
+}
+Result<void> RedisStore::replace_credentials(UserCredentials credentials) {
+  return implementation_->visit([&] { return implementation_->replace_credentials(std::move(credentials)); });
+}
+Result<void> RedisStore::replace_sentinel_credentials(UserCredentials credentials) {
+  return implementation_->visit([&] { return implementation_->replace_sentinel_credentials(std::move(credentials)); });
 }
 
 }  // namespace obol::inline v0

@@ -66,6 +66,8 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
   Result<Deleted> delete_others(const SessionKey& keep);
   Result<std::vector<Finding>> diagnose();
   Result<void> replace_keyring(Keyring keyring);
+  Result<void> replace_credentials(UserCredentials credentials);
+  Result<void> replace_sentinel_credentials(UserCredentials credentials);
 
   void close() {
     admission_->close();

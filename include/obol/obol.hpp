@@ -19,4 +19,5 @@
 #include "obol/session_store.hpp"     // IWYU pragma: export
 #include "obol/session_token.hpp"     // IWYU pragma: export
 #include "obol/store_statistics.hpp"  // IWYU pragma: export
+#include "obol/user_credentials.hpp"  // IWYU pragma: export
 #include "obol/version.hpp"           // IWYU pragma: export

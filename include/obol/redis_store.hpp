@@ -76,6 +76,16 @@ class OBOL_EXPORT RedisStore final : public SessionStore {
   /// key of an id that the old one holds, since that would log everybody out whose session the old key signed.
   Result<void> replace_keyring(Keyring keyring);
 
+  /// From now on the servers are given these, whatever the options say of user and password: by new connections, and by
+  /// living ones in front of their next command. Calls under way are not disturbed. If a server refuses them, its
+  /// living connections stay who they were and try again later, so this may be called before the server knows the new
+  /// password; only new connections fail meanwhile. Returns at once. Thread-safe. `invalid_argument` if both name and
+  /// password are empty.
+  Result<void> replace_credentials(UserCredentials credentials);
+
+  /// The same for the sentinels. `invalid_argument` without ConnectionOptions::sentinel, too.
+  Result<void> replace_sentinel_credentials(UserCredentials credentials);
+
   /// Ends the store for all threads: those that wait for a connection, and all later calls, fail with `closed`; calls
   /// under way finish, and it does not wait for them. Thread-safe.
   void close();

@@ -17,8 +17,8 @@ namespace {
 
 constexpr const char* overview =
     "Looks after Obol's login sessions in Redis or Valkey.\n"
-    "Passwords and keys come from the environment: OBOL_REDIS_URI or OBOL_REDIS_PASSWORD, OBOL_SECRET, "
-    "OBOL_OLD_SECRETS.";
+    "Passwords and keys come from files or the environment: OBOL_REDIS_URI or OBOL_REDIS_PASSWORD, "
+    "OBOL_SENTINEL_PASSWORD, OBOL_SECRET, OBOL_OLD_SECRETS.";
 
 /// Everything the command line can set, and the command that was named.
 class CommandLine {
@@ -88,7 +88,14 @@ CLI::App* CommandLine::add(CLI::App& parent, const char* name, const char* descr
 
 void CommandLine::add_common_options() {
   auto& common = context_.common;
-  app_.add_option("--uri", common.uri, "Server, without a password: redis://, rediss:// or unix:// (OBOL_REDIS_URI)");
+  app_.add_option("--uri", common.uri,
+                  "Server, without a password: redis://, valkey://, rediss:// or unix:// (OBOL_REDIS_URI)");
+  app_.add_option("--password-file", common.password_file, "File of the server's password (OBOL_REDIS_PASSWORD)");
+  app_.add_option("--sentinel-password-file", common.sentinel_password_file,
+                  "File of the sentinels' password (OBOL_SENTINEL_PASSWORD)");
+  app_.add_option("--map-address", common.address_map,
+                  "ANNOUNCED=REACHABLE, HOST[:PORT] each: where an announced address can be reached; again for more")
+      ->allow_extra_args(false);
   app_.add_option("--prefix", common.prefix, "Key prefix of the hosts")->capture_default_str();
   app_.add_option("--secret-file", common.secret_file, "File of secrets: the current one, then older ones, one a line");
   app_.add_option("--timeout", common.timeout_seconds, "Seconds that a call may take")

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "obolctl/text.hpp"
+#include "redis/announced_address.hpp"
 #include "redis/cluster.hpp"
 #include "redis/dialer.hpp"
 #include "redis/info.hpp"
@@ -96,8 +97,14 @@ Result<Server> Server::connect(const RedisStoreOptions& options) {
     server.slots_ = std::move(*slots);
     if (auto added = server.add_primaries(); !added) return std::unexpected(std::move(added.error()));
   }
-  for (const auto& primary : server.primaries_) {
-    if (auto checked = primary->check(); !checked) return std::unexpected(std::move(checked.error()));
+  for (std::size_t i = 0; i < server.primaries_.size(); ++i) {
+    auto checked = server.primaries_[i]->check();
+    if (checked) continue;
+    if (!server.is_cluster() || !redis::may_pass(checked.error())) return std::unexpected(std::move(checked.error()));
+    const auto& announced = server.announced_[i];
+    return std::unexpected(redis::error_with_announcement(std::move(checked.error()),
+                                                          {.address = announced, .by = redis::Announcer::cluster},
+                                                          redis::reachable(options.connection.address_map, announced)));
   }
   return server;
 }
@@ -106,7 +113,7 @@ Result<Server> Server::connect(const RedisStoreOptions& options) {
 Result<Server::Slots> Server::slots_of(const RedisStoreOptions& options) {
   std::optional<Error> trouble;
   for (const auto& seed : options.connection.cluster.seeds) {
-    redis::Dialer dialer(redis::options_of_node(options.connection, seed), options.maximum_reply_bytes);
+    redis::Dialer dialer(redis::options_of_seed(options.connection, seed), options.maximum_reply_bytes);
     auto slots = redis::ask_for_slots(dialer, seed, redis::Deadline::after(options.timeouts.connect));
     if (slots) {
       std::ranges::sort(*slots, {}, &redis::SlotRange::first);
@@ -119,18 +126,18 @@ Result<Server::Slots> Server::slots_of(const RedisStoreOptions& options) {
 
 Result<void> Server::add_primaries() {
   std::size_t next_slot = 0;
-  std::vector<ServerAddress> addresses;
   for (const auto& range : slots_) {
     if (range.first != next_slot) break;
     next_slot = std::size_t{range.last} + 1;
-    const auto known = std::ranges::find(addresses, range.primary);
-    if (known == addresses.end()) {
+    const auto known = std::ranges::find(announced_, range.primary);
+    if (known == announced_.end()) {
       auto own = options_;
-      own.connection = redis::options_of_node(options_.connection, range.primary);
-      addresses.push_back(range.primary);
+      own.connection = redis::options_of_announced(options_.connection, range.primary);
+      own.connection.cluster = {};
+      announced_.push_back(range.primary);
       primary_of_range_.push_back(primaries_.emplace_back(std::make_unique<Primary>(own, Primary::Of::cluster)).get());
     } else {
-      primary_of_range_.push_back(primaries_[static_cast<std::size_t>(known - addresses.begin())].get());
+      primary_of_range_.push_back(primaries_[static_cast<std::size_t>(known - announced_.begin())].get());
     }
   }
   if (next_slot == redis::slot_count) return {};

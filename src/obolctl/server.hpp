@@ -73,6 +73,7 @@ class Server {
   RedisStoreOptions options_;
   Slots slots_;  ///< In their order; empty: no cluster.
   std::vector<std::unique_ptr<Primary>> primaries_;
+  std::vector<ServerAddress> announced_;  ///< Of each primary of a cluster.
   std::vector<Primary*> primary_of_range_;
 };
 

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -23,7 +25,8 @@ constexpr std::string_view key_form = "hex-key:";
 struct Credentials {
   std::size_t begin = 0;
   std::optional<std::string_view> text;
-  bool has_password() const { return text && text->find(':') != std::string_view::npos; }
+  bool names_password() const { return text && text->contains(':'); }
+  bool has_password() const { return names_password() && !text->ends_with(':'); }
 };
 
 Credentials find_credentials(std::string_view uri) {
@@ -36,6 +39,17 @@ Credentials find_credentials(std::string_view uri) {
   return credentials;
 }
 
+bool has_parameter(std::string_view uri, std::string_view name) {
+  const auto named = [&](char separator) { return uri.contains(fmt::format("{}{}=", separator, name)); };
+  return named('?') || named('&');
+}
+
+bool is_for_sentinels(std::string_view uri) {
+  std::string scheme(uri.substr(0, uri.find("://")));
+  std::ranges::transform(scheme, scheme.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return scheme.ends_with("+sentinel");
+}
+
 std::string percent_encoded(std::string_view bytes) {
   std::string text;
   for (const char byte : bytes) text += fmt::format("%{:02X}", static_cast<unsigned char>(byte));
@@ -46,6 +60,44 @@ std::string with_password(std::string uri, const Credentials& credentials, std::
   const auto encoded = ":" + percent_encoded(password);
   const auto behind_user = credentials.begin + (credentials.text ? credentials.text->size() : 0);
   return uri.insert(behind_user, credentials.text ? encoded : encoded + "@");
+}
+
+void add_parameter(std::string& uri, std::string_view name, std::string_view value) {
+  uri += fmt::format("{}{}={}", uri.contains('?') ? '&' : '?', name, percent_encoded(value));
+}
+
+/// Secrets that the command line must not hold, in the words of what to do instead; empty if there are none.
+std::string_view secret_in(std::string_view uri) {
+  if (find_credentials(uri).has_password()) {
+    return "--uri holds a password, and every user of this machine can read command lines: set OBOL_REDIS_PASSWORD, or "
+           "the whole address as OBOL_REDIS_URI, or name a file with --password-file, and change that password";
+  }
+  if (has_parameter(uri, "sentinel_password")) {
+    return "--uri holds a sentinel_password, and every user of this machine can read command lines: set "
+           "OBOL_SENTINEL_PASSWORD, or the whole address as OBOL_REDIS_URI, or name a file with "
+           "--sentinel-password-file, and change that password";
+  }
+  return {};
+}
+
+// A file that is named on the command line goes before a password in the environment, which may be another program's.
+void add_passwords(std::string& address, const CommonArguments& arguments, const Environment& environment) {
+  const auto credentials = find_credentials(address);
+  if (!arguments.password_file.empty()) {
+    add_parameter(address, "password_file", arguments.password_file);
+  } else if (!credentials.names_password() && !has_parameter(address, "password_file")) {
+    if (const auto password = environment("OBOL_REDIS_PASSWORD")) {
+      address = with_password(address, credentials, *password);
+    }
+  }
+  if (!arguments.sentinel_password_file.empty()) {
+    add_parameter(address, "sentinel_password_file", arguments.sentinel_password_file);
+  } else if (is_for_sentinels(address) && !has_parameter(address, "sentinel_password") &&
+             !has_parameter(address, "sentinel_password_file")) {
+    if (const auto password = environment("OBOL_SENTINEL_PASSWORD")) {
+      add_parameter(address, "sentinel_password", *password);
+    }
+  }
 }
 
 Result<SigningKey> read_key(std::string_view hex, std::string_view id) {
@@ -101,19 +153,18 @@ Environment process_environment() {
   };
 }
 
-Result<ConnectionOptions> read_connection(const std::string& uri, const Environment& environment) {
-  if (find_credentials(uri).has_password()) {
-    return refuse(
-        "--uri holds a password, and every user of this machine can read command lines: set OBOL_REDIS_PASSWORD, or "
-        "the whole address as OBOL_REDIS_URI, and change that password");
-  }
+Result<ConnectionOptions> read_connection(const CommonArguments& arguments, const Environment& environment) {
+  const auto& uri = arguments.uri;
+  if (const auto secret = secret_in(uri); !secret.empty()) return refuse(std::string(secret));
   auto address = uri.empty() ? environment("OBOL_REDIS_URI").value_or("") : uri;
   if (address.empty()) return refuse("no server is named: give --uri redis://HOST, or set OBOL_REDIS_URI");
-  const auto credentials = find_credentials(address);
-  if (const auto password = environment("OBOL_REDIS_PASSWORD"); password && !credentials.has_password()) {
-    address = with_password(address, credentials, *password);
-  }
+  add_passwords(address, arguments, environment);
+  for (const auto& mapping : arguments.address_map) add_parameter(address, "address_map", mapping);
   auto connection = ConnectionOptions::from_uri(address);
+  if (!connection && uri.contains('@')) {
+    connection.error().message +=
+        "; if --uri holds a password, change that password: every user of this machine can read command lines";
+  }
   if (connection && connection->client_name == ConnectionOptions{}.client_name) connection->client_name = "obolctl";
   return connection;
 }
@@ -133,7 +184,7 @@ Result<Keyring> read_keyring(const std::string& secret_file, const Environment& 
 }
 
 Result<RedisStoreOptions> read_options(const CommonArguments& arguments, const Environment& environment) {
-  auto connection = read_connection(arguments.uri, environment);
+  auto connection = read_connection(arguments, environment);
   if (!connection) return std::unexpected(std::move(connection.error()));
   RedisStoreOptions options;
   options.connection = std::move(*connection);

@@ -21,16 +21,24 @@ namespace {
 /// Repeats without a pause: redirections, and functions that had to be loaded.
 constexpr int most_at_once = 5;
 
-std::shared_ptr<ConnectionSource> primary_source(const RedisStoreOptions& options) {
+/// Who the client is to its servers, and to the sentinels.
+struct Sources {
+  std::shared_ptr<CredentialsSource> credentials;
+  std::shared_ptr<CredentialsSource> sentinel_credentials;
+};
+
+std::shared_ptr<ConnectionSource> primary_source(const RedisStoreOptions& options, const Sources& sources) {
   const auto& connection = options.connection;
+  const auto maximum = options.maximum_reply_bytes;
   if (connection.sentinel.sentinels.empty()) {
-    return std::make_shared<Dialer>(connection, options.maximum_reply_bytes);
+    return std::make_shared<Dialer>(connection, maximum, Dialer::Place{.credentials = sources.credentials});
   }
-  return std::make_shared<SentinelDialer>(connection, options.maximum_reply_bytes);
+  return std::make_shared<SentinelDialer>(connection, maximum, sources.credentials, sources.sentinel_credentials);
 }
 
 std::unique_ptr<Topology> topology_for(const RedisStoreOptions& options, std::shared_ptr<ConnectionSource> identifying,
-                                       RetryBudget& budget, ConnectionCounts& counts) {
+                                       RetryBudget& budget, ConnectionCounts& counts, const Sources& sources) {
+  const auto& credentials = sources.credentials;
   const auto& connection = options.connection;
   const auto maximum = options.maximum_reply_bytes;
   Node::Settings settings{.pool = options.pool,
@@ -40,16 +48,16 @@ std::unique_ptr<Topology> topology_for(const RedisStoreOptions& options, std::sh
                           .counts = counts,
                           .maximum_lag = options.replica_reads.maximum_lag};
   if (options.replica_reads.enabled) {
-    settings.replica_source = [connection, maximum](const ServerAddress& address) {
-      auto there = connection;
-      there.unix_socket.clear();
-      there.host = address.host;
-      there.port = address.port;
-      return std::make_shared<Dialer>(there, maximum, Peer::replica);
+    settings.replica_source = [connection, maximum, credentials](const ServerAddress& address) {
+      return Dialer::to_announced(connection, maximum,
+                                  {.peer = Peer::replica,
+                                   .credentials = credentials,
+                                   .announced = AnnouncedAddress{.address = address, .by = Announcer::primary}});
     };
   }
-  if (!connection.cluster.seeds.empty()) return std::make_unique<Cluster>(connection, maximum, settings);
-  return std::make_unique<SinglePrimary>(settings, identifying ? std::move(identifying) : primary_source(options));
+  if (!connection.cluster.seeds.empty()) return std::make_unique<Cluster>(connection, maximum, credentials, settings);
+  return std::make_unique<SinglePrimary>(settings,
+                                         identifying ? std::move(identifying) : primary_source(options, sources));
 }
 
 /// With ASKING in front of each.
@@ -85,9 +93,12 @@ Client::Client(const RedisStoreOptions& options, FunctionLibrary functions)
       loading_(options.functions),
       functions_(functions),
       observer_(options.observer),
-      identifying_source_(options.near_cache.enabled ? std::make_shared<IdentifyingSource>(primary_source(options))
+      credentials_(std::make_shared<CredentialsSource>(options.connection)),
+      sentinel_credentials_(std::make_shared<CredentialsSource>(options.connection.sentinel)),
+      identifying_source_(options.near_cache.enabled ? std::make_shared<IdentifyingSource>(primary_source(
+                                                           options, {credentials_, sentinel_credentials_}))
                                                      : nullptr),
-      topology_(topology_for(options, identifying_source_, budget_, counts_)) {}
+      topology_(topology_for(options, identifying_source_, budget_, counts_, {credentials_, sentinel_credentials_})) {}
 
 // One primary that serves is enough: functions are loaded into the others when they are first needed there.
 Result<void> Client::start(std::string_view probe_key, const MakeProbe& make_probe) {
@@ -126,10 +137,16 @@ Result<void> Client::start_on(Node& node, const Command& probe, Deadline deadlin
   return {};
 }
 
+// When the deadline was set is near enough to now, and spares a look at the clock.
+void Client::renew_credentials_if_due(Deadline deadline) {
+  credentials_->renew_if_due(deadline.time() - timeouts_.total);
+}
+
 template <class TryOnce>
 auto Client::repeat(std::string_view key, Deadline deadline, TryOnce try_once)
     -> decltype(try_once(std::declval<const Target&>()).outcome) {
   using Attempted = decltype(try_once(std::declval<const Target&>()));
+  renew_credentials_if_due(deadline);
   Backoff backoff;
   int times_at_once = 0;
   Target target;
@@ -170,6 +187,7 @@ Result<Reply> Client::peek(std::string_view key, const Command& command, Deadlin
 
 // Once only: the primary is the better one to ask after that.
 std::optional<Reply> Client::ask_replica(std::string_view key, const Command& command, Deadline deadline) {
+  renew_credentials_if_due(deadline);
   const auto node = topology_->node_of(key, deadline);
   if (!node || (*node)->replicas() == nullptr) return std::nullopt;
   auto& replicas = *(*node)->replicas();
@@ -343,6 +361,7 @@ Result<std::vector<Reply>> Client::call_many(std::span<const std::string> keys, 
                                              Deadline deadline, ServerIdentity* answered_by) {
   if (commands.empty()) return {};
   if (!topology_->is_sharded()) return call_all(keys.front(), commands, deadline, answered_by);
+  renew_credentials_if_due(deadline);
   std::map<NodeHandle, std::vector<std::size_t>> parts;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     auto node = topology_->node_of(keys[i], deadline);

@@ -17,6 +17,7 @@
 #include "obol/store_statistics.hpp"
 #include "redis/command.hpp"
 #include "redis/connection_source.hpp"
+#include "redis/credentials_source.hpp"
 #include "redis/deadline.hpp"
 #include "redis/function_library.hpp"
 #include "redis/identifying_source.hpp"
@@ -101,6 +102,12 @@ class Client {
 
   Deadline new_deadline() const { return Deadline::after(timeouts_.total); }
 
+  /// From now on connections use these, in place of what the options say; living ones with the next command.
+  void replace_credentials(UserCredentials credentials) { credentials_->replace(std::move(credentials)); }
+  void replace_sentinel_credentials(UserCredentials credentials) {
+    sentinel_credentials_->replace(std::move(credentials));
+  }
+
   void close() { topology_->close(); }
 
  private:
@@ -115,6 +122,7 @@ class Client {
   template <class TryOnce>
   auto repeat(std::string_view key, Deadline deadline, TryOnce try_once)
       -> decltype(try_once(std::declval<const Target&>()).outcome);
+  void renew_credentials_if_due(Deadline deadline);
   std::optional<Reply> ask_replica(std::string_view key, const Command& command, Deadline deadline);
   Attempt<Reply> try_call(const Target& target, const Command& command, Deadline deadline, Pool::Sharing& sharing,
                           ServerIdentity* answered_by = nullptr);
@@ -142,6 +150,8 @@ class Client {
   const std::shared_ptr<Observer> observer_;
   RetryBudget budget_;
   ConnectionCounts counts_;
+  const std::shared_ptr<CredentialsSource> credentials_;
+  const std::shared_ptr<CredentialsSource> sentinel_credentials_;
   const std::shared_ptr<IdentifyingSource> identifying_source_;
   const std::unique_ptr<Topology> topology_;
 };

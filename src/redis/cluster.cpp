@@ -28,7 +28,7 @@ bool has(const Members& members, Projection projection, const Value& value) {
 
 }  // namespace
 
-ConnectionOptions options_of_node(ConnectionOptions options, const ServerAddress& address) {
+ConnectionOptions options_of_seed(ConnectionOptions options, const ServerAddress& address) {
   options.host = address.host;
   options.port = address.port;
   options.cluster = {};
@@ -44,14 +44,18 @@ Result<std::vector<SlotRange>> ask_for_slots(Dialer& node, const ServerAddress& 
   return ranges;
 }
 
-Cluster::Cluster(ConnectionOptions options, std::size_t maximum_reply_bytes, Node::Settings settings)
+Cluster::Cluster(ConnectionOptions options, std::size_t maximum_reply_bytes,
+                 std::shared_ptr<CredentialsSource> credentials, Node::Settings settings)
     : options_(std::move(options)),
       maximum_reply_bytes_(maximum_reply_bytes),
+      credentials_(std::move(credentials)),
       settings_(std::move(settings)),
       seeds_([this] {
         Members seeds;
         for (const auto& address : options_.cluster.seeds) {
-          seeds.push_back({.address = address, .dialer = make_dialer(address), .node = nullptr});
+          auto dialer = std::make_shared<Dialer>(options_of_seed(options_, address), maximum_reply_bytes_,
+                                                 Dialer::Place{.credentials = credentials_});
+          seeds.push_back({.address = address, .dialer = std::move(dialer), .node = nullptr});
         }
         return seeds;
       }()),
@@ -217,7 +221,11 @@ Cluster::Members Cluster::members() {
 }
 
 Cluster::Member Cluster::make_member(const ServerAddress& address) {
-  auto dialer = make_dialer(address);
+  auto options = options_;
+  options.cluster = {};
+  auto dialer = Dialer::to_announced(
+      options, maximum_reply_bytes_,
+      {.credentials = credentials_, .announced = AnnouncedAddress{.address = address, .by = Announcer::cluster}});
   auto node = std::make_shared<Node>(settings_, dialer, [this, address](Deadline deadline) {
     const auto known = members();
     const auto member = std::ranges::find(known, address, &Member::address);
@@ -242,10 +250,6 @@ NodeHandle Cluster::join(const ServerAddress& address, std::optional<std::uint16
   }
   if (slot) slots_[*slot] = static_cast<Index>(member - members_.begin());
   return member->node;
-}
-
-std::shared_ptr<Dialer> Cluster::make_dialer(const ServerAddress& address) const {
-  return std::make_shared<Dialer>(options_of_node(options_, address), maximum_reply_bytes_);
 }
 
 }  // namespace obol::inline v0::redis

@@ -19,8 +19,8 @@
 
 namespace obol::inline v0::redis {
 
-/// The options of a connection to one node.
-ConnectionOptions options_of_node(ConnectionOptions options, const ServerAddress& address);
+/// The options of a connection to a seed.
+ConnectionOptions options_of_seed(ConnectionOptions options, const ServerAddress& address);
 
 /// What one node of a cluster, primary or replica, says of the slots. Over a connection of its own.
 Result<std::vector<SlotRange>> ask_for_slots(Dialer& node, const ServerAddress& address, Deadline deadline);
@@ -31,7 +31,8 @@ class Cluster final : public Topology {
  public:
   static constexpr std::chrono::milliseconds least_pause{100};
 
-  Cluster(ConnectionOptions options, std::size_t maximum_reply_bytes, Node::Settings settings);
+  Cluster(ConnectionOptions options, std::size_t maximum_reply_bytes, std::shared_ptr<CredentialsSource> credentials,
+          Node::Settings settings);
 
   Result<void> start(Deadline deadline) override;
   Result<NodeHandle> node_of(std::string_view key, Deadline deadline) override;
@@ -44,7 +45,7 @@ class Cluster final : public Topology {
 
  private:
   struct Member {
-    ServerAddress address;
+    ServerAddress address;  ///< As it is announced.
     std::shared_ptr<Dialer> dialer;
     NodeHandle node;
   };
@@ -66,10 +67,10 @@ class Cluster final : public Topology {
   Members members();
   Member make_member(const ServerAddress& address);
   NodeHandle join(const ServerAddress& address, std::optional<std::uint16_t> slot);
-  std::shared_ptr<Dialer> make_dialer(const ServerAddress& address) const;
 
   const ConnectionOptions options_;
   const std::size_t maximum_reply_bytes_;
+  const std::shared_ptr<CredentialsSource> credentials_;
   const Node::Settings settings_;
   const Members seeds_;  ///< Without nodes.
   std::mutex mutex_;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -14,14 +15,18 @@ namespace {
 
 constexpr std::size_t most_received_at_once = 65'536;
 
-Command hello(const ConnectionOptions& options) {
-  const std::string_view user = options.username.empty() ? "default" : std::string_view(options.username);
-  const bool named = !options.client_name.empty();
-  if (options.password.empty()) {
-    return named ? Command{"HELLO", "3", "SETNAME", options.client_name} : Command{"HELLO", "3"};
+std::string_view user_of(const UserCredentials& credentials) {
+  return credentials.username.empty() ? "default" : std::string_view(credentials.username);
+}
+
+Command hello(const UserCredentials& credentials, const std::string& client_name) {
+  const auto user = user_of(credentials);
+  const bool named = !client_name.empty();
+  if (!sends_authentication(credentials)) {
+    return named ? Command{"HELLO", "3", "SETNAME", client_name} : Command{"HELLO", "3"};
   }
-  return named ? Command{"HELLO", "3", "AUTH", user, options.password, "SETNAME", options.client_name}
-               : Command{"HELLO", "3", "AUTH", user, options.password};
+  return named ? Command{"HELLO", "3", "AUTH", user, credentials.password, "SETNAME", client_name}
+               : Command{"HELLO", "3", "AUTH", user, credentials.password};
 }
 
 // HELLO without arguments changes nothing, tells the role, and needs no permission.
@@ -72,17 +77,18 @@ Connection::Connection(std::unique_ptr<Stream> stream, std::size_t maximum_reply
       is_exposed_(is_exposed),
       role_interval_(role_interval) {}
 
-Result<void> Connection::introduce(const ConnectionOptions& options, Peer peer, Deadline deadline) {
+Result<void> Connection::introduce(const ConnectionOptions& options, const UserCredentials& credentials, Peer peer,
+                                   Deadline deadline) {
   const auto exchange = [&](const Command& command) -> Result<Reply> {
     if (auto sent = stream_->write_all(command.bytes(), deadline); !sent) return std::unexpected(sent.error());
     return read_reply(deadline);
   };
   must_be_primary_ = peer == Peer::primary;
   role_asked_at_ = Deadline::Time::now();
-  auto greeting = exchange(hello(options));
+  auto greeting = exchange(hello(credentials, options.client_name));
   if (!greeting) return std::unexpected(std::move(greeting.error()));
   const Introduction introduction{.is_to_sentinel = peer == Peer::sentinel,
-                                  .sent_credentials = !options.password.empty()};
+                                  .sent_credentials = sends_authentication(credentials)};
   if (greeting->is_error()) return std::unexpected(error_of_introduction(*greeting, introduction));
   // Sentinels of any release serve well.
   if (peer == Peer::sentinel) return check_sentinel(*greeting);
@@ -131,11 +137,50 @@ Result<std::vector<Reply>> Connection::call_all(std::span<const Command> command
 }
 
 Result<void> Connection::send(std::string_view commands, Deadline deadline) {
-  const auto now = Deadline::Time::now();
-  if (!must_be_primary_ || now - role_asked_at_ < role_interval_) return stream_->write_all(commands, deadline);
+  auto questions = due_questions(Deadline::Time::now());
+  if (questions.empty()) return stream_->write_all(commands, deadline);
+  return stream_->write_all(questions.append(commands), deadline);
+}
+
+std::string Connection::due_questions(Deadline::Time::time_point now) {
+  auto questions = authentication_if_due(now);
+  if (!must_be_primary_ || now - role_asked_at_ < role_interval_) return questions;
   role_asked_at_ = now;
   role_is_due_ = true;
-  return stream_->write_all(std::string(role_question().bytes()).append(commands), deadline);
+  return questions.append(role_question().bytes());
+}
+
+void Connection::keep_authenticated(std::shared_ptr<CredentialsSource> source,
+                                    CredentialsSource::Generation generation) {
+  credentials_ = std::move(source);
+  authenticated_ = generation;
+}
+
+std::string Connection::authentication_if_due(Deadline::Time::time_point now) {
+  if (!credentials_ || credentials_->generation() == authenticated_ || now < authenticate_again_at_) return {};
+  const auto current = credentials_->current();
+  if (!sends_authentication(current.credentials)) {
+    authenticated_ = current.generation;
+    return {};
+  }
+  const Command command{"AUTH", user_of(current.credentials), current.credentials.password};
+  std::string bytes(command.bytes());
+  authenticate_again_at_ = now + pause_after_refusal_;
+  authenticating_ = current.generation;
+  authentication_is_due_ = true;
+  return bytes;
+}
+
+// A server that refuses leaves the connection authenticated as it was, and what was sent behind AUTH has run.
+void Connection::take_authentication(const Reply& reply) {
+  authentication_is_due_ = false;
+  if (reply.is_error()) {
+    pause_after_refusal_ = std::min(pause_after_refusal_ * 2, most_pause_after_refusal);
+    return;
+  }
+  authenticated_ = authenticating_;
+  authenticate_again_at_ = {};
+  pause_after_refusal_ = least_pause_after_refusal;
 }
 
 Result<void> Connection::receive(Deadline deadline) {
@@ -157,6 +202,10 @@ Result<std::optional<Reply>> Connection::next_reply() {
       }
       continue;
     }
+    if (authentication_is_due_) {
+      take_authentication(**reply);
+      continue;
+    }
     if (!role_is_due_) return reply;
     if (auto role = take_role(**reply); !role) return std::unexpected(std::move(role.error()));
   }
@@ -173,7 +222,10 @@ Result<void> Connection::identify(Deadline deadline) {
 
 Result<void> Connection::confirm_role(Deadline deadline) {
   role_asked_at_ = Deadline::Time::now();
-  if (auto sent = stream_->write_all(role_question().bytes(), deadline); !sent) return sent;
+  // Whoever only looks after a connection makes no calls that would have done so.
+  if (credentials_) credentials_->renew_if_due(role_asked_at_);
+  const auto questions = authentication_if_due(role_asked_at_).append(role_question().bytes());
+  if (auto sent = stream_->write_all(questions, deadline); !sent) return sent;
   const auto role = read_reply(deadline);
   if (!role) return std::unexpected(role.error());
   return take_role(*role);
@@ -182,7 +234,12 @@ Result<void> Connection::confirm_role(Deadline deadline) {
 // The answers of the commands behind the question count only once the role is known.
 Result<void> Connection::take_role(const Reply& role) {
   role_is_due_ = false;
-  if (role.is_error()) return std::unexpected(error_of(role, role_question().name()));
+  if (role.is_error()) {
+    auto error = error_of(role, role_question().name());
+    // Also if it is this connection alone that is not authenticated any more.
+    if (remedy_for(role) == Remedy::reconnect) error.code = ErrorCode::unavailable;
+    return std::unexpected(std::move(error));
+  }
   if (identity_.is_known() && client_id_in(role) != client_id_) {
     return std::unexpected(Error{ErrorCode::unavailable, "something in between has moved the connection"});
   }

@@ -15,6 +15,7 @@
 #include "obol/error.hpp"
 #include "obol/redis_options.hpp"
 #include "redis/command.hpp"
+#include "redis/credentials_source.hpp"
 #include "redis/deadline.hpp"
 #include "redis/reply.hpp"
 #include "redis/server_identity.hpp"
@@ -25,6 +26,10 @@ namespace obol::inline v0::redis {
 
 /// A demoted primary goes on answering reads on old connections, so no answer is older than this since the last look.
 constexpr std::chrono::milliseconds role_check_interval{1500};
+
+/// Between tries to authenticate anew: at first, and after many refusals.
+constexpr std::chrono::milliseconds least_pause_after_refusal{1500};
+constexpr std::chrono::milliseconds most_pause_after_refusal{60'000};
 
 /// Who is expected at the other end.
 enum class Peer {
@@ -44,7 +49,12 @@ class Connection {
 
   /// Introduces itself: HELLO 3 with AUTH and SETNAME, then SELECT. The server's version is checked, and its role if it
   /// must be a primary.
-  Result<void> introduce(const ConnectionOptions& options, Peer peer, Deadline deadline);
+  Result<void> introduce(const ConnectionOptions& options, const UserCredentials& credentials, Peer peer,
+                         Deadline deadline);
+
+  /// From now on it authenticates again, in front of what it sends, once the source is past that generation. If the
+  /// server refuses, the connection stays who it was, and tries again later.
+  void keep_authenticated(std::shared_ptr<CredentialsSource> source, CredentialsSource::Generation generation);
 
   /// Sends encoded commands. If the server must be a primary and its role was last seen `role_interval` ago or
   /// more, the role is asked for in front of them.
@@ -89,6 +99,9 @@ class Connection {
 
  private:
   Result<Reply> read_reply(Deadline deadline);
+  std::string due_questions(Deadline::Time::time_point now);
+  std::string authentication_if_due(Deadline::Time::time_point now);
+  void take_authentication(const Reply& reply);
   Result<void> take_role(const Reply& role);
 
   std::unique_ptr<Stream> stream_;
@@ -99,7 +112,13 @@ class Connection {
   bool must_be_primary_ = true;
   Deadline::Time::time_point role_asked_at_{};
   std::function<void(const Reply&)> take_push_;
-  bool role_is_due_ = false;  ///< The next reply is the role's.
+  bool role_is_due_ = false;  ///< The next reply is the role's, behind that of the authentication.
+  std::shared_ptr<CredentialsSource> credentials_;
+  CredentialsSource::Generation authenticated_ = CredentialsSource::outdated;
+  CredentialsSource::Generation authenticating_ = CredentialsSource::outdated;
+  Deadline::Time::time_point authenticate_again_at_{};
+  std::chrono::milliseconds pause_after_refusal_ = least_pause_after_refusal;
+  bool authentication_is_due_ = false;  ///< The next reply is that of AUTH.
   ServerVersion server_;
   std::int64_t client_id_ = 0;  ///< The server's number for this connection.
   ServerIdentity identity_{};

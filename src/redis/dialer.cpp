@@ -19,23 +19,58 @@ std::string endpoint_name(const ConnectionOptions& options) {
 
 }  // namespace
 
-Dialer::Dialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes, Peer peer)
+Dialer::Dialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes, Place place)
     : options_(options),
       maximum_reply_bytes_(maximum_reply_bytes),
-      peer_(peer),
+      place_([&] {
+        if (!place.credentials) place.credentials = std::make_shared<CredentialsSource>(options);
+        return std::move(place);
+      }()),
       endpoint_(endpoint_name(options)),
       resolver_(options.host, options.port) {
   if (options.tls.enabled) tls_.emplace(options.tls, options.host);
 }
 
+std::shared_ptr<Dialer> Dialer::to_announced(const ConnectionOptions& options, std::size_t maximum_reply_bytes,
+                                             Place place) {
+  return std::make_shared<Dialer>(options_of_announced(options, place.announced->address), maximum_reply_bytes,
+                                  std::move(place));
+}
+
+// Credentials that were replaced between the asking and the server's answer are asked for once more.
 Result<Connection> Dialer::dial(Peer peer, Deadline deadline) {
-  auto connection = open(deadline);
-  if (connection) {
-    if (auto done = connection->introduce(options_, peer, deadline); !done)
-      return std::unexpected(at_endpoint(done.error()));
-    return connection;
+  auto asked = place_.credentials->ask();
+  if (!asked) return std::unexpected(at_endpoint(std::move(asked.error())));
+  auto connection = dial_as(*asked, peer, deadline);
+  if (!connection && connection.error().code == ErrorCode::auth) {
+    auto again = place_.credentials->ask();
+    if (again && again->credentials != asked->credentials) {
+      asked = std::move(again);
+      connection = dial_as(*asked, peer, deadline);
+    }
   }
-  return std::unexpected(at_endpoint(std::move(connection.error())));
+  if (!connection) return std::unexpected(at_endpoint(explained(std::move(connection.error()), *asked)));
+  connection->keep_authenticated(place_.credentials, place_.credentials->adopt(*asked));
+  return connection;
+}
+
+Result<Connection> Dialer::dial_as(const CredentialsSource::Asked& asked, Peer peer, Deadline deadline) {
+  auto connection = open(deadline);
+  if (!connection) return connection;
+  if (auto done = connection->introduce(options_, asked.credentials, peer, deadline); !done) {
+    return std::unexpected(std::move(done.error()));
+  }
+  return connection;
+}
+
+// What the one who reads the message can change is where the password and the address come from.
+Error Dialer::explained(Error error, const CredentialsSource::Asked& asked) const {
+  if (error.code == ErrorCode::auth && sends_authentication(asked.credentials)) {
+    error.message += fmt::format("; user name and password come from {}", place_.credentials->origin());
+  }
+  const bool was_reached = !may_pass(error) && error.code != ErrorCode::tls;
+  if (!place_.announced || was_reached) return error;
+  return error_with_announcement(std::move(error), *place_.announced, {.host = options_.host, .port = options_.port});
 }
 
 Result<Connection> Dialer::open(Deadline deadline) {

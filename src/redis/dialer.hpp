@@ -2,35 +2,54 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "obol/error.hpp"
 #include "obol/redis_options.hpp"
+#include "redis/announced_address.hpp"
 #include "redis/connection.hpp"
 #include "redis/connection_source.hpp"
+#include "redis/credentials_source.hpp"
 #include "redis/deadline.hpp"
 #include "redis/resolver.hpp"
 #include "redis/tls.hpp"
 
 namespace obol::inline v0::redis {
 
-/// The name is resolved anew and changed certificates are loaded anew for each connection.
+/// The name is resolved anew, changed certificates are loaded anew, and credentials are asked for anew for each
+/// connection.
 class Dialer final : public ConnectionSource {
  public:
-  Dialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes, Peer peer = Peer::primary);
+  /// What tells one server from another of the same client.
+  struct Place {
+    Peer peer = Peer::primary;
+    std::shared_ptr<CredentialsSource> credentials{};  ///< Shared with the client's other servers; null: the options'.
+    std::optional<AnnouncedAddress> announced{};       ///< If the options' address was announced.
+  };
 
-  Result<Connection> dial(Deadline deadline) override { return dial(peer_, deadline); }
+  Dialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes, Place place);
+  Dialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes)
+      : Dialer(options, maximum_reply_bytes, Place{}) {}
+
+  /// To an address that was announced, by way of the options' address map.
+  static std::shared_ptr<Dialer> to_announced(const ConnectionOptions& options, std::size_t maximum_reply_bytes,
+                                              Place place);
+
+  Result<Connection> dial(Deadline deadline) override { return dial(place_.peer, deadline); }
   Result<Connection> dial(Peer peer, Deadline deadline);
 
   std::string endpoint() const override { return endpoint_; }
 
  private:
+  Result<Connection> dial_as(const CredentialsSource::Asked& asked, Peer peer, Deadline deadline);
   Result<Connection> open(Deadline deadline);
+  Error explained(Error error, const CredentialsSource::Asked& asked) const;
 
   const ConnectionOptions options_;
   const std::size_t maximum_reply_bytes_;
-  const Peer peer_;
+  const Place place_;
   const std::string endpoint_;
   Resolver resolver_;
   std::optional<TlsContext> tls_;

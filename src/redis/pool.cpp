@@ -160,7 +160,8 @@ Result<std::unique_ptr<Pool::Member>> Pool::open_member(Deadline deadline) const
 }
 
 // True if the turn has come to its end, with the connection or with a failure; else the caller is the first in the
-// queue again. An attempt that the deadline cut short says less than the one before it.
+// queue again, also if no other connection can be opened (a password was changed) while those there are may serve it.
+// An attempt that the deadline cut short says less than the one before it.
 bool Pool::take_dialed(Caller& self, Result<std::unique_ptr<Member>> opened) {
   self.is_to_dial = dialing_ = false;
   if (opened) {
@@ -176,7 +177,8 @@ bool Pool::take_dialed(Caller& self, Result<std::unique_ptr<Member>> opened) {
   }
   --slots_;
   if (!is_out_of_memory(opened.error())) note_failure(opened.error());
-  const bool gives_up = !may_pass(opened.error()) || self.deadline.passed();
+  const bool others_may_serve = slots_ > 0 && !is_out_of_memory(opened.error());
+  const bool gives_up = self.deadline.passed() || (!may_pass(opened.error()) && !others_may_serve);
   if (!gives_up || !self.dial_error) self.dial_error = std::move(opened.error());
   if (gives_up) {
     fail(self, std::move(*self.dial_error));
@@ -331,6 +333,8 @@ void Pool::retire(std::unique_ptr<Member> member, std::string_view reason) {
   end_use(*member, Deadline::Time::now());
   member.reset();
   --slots_;
+  // What kept others from being opened beside it says little about now.
+  if (slots_ == 0 && outage_ && !outage_->may_pass) outage_.reset();
   wake_first();
 }
 

@@ -149,8 +149,6 @@ Error error_of_introduction(const Reply& error, Introduction introduction) {
         options);
   } else if (error.error_word() == "NOAUTH") {
     told.message += fmt::format("; set {0}.password, {0}.password_file or {0}.credentials", options);
-  } else if (error.error_word() == "WRONGPASS") {
-    told.message += fmt::format("; look at {0}.username and {0}.password", options);
   }
   return told;
 }

@@ -15,12 +15,7 @@ namespace obol::inline v0::redis {
 namespace {
 
 ConnectionOptions options_of_sentinel(const ConnectionOptions& options, const ServerAddress& address) {
-  return {.host = address.host,
-          .port = address.port,
-          .username = options.sentinel.username,
-          .password = options.sentinel.password,
-          .tls = options.sentinel.tls,
-          .client_name = options.client_name};
+  return {.host = address.host, .port = address.port, .tls = options.sentinel.tls, .client_name = options.client_name};
 }
 
 }  // namespace
@@ -40,10 +35,17 @@ Result<std::optional<ServerAddress>> primary_answer(const Reply& reply) {
   return std::unexpected(Error{ErrorCode::protocol, "the sentinel's answer is no host and port"});
 }
 
-SentinelDialer::SentinelDialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes)
-    : options_(options), maximum_reply_bytes_(maximum_reply_bytes), fork_registration_(mutex_, [] {}) {
+SentinelDialer::SentinelDialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes,
+                               std::shared_ptr<CredentialsSource> credentials,
+                               const std::shared_ptr<CredentialsSource>& sentinel_credentials)
+    : options_(options),
+      maximum_reply_bytes_(maximum_reply_bytes),
+      credentials_(std::move(credentials)),
+      fork_registration_(mutex_, [] {}) {
   for (const auto& address : options.sentinel.sentinels) {
-    sentinels_.push_back(std::make_shared<Dialer>(options_of_sentinel(options, address), maximum_reply_bytes));
+    sentinels_.push_back(
+        std::make_shared<Dialer>(options_of_sentinel(options, address), maximum_reply_bytes,
+                                 Dialer::Place{.peer = Peer::sentinel, .credentials = sentinel_credentials}));
   }
 }
 
@@ -92,15 +94,15 @@ Result<std::optional<ServerAddress>> SentinelDialer::ask(Dialer& sentinel, Deadl
 std::shared_ptr<Dialer> SentinelDialer::dialer_to(const ServerAddress& primary) {
   {
     const std::scoped_lock lock(mutex_);
-    if (primary_ && primary_->endpoint() == name_of(primary)) return primary_;
+    if (primary_ && named_ == primary) return primary_;
   }
-  auto options = options_;
-  options.host = primary.host;
-  options.port = primary.port;
-  auto dialer = std::make_shared<Dialer>(options, maximum_reply_bytes_);
+  auto dialer = Dialer::to_announced(
+      options_, maximum_reply_bytes_,
+      {.credentials = credentials_, .announced = AnnouncedAddress{.address = primary, .by = Announcer::sentinel}});
   auto before = dialer;
   const std::scoped_lock lock(mutex_);
   std::swap(primary_, before);
+  named_ = primary;
   return dialer;
 }
 

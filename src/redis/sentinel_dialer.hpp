@@ -28,7 +28,10 @@ Result<std::optional<ServerAddress>> primary_answer(const Reply& reply);
 /// it names. The sentinel that answered is asked first the next time, unless its word was of no use.
 class SentinelDialer final : public ConnectionSource {
  public:
-  SentinelDialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes);
+  /// The credentials are the primary's and the sentinels'.
+  SentinelDialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes,
+                 std::shared_ptr<CredentialsSource> credentials,
+                 const std::shared_ptr<CredentialsSource>& sentinel_credentials);
 
   Result<Connection> dial(Deadline deadline) override;
   std::string endpoint() const override;
@@ -48,9 +51,11 @@ class SentinelDialer final : public ConnectionSource {
 
   const ConnectionOptions options_;
   const std::size_t maximum_reply_bytes_;
+  const std::shared_ptr<CredentialsSource> credentials_;
   mutable std::mutex mutex_;
   std::vector<Sentinel> sentinels_;  ///< In the order in which they are asked.
-  std::shared_ptr<Dialer> primary_;  ///< The one named last; null at first.
+  ServerAddress named_;              ///< The one named last,
+  std::shared_ptr<Dialer> primary_;  ///< and the way to it; null at first.
   ForkRegistration fork_registration_;
 };
 

@@ -18,6 +18,12 @@ extern obol::SigningKey old_key, new_key;
 extern std::string old_secret, new_secret;
 extern std::chrono::sys_seconds now;
 
+struct IdentityToken {
+  std::string text;
+  std::chrono::milliseconds time_left;
+};
+std::optional<IdentityToken> identity_token();
+
 struct Answer {};
 Answer logged_in(const obol::Session& session);
 Answer ask_for_login();

@@ -20,7 +20,8 @@ bool can_be_connected_to(const ServerAddress& address) { return address.port != 
 
 void check_accepted(const ConnectionOptions& options) {
   for (const auto* text :
-       {&options.host, &options.unix_socket, &options.username, &options.password, &options.client_name}) {
+       {&options.host, &options.unix_socket, &options.username, &options.password, &options.password_file,
+        &options.client_name, &options.sentinel.password, &options.sentinel.password_file}) {
     require(text->find('\0') == std::string::npos, "no part holds a zero byte");
   }
   require(can_be_connected_to({.host = options.host, .port = options.port}) &&
@@ -31,7 +32,14 @@ void check_accepted(const ConnectionOptions& options) {
           "sentinels come with a primary's name");
   require(options.sentinel.sentinels.empty() || options.cluster.seeds.empty(), "it is Sentinel or a cluster");
   require(options.unix_socket.empty() || options.unix_socket.starts_with('/'), "a socket's path is absolute");
-  require(options.username.empty() || !options.password.empty(), "no user comes without a password");
+  require(options.password.empty() || options.password_file.empty(), "a password comes from one place");
+  require(options.sentinel.password.empty() || options.sentinel.password_file.empty(),
+          "a sentinel's password comes from one place");
+  require(std::ranges::none_of(options.address_map,
+                               [](const AddressMapping& mapping) {
+                                 return mapping.announced.host.empty() || mapping.reachable.host.empty();
+                               }),
+          "a mapped address has a host");
   const auto again = ConnectionOptions::from_uri(options.to_uri(Credentials::included));
   require(again && *again == options, "options that were read can be written as a URI again");
   auto shown = options;

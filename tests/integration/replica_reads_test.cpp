@@ -58,6 +58,17 @@ TEST_P(ReplicaReads, AreThoseOfPeekAndPeekAll) {
   EXPECT_EQ(reads_of(primary), before);
 }
 
+TEST_P(ReplicaReads, ReachAReplicaByWayOfTheAddressMap) {
+  const ReplicatedServer forwarded(GetParam(),
+                                   {"--replica-announce-ip", "127.0.0.77", "--replica-announce-port", "7001"});
+  auto options = reading_from_replicas(forwarded.primary.connection());
+  options.connection.address_map = {{.announced = {.host = "127.0.0.77", .port = 7001},
+                                     .reachable = {.host = "127.0.0.1", .port = forwarded.replica_port.number()}}};
+  auto store = RedisStore::connect(options).value();
+  EXPECT_EQ(store.peek(new_session().key()).value(), std::nullopt);
+  EXPECT_EQ(reads_of(forwarded.replica), 1);
+}
+
 TEST_P(ReplicaReads, AreMadeOverAPoolThatIsCounted) {
   auto store = RedisStore::connect(options()).value();
   const auto session = stored(store);

@@ -1,5 +1,6 @@
 // A whole life of a store, good and bad: no event, error or message of it holds an id, token, payload, password or key.
 #include <functional>
+#include <stdexcept>
 
 #include "obol/session_token.hpp"
 #include "support/server_test.hpp"
@@ -106,6 +107,32 @@ TEST_P(Secrets, AreInNoMessageOfAFailedConnect) {
   note(SigningKey::from_base_secret("s3cret"));
   note(SigningKey::from_bytes("s3cret"));
   EXPECT_GE(messages.size(), 4U);
+  expect_no_secret();
+}
+
+TEST_P(Secrets, AreInNoMessageOfCredentialsThatChange) {
+  server.command({"ACL", "SETUSER", "s3cret-name", "on", ">s3cret-first", "~*", "&*", "+@all"});
+  auto options = secret_options();
+  options.connection.username = "s3cret-name";
+  options.connection.password = "s3cret-first";
+  auto store = connected(options);
+  note(store.replace_credentials({.username = "s3cret-other", .password = "s3cret-second"}));
+  call_everything(store);
+  const auto before = messages.size();
+  server.command({"CLIENT", "KILL", "USER", "s3cret-name"});
+  call_everything(store);
+  EXPECT_GT(messages.size(), before);
+  options.connection.username = options.connection.password = "";
+  options.connection.credentials = []() -> Result<UserCredentials> {
+    return UserCredentials{.username = "s3cret-name", .password = "s3cret-third"};
+  };
+  note(RedisStore::connect(options));
+  options.connection.credentials = []() -> Result<UserCredentials> { throw std::runtime_error("s3cret-exception"); };
+  note(RedisStore::connect(options));
+  for (const auto* uri : {"redis://s3cret-name:s3cret/password@host", "redis://s3cret-name:s3cret?password@host",
+                          "redis://s3cret-name:s3cret-password@host?password_file=/f"}) {
+    note(ConnectionOptions::from_uri(uri));
+  }
   expect_no_secret();
 }
 

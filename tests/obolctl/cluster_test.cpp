@@ -54,6 +54,29 @@ TEST_P(ObolctlOnACluster, FindsAndRevokesEachUsersSessions) {
   EXPECT_EQ(count(), users - 2);
 }
 
+TEST_P(ObolctlOnACluster, ReachesNodesWhoseAnnouncedAddressesAreMapped) {
+  for (std::size_t node = 0; node < cluster.size(); ++node) {
+    ASSERT_FALSE(cluster.command(node, {"CONFIG", "SET", "cluster-announce-hostname", "obol-node.invalid"}).is_error());
+    ASSERT_FALSE(cluster.command(node, {"CONFIG", "SET", "cluster-preferred-endpoint-type", "hostname"}).is_error());
+  }
+  await("every node to know the names of all", [&] {
+    for (std::size_t node = 0; node < cluster.size(); ++node) {
+      const auto nodes = std::string(cluster.command(node, {"CLUSTER", "NODES"}).text);
+      std::size_t named = 0;
+      for (auto at = nodes.find(",obol-node.invalid"); at != std::string::npos; at = nodes.find(",obol", at + 1))
+        ++named;
+      if (named != cluster.size()) return false;
+    }
+    return true;
+  });
+  const auto outcome = run({"stats", "--json"});
+  EXPECT_EQ(outcome.status, 3);
+  EXPECT_NE(outcome.err.find("the cluster announced obol-node.invalid:"), std::string::npos) << outcome.err;
+  const auto mapped = run({"stats", "--json", "--map-address", "obol-node.invalid=127.0.0.1"});
+  ASSERT_EQ(mapped.status, 0) << mapped.err;
+  EXPECT_EQ(Json::parse(mapped.out)["sessions"], users);
+}
+
 TEST_P(ObolctlOnACluster, TellsOfEveryPrimary) {
   for (const auto& words : {std::vector<std::string>{"diagnose"}, {"functions", "load"}, {"functions", "list"}}) {
     const auto outcome = run(words);

@@ -119,7 +119,7 @@ TEST(ConnectionSettings, ThePasswordComesFromTheEnvironment) {
                                   {"redis://admin@host", "admin"},
                                   {"unix:///run/redis.sock", ""},
                                   {"rediss://admin@host?ca_file=/ca.pem", "admin"}}) {
-    const auto connection = read_connection(uri, environment);
+    const auto connection = read_connection({.uri = uri}, environment);
     ASSERT_TRUE(connection) << uri << ": " << connection.error().message;
     EXPECT_EQ(connection->password, "p@ss:/w%rd") << uri;
     EXPECT_EQ(connection->username, user) << uri;
@@ -130,20 +130,73 @@ TEST(ConnectionSettings, ThePasswordComesFromTheEnvironment) {
 TEST(ConnectionSettings, TheOptionGoesBeforeTheEnvironment) {
   const auto environment =
       environment_of({{"OBOL_REDIS_URI", "redis://:secret@one"}, {"OBOL_REDIS_PASSWORD", "other"}});
-  EXPECT_EQ(read_connection("", environment)->host, "one");
-  EXPECT_EQ(read_connection("", environment)->password, "secret");
-  EXPECT_EQ(read_connection("redis://two", environment)->host, "two");
+  EXPECT_EQ(read_connection({}, environment)->host, "one");
+  EXPECT_EQ(read_connection({}, environment)->password, "secret");
+  EXPECT_EQ(read_connection({.uri = "redis://two"}, environment)->host, "two");
 }
 
 TEST(ConnectionSettings, APasswordOnTheCommandLineIsRefusedAndNotRepeated) {
-  const auto refused = read_connection("redis://:hunter2@host", environment_of({}));
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().message.find("hunter2"), std::string::npos);
-  EXPECT_NE(refused.error().message.find("OBOL_REDIS_PASSWORD"), std::string::npos);
+  for (const auto& [uri, way_out] :
+       {std::pair("redis://:hunter2@host", "OBOL_REDIS_PASSWORD"),
+        {"Valkey://a:hunter2@host", "--password-file"},
+        {"redis+sentinel://host/p?sentinel_password=hunter2", "OBOL_SENTINEL_PASSWORD"},
+        {"redis+sentinel://host/p?db=1&sentinel_password=hunter2", "--sentinel-password-file"},
+        {"redis+sentinel://host?sentinel_password=hunter2", "OBOL_SENTINEL_PASSWORD"},
+        {"redis://a:hunter2/x@host", "change that password"},
+        {"redis://a:hunter2?x@host", "change that password"}}) {
+    const auto refused = read_connection({.uri = uri}, environment_of({}));
+    ASSERT_FALSE(refused) << uri;
+    EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+    EXPECT_EQ(refused.error().message.find("hunter2"), std::string::npos);
+    EXPECT_NE(refused.error().message.find(way_out), std::string::npos) << uri << refused.error().message;
+  }
+}
+
+TEST(ConnectionSettings, TheSentinelsPasswordComesFromTheEnvironment) {
+  const auto environment = environment_of({{"OBOL_SENTINEL_PASSWORD", "s&cr/t"}, {"OBOL_REDIS_PASSWORD", "other"}});
+  const auto connection =
+      read_connection({.uri = "rediss+Sentinel://web@host/p?sentinel_username=watcher"}, environment);
+  ASSERT_TRUE(connection) << connection.error().message;
+  EXPECT_EQ(connection->sentinel.username, "watcher");
+  EXPECT_EQ(connection->sentinel.password, "s&cr/t");
+  EXPECT_EQ(connection->password, "other");
+  EXPECT_TRUE(read_connection({.uri = "redis://host"}, environment)->sentinel.password.empty());
+}
+
+TEST(ConnectionSettings, AFileOnTheCommandLineGoesBeforeAPasswordInTheEnvironment) {
+  const auto environment = environment_of({{"OBOL_SENTINEL_PASSWORD", "one"}, {"OBOL_REDIS_PASSWORD", "two"}});
+  const auto connection = read_connection(
+      {.uri = "redis+sentinel://web@host/p?db=1", .password_file = "/run/a&b", .sentinel_password_file = "/run/c"},
+      environment);
+  ASSERT_TRUE(connection) << connection.error().message;
+  EXPECT_EQ(connection->password_file, "/run/a&b");
+  EXPECT_EQ(connection->sentinel.password_file, "/run/c");
+  EXPECT_TRUE(connection->password.empty());
+  EXPECT_TRUE(connection->sentinel.password.empty());
+  EXPECT_EQ(read_connection({.uri = "redis://host?password_file=/run/d"}, environment)->password_file, "/run/d");
+}
+
+TEST(ConnectionSettings, AUserWhoNeedsNoPasswordIsNotTakenForOne) {
+  const auto connection =
+      read_connection({.uri = "redis://web:@host"}, environment_of({{"OBOL_REDIS_PASSWORD", "other"}}));
+  ASSERT_TRUE(connection) << connection.error().message;
+  EXPECT_EQ(connection->username, "web");
+  EXPECT_EQ(connection->password, "");
+}
+
+TEST(ConnectionSettings, AnnouncedAddressesAreMapped) {
+  const auto connection =
+      read_connection({.uri = "redis+cluster://host", .address_map = {"10.0.0.1:6379=localhost:7001", "*=localhost"}},
+                      environment_of({}));
+  ASSERT_TRUE(connection) << connection.error().message;
+  ASSERT_EQ(connection->address_map.size(), 2U);
+  EXPECT_EQ(connection->address_map[0].announced, (ServerAddress{.host = "10.0.0.1", .port = 6379}));
+  EXPECT_EQ(connection->address_map[1].reachable, (ServerAddress{.host = "localhost", .port = 0}));
+  EXPECT_FALSE(read_connection({.uri = "redis://host", .address_map = {"10.0.0.1"}}, environment_of({})));
 }
 
 TEST(ConnectionSettings, NoServerIsGuessed) {
-  EXPECT_EQ(read_connection("", environment_of({})).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(read_connection({}, environment_of({})).error().code, ErrorCode::invalid_argument);
 }
 
 TEST(KeySettings, TheCurrentSecretSignsAndOldOnesVerify) {

@@ -91,6 +91,84 @@ TEST(ConnectionUri, UsesTlsTowardsSentinelsAsTowardsServers) {
   EXPECT_FALSE(ConnectionOptions::from_uri("redis+sentinel://s/p")->sentinel.tls.enabled);
 }
 
+TEST(ConnectionUri, TakesValkeyAndUpperCaseInASchemeForTheSame) {
+  for (const auto& [uri, same] : {std::pair("valkey://h", "redis://h"),
+                                  {"valkeys://h?ca_file=/ca", "rediss://h?ca_file=/ca"},
+                                  {"valkey+sentinel://s/p", "redis+sentinel://s/p"},
+                                  {"valkeys+sentinel://s/p", "rediss+sentinel://s/p"},
+                                  {"valkey+cluster://a,b", "redis+cluster://a,b"},
+                                  {"valkeys+cluster://a,b", "rediss+cluster://a,b"},
+                                  {"REDIS://h", "redis://h"},
+                                  {"ValKeyS+Cluster://a", "rediss+cluster://a"},
+                                  {"UNIX:///run/Redis.sock", "unix:///run/Redis.sock"}}) {
+    const auto options = ConnectionOptions::from_uri(uri);
+    ASSERT_TRUE(options.has_value()) << uri << options.error().message;
+    EXPECT_EQ(*options, ConnectionOptions::from_uri(same).value()) << uri;
+  }
+  EXPECT_EQ(ConnectionOptions::from_uri("redis://Host")->host, "Host");
+}
+
+TEST(ConnectionUri, ReadsAUserWhoNeedsNoPassword) {
+  const auto options = ConnectionOptions::from_uri("redis://web:@h").value();
+  EXPECT_EQ(options.username, "web");
+  EXPECT_EQ(options.password, "");
+  EXPECT_NE(ConnectionOptions::from_uri("redis://web@h").error().message.find("user:@"), std::string::npos);
+}
+
+TEST(ConnectionUri, ReadsPasswordFiles) {
+  const auto options = ConnectionOptions::from_uri(
+                           "redis+sentinel://web@s/p?password_file=/run/a%26b&sentinel_username=watcher&"
+                           "sentinel_password_file=/run/c")
+                           .value();
+  EXPECT_EQ(options.username, "web");
+  EXPECT_EQ(options.password_file, "/run/a&b");
+  EXPECT_EQ(options.sentinel.username, "watcher");
+  EXPECT_EQ(options.sentinel.password_file, "/run/c");
+}
+
+TEST(ConnectionUri, ReadsAnAddressMap) {
+  const auto options = ConnectionOptions::from_uri(
+                           "redis+cluster://h?address_map=10.0.0.1:6379=localhost:7001,[fd00::1]=[::1]:7002&"
+                           "address_map=%2A%3Dhost")
+                           .value();
+  const std::vector<AddressMapping> expected{
+      {.announced = {.host = "10.0.0.1", .port = 6379}, .reachable = {.host = "localhost", .port = 7001}},
+      {.announced = {.host = "fd00::1", .port = 0}, .reachable = {.host = "::1", .port = 7002}},
+      {.announced = {.host = "*", .port = 0}, .reachable = {.host = "host", .port = 0}}};
+  EXPECT_EQ(options.address_map, expected);
+}
+
+class RawPassword : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(RawPassword, LeadsToPercentEncodingAndIsNotRepeated) {
+  const auto options = ConnectionOptions::from_uri(GetParam());
+  ASSERT_FALSE(options.has_value());
+  EXPECT_NE(options.error().message.find("write them percent-encoded"), std::string::npos) << options.error().message;
+  EXPECT_EQ(options.error().message.find("hunter2"), std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, RawPassword,
+                         ::testing::Values("redis://u:hunter2/x@h", "redis://u:hunter2?x@h", "redis://:hunter2/@h:1",
+                                           "redis://u:7/hunter2@h", "redis://u:p@hunter2/x@h",
+                                           "redis+sentinel://u:hunter2/x@s/p", "rediss+cluster://:hunter2?@a,b",
+                                           "unix://:hunter2/x@/run/s", "valkey://u:hunter2#/x@h"));
+
+TEST(ConnectionUri, TakesARawAtSignAndHashInAPasswordForWhatTheyCanOnlyBe) {
+  EXPECT_EQ(ConnectionOptions::from_uri("redis://u:p@s#s@h")->password, "p@s#s");
+}
+
+TEST(ConnectionUri, SaysWhereAParameterBelongsThatIsKnown) {
+  for (const auto& [uri, what] : {std::pair("redis://h?ca_file=/ca", "ca_file is for TLS alone"),
+                                  {"redis://h?sentinel_password=x", "sentinel_password is for Sentinel alone"},
+                                  {"rediss://h?insecure_skip_verification=1", "neither true nor false"},
+                                  {"redis+cluster://h?db=1", "only database 0"},
+                                  {"redis://:x@h?password_file=/f", "leave one out"},
+                                  {"redis://u:%zz@h", "written as %25"}}) {
+    const auto message = ConnectionOptions::from_uri(uri).error().message;
+    EXPECT_NE(message.find(what), std::string::npos) << message;
+  }
+}
+
 class WrittenUri : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(WrittenUri, IsReadAsTheSameOptions) {
@@ -119,7 +197,11 @@ INSTANTIATE_TEST_SUITE_P(
                       "sentinel_password=hunter2%26",
                       "rediss+sentinel://s1:26379/sessions?ca_file=/ca.pem",
                       "redis+cluster://alice:hunter2@a:6379,[fe80::1%25eth0]:7001,c.example:7002",
-                      "rediss+cluster://a:6379?client_name=web&ca_file=/ca.pem"));
+                      "rediss+cluster://a:6379?client_name=web&ca_file=/ca.pem", "redis://alice:@h:1",
+                      "redis://alice@h:1?password_file=/run/a%26b", "redis://h:1?password_file=/run/password",
+                      "redis+sentinel://s1:26379/p?sentinel_username=watcher&sentinel_password=",
+                      "redis+sentinel://s1:26379/p?sentinel_username=watcher&sentinel_password_file=/run/s",
+                      "redis+cluster://a:1?address_map=10.0.0.1:6379=localhost:7001,*=[::1],[fe80::1%25eth0]:1=b:2"));
 
 TEST(ConnectionUri, WithAZeroByteIsRefusedAsItsEncodingIs) {
   using namespace std::string_view_literals;
@@ -150,8 +232,13 @@ INSTANTIATE_TEST_SUITE_P(
                       "redis+sentinel://s,/p", "redis+sentinel://s/p/x", "redis+sentinel://s/p?sentinel_username=u",
                       "redis://h?sentinel_password=hunter2", "redis+sentinel://s/p?ca_file=/ca", "redis+cluster://",
                       "redis+cluster://a,,b", "redis+cluster://a:0", "redis+cluster://a/1", "redis+cluster://a?db=1",
-                      "redis+cluster://u:hunter2@a?sentinel_password=x", "redis+ring://a", "unix+cluster://a",
-                      "redis+sentinel"));
+                      "redis+cluster://u:hunter2@a?sentinel_password=x", "redis://:hunter2@h?password_file=/f",
+                      "redis://u:@h?password_file=/f",
+                      "redis+sentinel://s/p?sentinel_password=hunter2&sentinel_password_file=/f",
+                      "redis+sentinel://s/p?sentinel_username=u", "redis://h?address_map=", "redis://h?address_map=a",
+                      "redis://h?address_map=a=", "redis://h?address_map=a=b=c", "redis://h?address_map=a:0=b",
+                      "redis://h?address_map=a=b,", "redis://h?address_map=[::1=b", "valkeyx://h", "valkeyss://h",
+                      "redis://h?sentinel_password_file=/f", "redis+ring://a", "unix+cluster://a", "redis+sentinel"));
 
 }  // namespace
 }  // namespace obol

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <string>
 
 #include "obol/redis_store.hpp"
 
@@ -28,6 +29,8 @@ TEST_P(RefusedOptions, AreAnInvalidArgumentThatNamesTheOption) {
 
 using Options = RedisStoreOptions;
 using std::chrono::milliseconds;
+
+Result<UserCredentials> provider() { return UserCredentials{}; }
 
 INSTANTIATE_TEST_SUITE_P(
     Table, RefusedOptions,
@@ -102,10 +105,38 @@ INSTANTIATE_TEST_SUITE_P(
              }},
         Case{"connection.sentinel.sentinels",
              [](Options& o) { o.connection.sentinel = {.primary_name = "sessions", .sentinels = {{.port = 1}}}; }},
-        Case{"connection.sentinel.username",
+        Case{"connection.sentinel.password and connection.sentinel.password_file are both set",
              [](Options& o) {
-               o.connection.sentinel = {.primary_name = "s", .sentinels = {{.host = "s"}}, .username = "u"};
+               o.connection.sentinel = {
+                   .primary_name = "s", .sentinels = {{.host = "s"}}, .password = "p", .password_file = "/f"};
              }},
+        Case{"connection.sentinel.credentials is set beside",
+             [](Options& o) {
+               o.connection.sentinel = {
+                   .primary_name = "s", .sentinels = {{.host = "s"}}, .username = "u", .credentials = provider};
+             }},
+        Case{"connection.password and connection.password_file are both set",
+             [](Options& o) {
+               o.connection.password = "p";
+               o.connection.password_file = "/f";
+             }},
+        Case{"connection.credentials is set beside",
+             [](Options& o) {
+               o.connection.password_file = "/f";
+               o.connection.credentials = provider;
+             }},
+        Case{"connection.credentials is set beside",
+             [](Options& o) {
+               o.connection.username = "u";
+               o.connection.credentials = provider;
+             }},
+        Case{"connection.password_file", [](Options& o) { o.connection.password_file = std::string("/f\0", 3); }},
+        Case{"connection.address_map", [](Options& o) { o.connection.address_map = {{.announced = {.host = "a"}}}; }},
+        Case{"connection.address_map",
+             [](Options& o) {
+               o.connection.address_map = {{.announced = {.host = "a=b"}, .reachable = {.host = "c"}}};
+             }},
+        Case{"connection.address_map", [](Options& o) { o.connection.address_map.resize(1001); }},
         Case{"connection.sentinel.tls",
              [](Options& o) {
                o.connection.unix_socket.clear();
@@ -131,8 +162,19 @@ INSTANTIATE_TEST_SUITE_P(
                o.connection.cluster.seeds = {{.host = "node"}};
                o.near_cache.enabled = true;
              }},
-        Case{"connection.username", [](Options& o) { o.connection.username = "alice"; }},
         Case{"connection.client_name", [](Options& o) { o.connection.client_name = "two words"; }}));
+
+TEST(CredentialsProvider, IsEqualToItsCopiesOnly) {
+  const CredentialsProvider first(provider);
+  const CredentialsProvider second(provider);
+  EXPECT_EQ(first, CredentialsProvider(first));
+  EXPECT_NE(first, second);
+  EXPECT_NE(first, CredentialsProvider());
+  EXPECT_EQ(CredentialsProvider(), CredentialsProvider(CredentialsProvider::Function()));
+  EXPECT_FALSE(CredentialsProvider(CredentialsProvider::Function()));
+  EXPECT_NE((ConnectionOptions{.credentials = first}), (ConnectionOptions{.credentials = second}));
+  EXPECT_EQ((ConnectionOptions{.credentials = first}), (ConnectionOptions{.credentials = first}));
+}
 
 }  // namespace
 }  // namespace obol
