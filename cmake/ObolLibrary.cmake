@@ -5,9 +5,9 @@ function(obol_add_library name lua_file)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/*.cpp")
   list(FILTER sources EXCLUDE REGEX "/src/(adapters|obolctl)/")
   add_library(${name} ${sources})
-  # In a unity build these stay alone: one tells OpenSSL's headers what the others do not, one has a `refuse` of its own.
+  # It tells OpenSSL's headers what other files do not.
   set_source_files_properties("${PROJECT_SOURCE_DIR}/src/sealing/hmac_states.cpp"
-    "${PROJECT_SOURCE_DIR}/src/connection_uri.cpp" PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   set_target_properties(${name} PROPERTIES
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} POSITION_INDEPENDENT_CODE ON)
   target_include_directories(${name} PRIVATE "${generated}")

@@ -29,7 +29,7 @@ constexpr std::uint16_t default_port = 6379;
 constexpr std::uint16_t default_sentinel_port = 26379;
 
 // The message never repeats the address: it may hold a password.
-std::unexpected<Error> refuse(std::string_view what) {
+std::unexpected<Error> refuse_uri(std::string_view what) {
   return std::unexpected(
       Error{ErrorCode::invalid_argument, fmt::format("in the connection URI {}; write {}", what, forms)});
 }
@@ -61,7 +61,7 @@ Result<void> read_credentials(std::string_view text, ConnectionOptions& options)
   const auto decoded_user = percent_decoded(user);
   const auto decoded_password = percent_decoded(password.value_or(""));
   if (!decoded_user || !decoded_password) {
-    return refuse("the user name or password has a bad percent-encoding; a % in it is written as %25");
+    return refuse_uri("the user name or password has a bad percent-encoding; a % in it is written as %25");
   }
   options.username = *decoded_user;
   options.password = *decoded_password;
@@ -70,7 +70,7 @@ Result<void> read_credentials(std::string_view text, ConnectionOptions& options)
 
 Result<void> read_database(std::string_view text, ConnectionOptions& options) {
   const auto database = decimal<std::uint32_t>(text);
-  if (!database) return refuse("the database is no number");
+  if (!database) return refuse_uri("the database is no number");
   options.database = *database;
   return {};
 }
@@ -95,9 +95,9 @@ Result<AddressParts> split_address(std::string_view text) {
     return AddressParts{.host = host, .port = port};
   }
   const auto end = text.find(']');
-  if (end == std::string_view::npos) return refuse("an IPv6 address lacks its ']'");
+  if (end == std::string_view::npos) return refuse_uri("an IPv6 address lacks its ']'");
   const auto behind = text.substr(end + 1);
-  if (!behind.empty() && behind.front() != ':') return refuse("there is something between ']' and the port");
+  if (!behind.empty() && behind.front() != ':') return refuse_uri("there is something between ']' and the port");
   AddressParts parts{.host = text.substr(1, end - 1), .port = std::nullopt};
   if (!behind.empty()) parts.port = behind.substr(1);
   return parts;
@@ -107,10 +107,10 @@ Result<ServerAddress> read_address(std::string_view text, std::uint16_t port_lef
   const auto parts = split_address(text);
   if (!parts) return std::unexpected(parts.error());
   auto host = percent_decoded(parts->host);
-  if (!host || host->empty()) return refuse("the host is missing");
+  if (!host || host->empty()) return refuse_uri("the host is missing");
   if (!parts->port) return ServerAddress{.host = std::move(*host), .port = port_left_out};
   const auto port = decimal<std::uint16_t>(*parts->port);
-  if (!port || *port == 0) return refuse("the port is no number from 1 to 65535");
+  if (!port || *port == 0) return refuse_uri("the port is no number from 1 to 65535");
   return ServerAddress{.host = std::move(*host), .port = *port};
 }
 
@@ -136,7 +136,7 @@ std::string* sentinel_text(std::string_view name, SentinelOptions& sentinel) {
 }
 
 Result<void> read_flag(std::string_view value, bool& flag) {
-  if (value != "true" && value != "false") return refuse("insecure_skip_verification is neither true nor false");
+  if (value != "true" && value != "false") return refuse_uri("insecure_skip_verification is neither true nor false");
   flag = value == "true";
   return {};
 }
@@ -147,9 +147,9 @@ Result<ServerAddress> read_mapped(std::string_view text) {
   if (!parts) return std::unexpected(parts.error());
   const auto port = parts->port ? decimal<std::uint16_t>(*parts->port) : 0;
   if (parts->host.empty() || parts->host.find_first_of("[]") != std::string_view::npos) {
-    return refuse("a host of address_map is missing");
+    return refuse_uri("a host of address_map is missing");
   }
-  if (!port || (parts->port && *port == 0)) return refuse("a port of address_map is no number from 1 to 65535");
+  if (!port || (parts->port && *port == 0)) return refuse_uri("a port of address_map is no number from 1 to 65535");
   return ServerAddress{.host = std::string(parts->host), .port = *port};
 }
 
@@ -159,7 +159,7 @@ Result<void> read_address_map(std::string_view text, ConnectionOptions& options)
     const auto [mapping, more] = split(*rest, ',');
     rest = more;
     const auto [announced, reachable] = split(mapping, '=');
-    if (!reachable || reachable->contains('=')) return refuse("address_map is no list of announced=reachable");
+    if (!reachable || reachable->contains('=')) return refuse_uri("address_map is no list of announced=reachable");
     auto from = read_mapped(announced);
     if (!from) return std::unexpected(std::move(from.error()));
     auto to = read_mapped(*reachable);
@@ -175,21 +175,21 @@ Result<void> read_parameter(std::string_view name, std::string value, Connection
   std::string* const of_sentinel = sentinel_text(name, options.sentinel);
   std::string* const of_tls = tls_text(name, options.tls);
   if (of_sentinel != nullptr && options.sentinel.sentinels.empty()) {
-    return refuse(fmt::format("{} is for Sentinel alone (redis+sentinel://)", name));
+    return refuse_uri(fmt::format("{} is for Sentinel alone (redis+sentinel://)", name));
   }
   if ((of_tls != nullptr || is_flag) && !options.tls.enabled) {
-    return refuse(fmt::format("{} is for TLS alone (rediss://)", name));
+    return refuse_uri(fmt::format("{} is for TLS alone (rediss://)", name));
   }
   if (is_flag) return read_flag(value, options.tls.insecure_skip_verification);
   if (name == "address_map") return read_address_map(value, options);
   if (name == "db") {
-    if (!options.cluster.seeds.empty()) return refuse("there is a db; a cluster has only database 0");
+    if (!options.cluster.seeds.empty()) return refuse_uri("there is a db; a cluster has only database 0");
     return read_database(value, options);
   }
   std::string* text = of_sentinel != nullptr ? of_sentinel : of_tls;
   if (name == "client_name") text = &options.client_name;
   if (name == "password_file") text = &options.password_file;
-  if (text == nullptr) return refuse("there is a parameter that is unknown");
+  if (text == nullptr) return refuse_uri("there is a parameter that is unknown");
   *text = std::move(value);
   return {};
 }
@@ -201,7 +201,7 @@ Result<void> read_parameters(std::string_view text, ConnectionOptions& options) 
     rest = more;
     const auto [name, value] = split(parameter, '=');
     auto decoded = percent_decoded(value.value_or(""));
-    if (!decoded) return refuse("a parameter has a bad percent-encoding; a % in it is written as %25");
+    if (!decoded) return refuse_uri("a parameter has a bad percent-encoding; a % in it is written as %25");
     if (auto read = read_parameter(name, std::move(*decoded), options); !read) return read;
   }
   return {};
@@ -224,7 +224,7 @@ Result<void> read_server(Place place, ConnectionOptions& options) {
 Result<void> read_socket(Place place, ConnectionOptions& options) {
   auto decoded = percent_decoded(place.path);
   if (!place.authority.empty() || !decoded || decoded->size() < 2) {
-    return refuse("the path of the unix socket is missing");
+    return refuse_uri("the path of the unix socket is missing");
   }
   options.unix_socket = std::move(*decoded);
   return {};
@@ -236,13 +236,13 @@ Result<void> read_sentinels(Place place, ConnectionOptions& options) {
   options.sentinel.sentinels = std::move(*addresses);
   const auto [name, database] = split(place.path.empty() ? place.path : place.path.substr(1), '/');
   auto decoded = percent_decoded(name);
-  if (!decoded || decoded->empty()) return refuse("the primary's name is missing behind the sentinels");
+  if (!decoded || decoded->empty()) return refuse_uri("the primary's name is missing behind the sentinels");
   options.sentinel.primary_name = std::move(*decoded);
   return database ? read_database(*database, options) : Result<void>{};
 }
 
 Result<void> read_cluster(Place place, ConnectionOptions& options) {
-  if (place.path.size() > 1) return refuse("there is a path; a cluster has only database 0");
+  if (place.path.size() > 1) return refuse_uri("there is a path; a cluster has only database 0");
   auto addresses = read_addresses(place.authority, default_port);
   if (!addresses) return std::unexpected(std::move(addresses.error()));
   options.cluster.seeds = std::move(*addresses);
@@ -282,17 +282,17 @@ struct EmptyPasswords {
 Result<void> check_users(const ConnectionOptions& options, EmptyPasswords empty) {
   const auto& sentinel = options.sentinel;
   if (!options.password_file.empty() && (!options.password.empty() || empty.of_servers)) {
-    return refuse("there is a password beside a password_file; leave one out");
+    return refuse_uri("there is a password beside a password_file; leave one out");
   }
   if (!sentinel.password_file.empty() && !sentinel.password.empty()) {
-    return refuse("there is a sentinel_password beside a sentinel_password_file; leave one out");
+    return refuse_uri("there is a sentinel_password beside a sentinel_password_file; leave one out");
   }
   if (!options.username.empty() && options.password.empty() && options.password_file.empty() && !empty.of_servers) {
-    return refuse("there is a user name without a password; a user who needs none is written as user:@");
+    return refuse_uri("there is a user name without a password; a user who needs none is written as user:@");
   }
   if (!sentinel.username.empty() && sentinel.password.empty() && sentinel.password_file.empty() &&
       !empty.of_sentinels) {
-    return refuse(
+    return refuse_uri(
         "there is a sentinel_username without a sentinel_password; for a user who needs none, set it to nothing");
   }
   return {};
@@ -330,16 +330,16 @@ bool may_have_raw_password(std::string_view behind_scheme) {
 }  // namespace
 
 Result<ConnectionOptions> ConnectionOptions::from_uri(std::string_view uri) {
-  if (uri.find('\0') != std::string_view::npos) return refuse("there is a zero byte");
+  if (uri.find('\0') != std::string_view::npos) return refuse_uri("there is a zero byte");
   const auto scheme_end = uri.find("://");
   const auto* const scheme = std::ranges::find(schemes, canonical_scheme(uri.substr(0, scheme_end)), &Scheme::name);
   if (scheme_end == std::string_view::npos || scheme == schemes.end()) {
-    return refuse("the scheme is none of those that are known");
+    return refuse_uri("the scheme is none of those that are known");
   }
   const auto behind_scheme = uri.substr(scheme_end + 3);
   auto options = read_uri(*scheme, behind_scheme);
   if (options || !may_have_raw_password(behind_scheme)) return options;
-  return refuse(
+  return refuse_uri(
       "there is an @ behind a /, ? or #: if these belong to the user name or password, write them percent-encoded "
       "(/ as %2F, ? as %3F, # as %23, @ as %40, % as %25)");
 }

@@ -18,7 +18,7 @@ bool fits(const ServerAddress& pattern, const ServerAddress& announced) {
          (pattern.port == 0 || pattern.port == announced.port);
 }
 
-std::string_view name_of(Announcer announcer) {
+std::string_view kind_of(Announcer announcer) {
   switch (announcer) {
     case Announcer::cluster:
       return "the cluster";
@@ -60,8 +60,8 @@ Error error_with_announcement(Error error, const AnnouncedAddress& announced, co
       address == reached
           ? fmt::format(
                 "; {} announced {}: if it cannot be reached from here, map it with connection.address_map, or {}",
-                name_of(announcer), redis::name_of(address), server_settings_of(announcer))
-          : fmt::format("; {} announced {}, which connection.address_map maps to {}", name_of(announcer),
+                kind_of(announcer), redis::name_of(address), server_settings_of(announcer))
+          : fmt::format("; {} announced {}, which connection.address_map maps to {}", kind_of(announcer),
                         redis::name_of(address), redis::name_of(reached));
   return error;
 }
