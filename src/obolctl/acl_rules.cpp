@@ -76,10 +76,10 @@ std::vector<std::string> acl_rules(Role role, const AclOptions& options) {
       rules.add({"+function|load", "+echo"});
       break;
     case Role::operation:
-      rules.add({"+hget",   "+hgetall",     "+hsetex",        "+hdel",          "+hpexpiretime",
-                 "+unlink", "+fcall",       "+time",          "+echo",          "+scan",
-                 "+get",    "+pexpiretime", "+set",           "+wait",          "+memory|usage",
-                 "+info",   "+config|get",  "+function|load", "+function|list", "+function|delete"});
+      rules.add({"+hget",          "+hkeys",         "+hgetall",        "+hsetex",       "+hdel", "+hpexpiretime",
+                 "+unlink",        "+fcall",         "+time",           "+echo",         "+scan", "+get",
+                 "+pexpiretime",   "+set",           "+wait",           "+memory|usage", "+info", "+config|get",
+                 "+function|load", "+function|list", "+function|delete"});
       break;
   }
   rules.add_if(options.has_cluster, {"+cluster|slots"});
