@@ -71,7 +71,7 @@ class BareSession {
   }
   Command update() {
     ++session_.lock_version;
-    return update_command(place_, session_, sealed());
+    return update_command(place_, session_, sealed(), false);
   }
 
  private:
