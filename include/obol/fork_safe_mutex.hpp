@@ -18,8 +18,13 @@ class OBOL_EXPORT ForkSafeMutex {
   ForkSafeMutex(const ForkSafeMutex&) = delete;
   ForkSafeMutex& operator=(const ForkSafeMutex&) = delete;
 
+  /// Waits until the mutex is free and takes it.
   void lock();
+
+  /// Takes the mutex if it is free; returns whether it did.
   bool try_lock();
+
+  /// Gives the mutex back. Only the thread that holds it may call this.
   void unlock();
 
  private:

@@ -1,11 +1,8 @@
 // RedisStore on real servers: where sessions stand, what a call costs, what a stranger's hand in Redis cannot do, keys.
 #include "obol/redis_store.hpp"
 
-#include <atomic>
 #include <csignal>
-#include <future>
 #include <memory>
-#include <optional>
 #include <thread>
 
 #include "sealing/cbor.hpp"
@@ -241,40 +238,6 @@ TEST_P(RedisStoreTest, CanBeMoved) {
   EXPECT_EQ(moved.get(session.key()).value(), session);
   store = std::move(moved);
   EXPECT_EQ(store.get(session.key()).value(), session);
-}
-
-/// Takes its time over its first call, and says whether it was still there when that was over.
-class SlowObserver final : public Observer {
- public:
-  struct Story {
-    std::promise<void> is_told;
-    std::promise<void> store_is_gone;
-    std::atomic<bool> is_alive{true};
-    std::atomic<bool> was_alive{false};
-  };
-  explicit SlowObserver(Story& story) : story_(story) {}
-  ~SlowObserver() override { story_.is_alive = false; }
-  void on_call(const CallEvent&) noexcept override {
-    story_.is_told.set_value();
-    story_.store_is_gone.get_future().wait();
-    story_.was_alive = story_.is_alive.load();
-  }
-
- private:
-  Story& story_;
-};
-
-TEST_P(RedisStoreTest, ItsObserverOutlivesTheCallsThatAreTold) {
-  SlowObserver::Story story;
-  std::optional<RedisStore> observed = store_on(server, std::make_shared<SlowObserver>(story));
-  {
-    std::jthread caller([&] { (void)observed->get({.user_id = "user", .id = "absent"}); });
-    story.is_told.get_future().wait();
-    observed.reset();
-    story.store_is_gone.set_value();
-  }
-  EXPECT_TRUE(story.was_alive);
-  EXPECT_FALSE(story.is_alive);
 }
 
 OBOL_ON_BOTH_SERVERS(RedisStoreTest);
