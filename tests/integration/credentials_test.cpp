@@ -176,6 +176,22 @@ TEST_P(ChangingCredentials, ThatTheServerRefusesDisturbNoLivingConnectionAndAreT
   });
 }
 
+TEST_P(ChangingCredentials, ThatTheServerRefusesToANewConnectionLetCallsWaitForALivingOne) {
+  FaultProxy proxy(server);
+  auto options = options_for(proxy.connection());
+  options.connection.username = "web";
+  options.connection.password = "first";
+  auto store = RedisStore::connect(options).value();
+  ASSERT_TRUE(store.replace_credentials({.username = "web", .password = "second"}).has_value());
+  await("a connection to be opened beside one that is busy", [&] {
+    proxy.once(Fault::delay(milliseconds(200)), "HGET");
+    std::jthread busy([&] { EXPECT_TRUE(store.get(new_session().key()).has_value()); });
+    const auto found = store.get(new_session().key());
+    EXPECT_TRUE(found.has_value()) << found.error().message;
+    return store.pool_statistics().failed > 0;
+  });
+}
+
 TEST_P(ChangingCredentials, ReachTheNearCachesConnection) {
   auto options = this->options();
   options.near_cache.enabled = true;
