@@ -136,6 +136,7 @@ bool Pool::look_again(Caller& self) {
     fail(self, out_of_memory());
   } else if (is_next && may_dial(now)) {
     self.is_to_dial = dialing_ = true;
+    self.dials_beside_others = slots_ > 0;
     ++slots_;
   } else if (now >= self.waiting_ends.time() || is_hopeless(now)) {
     fail(self, error_from(outage_ ? ErrorCode::unavailable : ErrorCode::pool_timeout, [this] { return late(); }));
@@ -176,9 +177,16 @@ bool Pool::take_dialed(Caller& self, Result<std::unique_ptr<Member>> opened) {
     return true;
   }
   --slots_;
-  if (!is_out_of_memory(opened.error())) note_failure(opened.error());
-  const bool others_may_serve = slots_ > 0 && !is_out_of_memory(opened.error());
-  const bool gives_up = self.deadline.passed() || (!may_pass(opened.error()) && !others_may_serve);
+  const bool is_refused = !may_pass(opened.error()) && !is_out_of_memory(opened.error());
+  // Those that served beside it were lost meanwhile, perhaps by the very change that makes the next attempt succeed.
+  const bool is_outdated = is_refused && slots_ == 0 && self.dials_beside_others;
+  if (is_outdated) {
+    outage_.reset();
+  } else if (!is_out_of_memory(opened.error())) {
+    note_failure(opened.error());
+  }
+  const bool may_go_on = may_pass(opened.error()) || (is_refused && slots_ > 0) || is_outdated;
+  const bool gives_up = self.deadline.passed() || !may_go_on;
   if (!gives_up || !self.dial_error) self.dial_error = std::move(opened.error());
   if (gives_up) {
     fail(self, std::move(*self.dial_error));
@@ -198,10 +206,11 @@ bool Pool::may_dial(Deadline::Time::time_point now) const {
   return !dialing_ && slots_ < options_.size + options_.max_overflow && (!outage_ || now >= outage_->next_attempt);
 }
 
+bool Pool::is_without_connections() const { return slots_ == (dialing_ ? 1U : 0U); }
+
 // With connections on loan there is hope: they come back.
 bool Pool::is_hopeless(Deadline::Time::time_point now) const {
-  const bool alone = slots_ == (dialing_ ? 1U : 0U);
-  return alone && outage_ && (!outage_->may_pass || now - outage_->since >= timeouts_.total);
+  return is_without_connections() && outage_ && (!outage_->may_pass || now - outage_->since >= timeouts_.total);
 }
 
 // An idle one, or one that may be dialed as soon as the outage's pause is over.
@@ -334,7 +343,7 @@ void Pool::retire(std::unique_ptr<Member> member, std::string_view reason) {
   member.reset();
   --slots_;
   // What kept others from being opened beside it says little about now.
-  if (slots_ == 0 && outage_ && !outage_->may_pass) outage_.reset();
+  if (is_without_connections() && outage_ && !outage_->may_pass) outage_.reset();
   wake_first();
 }
 

@@ -109,6 +109,7 @@ class Pool {
     bool is_offered = false;           ///< With `granted`: it has to be taken back.
     std::atomic<bool> is_back{false};  ///< It was taken, or could not be offered, and is the caller's own again.
     bool is_to_dial = false;           ///< Then dialing_ and a slot are its own.
+    bool dials_beside_others = false;  ///< With `is_to_dial`: there were other connections when it began.
     std::optional<Error> dial_error{};
     std::optional<Reply> reply{};  ///< With `answered`: this or the failure.
     ServerIdentity answered_by{};  ///< With `reply`.
@@ -214,6 +215,7 @@ class Pool {
   bool may_dial(Deadline::Time::time_point now) const;
   bool has_another() const;
   std::size_t in_use() const;
+  bool is_without_connections() const;
   bool is_hopeless(Deadline::Time::time_point now) const;
   Deadline::Time::time_point wake_time(const Caller& self) const;
   Error late() const;

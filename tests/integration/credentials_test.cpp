@@ -192,6 +192,29 @@ TEST_P(ChangingCredentials, ThatTheServerRefusesToANewConnectionLetCallsWaitForA
   });
 }
 
+// The refusal of before arrives only when the server knows them and has ended the connections that stood.
+TEST_P(ChangingCredentials, ThatWereRefusedTooEarlyAreGivenAgainIfNoConnectionIsLeft) {
+  FaultProxy proxy(server);
+  auto options = options_for(proxy.connection());
+  options.connection.username = "web";
+  options.connection.password = "first";
+  auto store = RedisStore::connect(options).value();
+  ASSERT_TRUE(store.replace_credentials({.username = "web", .password = "second"}).has_value());
+  proxy.once(Fault::delay(milliseconds(200)), "HGET");
+  proxy.once(Fault::delay(milliseconds(800)), "HELLO");
+  const auto get = [&] {
+    const auto found = store.get(new_session().key());
+    EXPECT_TRUE(found.has_value()) << found.error().message;
+  };
+  std::jthread first(get);
+  std::jthread second(get);
+  ASSERT_TRUE(proxy.await_faults(2));
+  server.command({"ACL", "SETUSER", "web", "resetpass", ">second"});
+  kill_connections();
+  first.join();
+  get();  // Finds the one that stood closed.
+}
+
 TEST_P(ChangingCredentials, ReachTheNearCachesConnection) {
   auto options = this->options();
   options.near_cache.enabled = true;
