@@ -68,9 +68,8 @@ void Tracking::stop() {
 
 // Another caller joins the thread.
 void Tracking::await_end() {
-  while (ended_.word() == Notice::none)
-    dormitory_.sleep(0, Deadline::Time::now() + std::chrono::seconds(1),
-                     [this] { return ended_.word() != Notice::none; });
+  const auto has_ended = [this] { return ended_.word() != Notice::none; };
+  while (!has_ended()) dormitory_.sleep(0, Deadline::Time::now() + std::chrono::seconds(1), has_ended);
 }
 
 // The thread is not here; its handle must be neither joined nor destroyed.
