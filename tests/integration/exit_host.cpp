@@ -21,6 +21,15 @@
 
 namespace {
 
+bool is_child = false;
+
+}  // namespace
+
+// LeakSanitizer's hook: a child cannot free what belonged to the threads of its parent.
+extern "C" int __lsan_is_turned_off() { return is_child ? 1 : 0; }
+
+namespace {
+
 using obol::testing::new_session;
 
 /// Destroyed after main, and after everything that was made in main.
@@ -95,6 +104,7 @@ int run(std::string_view way, obol::RedisStoreOptions options) {
     static_store = std::move(store);
     const auto child = ::fork();
     if (child == 0) {
+      is_child = true;
       use(*static_store);
       std::exit(0);
     }
