@@ -150,6 +150,8 @@ TEST_P(NearCacheForkTest, AChildCanDestroyItsStoreWhateverOtherThreadsDo) {
   }
 }
 
+// ThreadSanitizer lets no forked child start a thread.
+#if !defined(__SANITIZE_THREAD__)
 TEST_P(NearCacheForkTest, AChildCanHaveANearCacheOfItsOwn) {
   auto store = connected(unobserved(options()));
   const auto session = stored(store);
@@ -160,6 +162,7 @@ TEST_P(NearCacheForkTest, AChildCanHaveANearCacheOfItsOwn) {
             }),
             "");
 }
+#endif
 
 // As with daemon(3): the parent has ended, its child lives on with a store that it inherited.
 TEST_P(NearCacheForkTest, TheServerIsLeftByAParentThatEndsBeforeItsChild) {
