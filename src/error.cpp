@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <cstddef>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -76,7 +79,8 @@ class ObolCategory final : public std::error_category {
 
 const std::error_category& error_category() noexcept {
   // Never destroyed: errors may be made until the process is gone.
-  static const auto& category = *new ObolCategory;
+  alignas(ObolCategory) static std::array<std::byte, sizeof(ObolCategory)> place;
+  static const auto& category = *::new (place.data()) ObolCategory;
   return category;
 }
 

@@ -33,7 +33,7 @@ class TestClusterFixture : public ::testing::TestWithParam<ServerKind> {
 TEST_P(TestClusterFixture, HasThreePrimariesWithAReplicaEach) {
   const TestCluster cluster(GetParam());
   EXPECT_EQ(cluster.primaries(), (std::vector<Node>{0, 1, 2}));
-  for (const Node primary : {0, 1, 2}) EXPECT_EQ(cluster.replicas_of(primary), std::vector<Node>{primary + 3});
+  for (const Node primary : {0UL, 1UL, 2UL}) EXPECT_EQ(cluster.replicas_of(primary), std::vector<Node>{primary + 3});
 }
 
 TEST_P(TestClusterFixture, PutsTheReplicaInAKilledPrimarysPlace) {

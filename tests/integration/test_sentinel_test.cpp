@@ -21,7 +21,7 @@ TEST_P(TestSentinelFixture, HasAPrimaryThatTwoReplicasFollow) {
   const TestSentinel sentinel(GetParam());
   EXPECT_EQ(sentinel.primary(), 0U);
   EXPECT_EQ(role(sentinel, 0), "master");
-  for (const TestSentinel::Node node : {1, 2}) EXPECT_EQ(role(sentinel, node), "slave");
+  for (const TestSentinel::Node node : {1UL, 2UL}) EXPECT_EQ(role(sentinel, node), "slave");
 }
 
 TEST_P(TestSentinelFixture, PutsAReplicaInAKilledPrimarysPlace) {

@@ -70,7 +70,7 @@ TEST_P(HmacWays, GivesTheKnownAnswers) {
 }
 
 TEST_P(HmacWays, GivesTheSameAsTheOthers) {
-  for (const std::size_t key_size : {0, 1, 63, 64, 65, 200}) {
+  for (const std::size_t key_size : {0UL, 1UL, 63UL, 64UL, 65UL, 200UL}) {
     const std::string key(key_size, 'k');
     const auto one = HmacKey::load(key, GetParam());
     const auto other = HmacKey::load(key, HmacWay::duplicate);

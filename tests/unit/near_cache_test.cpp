@@ -156,7 +156,7 @@ TEST_F(NearCacheContainer, GivesEverySessionAwayThatItDrops) {
   static std::size_t dropped;
   dropped = 0;
   const auto count = [](Session&) noexcept { ++dropped; };
-  const auto keep_three = [this](NearCache& where) {
+  const auto keep_three = [](NearCache& where) {
     where.come_into_use(server);
     for (const std::string id : {"1", "2", "3"}) {
       where.keep(where.begin_read("key"), server, "key", new_session("user", id));
