@@ -153,7 +153,7 @@ class Comparison {
 
 void run_cluster(testing::ServerKind kind, const Settings& settings, Report& report) {
   Comparison comparison(kind, settings, report);
-  for (const std::size_t threads : {1, 64}) {
+  for (const std::size_t threads : {1UL, 64UL}) {
     comparison.compare("get", threads, &Place::get);
     comparison.compare("update", threads, &Place::update);
   }

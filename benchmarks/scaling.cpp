@@ -183,7 +183,7 @@ void print_connections(const Settings& settings) {
 void print_maps(const Settings& settings) {
   fmt::print("\n| slot map | bytes | all processes once | all of them as often as they may, a server's share |\n");
   fmt::print("| --- | --- | --- | --- |\n");
-  for (const std::size_t ranges : {1, 5, 20}) {
+  for (const std::size_t ranges : {1UL, 5UL, 20UL}) {
     const auto bytes = map_bytes(settings.primaries, ranges);
     const auto once = static_cast<double>(bytes * settings.processes);
     fmt::print("| {} range{} a primary | {} | {:.0f} MB | {:.1f} MB/s |\n", ranges, ranges == 1 ? "" : "s", bytes,

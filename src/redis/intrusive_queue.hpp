@@ -40,6 +40,17 @@ class IntrusiveQueue {
   void push_back(Element& element) noexcept { insert(element, back_, nullptr); }
   void push_front(Element& element) noexcept { insert(element, nullptr, front_); }
 
+  /// Takes the first element out; null if there is none.
+  Element* pop_front() noexcept {
+    Element* const first = front_;
+    if (first == nullptr) return nullptr;
+    front_ = first->links.behind;
+    (front_ == nullptr ? back_ : front_->links.ahead) = nullptr;
+    first->links = {};
+    --size_;
+    return first;
+  }
+
   /// Of an element that stands in this queue.
   void remove(Element& element) noexcept {
     auto [ahead, behind] = std::exchange(element.links, {});

@@ -362,10 +362,7 @@ std::unique_ptr<Pool::Member> Pool::take_idle(Member& member) {
 void Pool::put_idle(std::unique_ptr<Member> member) { idle_.push_back(*member.release()); }
 
 void Pool::retire_idle(IntrusiveQueue<Member> idle, std::string_view reason) {
-  while (Member* const member = idle.front()) {
-    idle.remove(*member);
-    retire(std::unique_ptr<Member>(member), reason);
-  }
+  while (Member* const member = idle.pop_front()) retire(std::unique_ptr<Member>(member), reason);
 }
 
 // The connections least used stand at the front and would otherwise never be looked at again.
@@ -402,7 +399,7 @@ PoolStatistics Pool::statistics() {
 
 // The child has none of the parent's sockets (open_sockets.hpp) and begins anew.
 void Pool::forget_parent() {
-  while (Member* const member = idle_.front()) take_idle(*member).reset();
+  while (Member* const member = idle_.pop_front()) const std::unique_ptr<Member> forgotten(member);
   queue_.reset();
   offer_.reset();
   slots_ = 0;

@@ -151,7 +151,8 @@ TEST_P(Rekey, UnderRefreshesAndLogoutsNoneIsLostAndNobodyComesBack) {
   {
     std::vector<std::jthread> hosts;
     for (int number = 0; number < 3; ++number) {
-      hosts.emplace_back(host, number, std::ref(mine[number]), std::ref(gone[number]));
+      hosts.emplace_back(host, number, std::ref(mine[static_cast<std::size_t>(number)]),
+                         std::ref(gone[static_cast<std::size_t>(number)]));
     }
     for (int run = 0; run < 8; ++run) {
       const auto outcome = rekey();
