@@ -70,6 +70,7 @@ bool is_missing_command(const Reply& error) {
                                 "not support", "not available", "not allowed",  "not implemented",
                                 "not enabled", "not permitted", "disabled",     "not recognized"};
   const auto text = std::string_view(error.text).substr(0, most);
+  if (text.starts_with("ERR max number of clients")) return false;
   if (!contains_ignoring_case(text, "command")) return false;
   return std::ranges::any_of(refusals, [&](const char* words) { return contains_ignoring_case(text, words); });
 }
