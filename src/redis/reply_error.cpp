@@ -12,8 +12,9 @@
 namespace obol::inline v0::redis {
 namespace {
 
+/// An error by its first word, or by its first words if the first is ERR.
 struct Row {
-  std::string_view word;
+  std::string_view beginning;
   Remedy remedy;
   ErrorCode code;
   std::string_view advice;
@@ -45,12 +46,19 @@ constexpr std::array rows{
     Row{"ASK", Remedy::follow, ErrorCode::unsupported_server, follow_advice},
     Row{"WRONGTYPE", Remedy::fail, ErrorCode::server,
         "a key with Obol's prefix holds something else; choose another key_prefix"},
+    Row{"ERR ACL failure in script", Remedy::fail, ErrorCode::permission,
+        "the user lacks a command the functions use; give it the ACL rules in docs/operations.md"},
+    Row{"ERR Function not found", Remedy::load_functions, ErrorCode::unsupported_server,
+        "Obol's function library is not loaded; load it with a user that may (FunctionLoading::load_at_connect)"},
+    Row{"ERR max number of clients", Remedy::reconnect, ErrorCode::unavailable,
+        "the server is at maxclients; raise it or lower pool.size"},
 };
 
-bool is_unknown_function(const Reply& error) { return error.text.starts_with("ERR Function not found"); }
-
 const Row* row_of(const Reply& error) {
-  const auto* row = std::ranges::find(rows, error.error_word(), &Row::word);
+  const auto is_of = [&](const Row& row) {
+    return row.beginning.contains(' ') ? error.text.starts_with(row.beginning) : error.error_word() == row.beginning;
+  };
+  const auto* row = std::ranges::find_if(rows, is_of);
   return row == rows.end() ? nullptr : row;
 }
 
@@ -70,7 +78,7 @@ bool is_missing_command(const Reply& error) {
                                 "not support", "not available", "not allowed",  "not implemented",
                                 "not enabled", "not permitted", "disabled",     "not recognized"};
   const auto text = std::string_view(error.text).substr(0, most);
-  if (text.starts_with("ERR max number of clients")) return false;
+  if (row_of(error) != nullptr) return false;
   if (!contains_ignoring_case(text, "command")) return false;
   return std::ranges::any_of(refusals, [&](const char* words) { return contains_ignoring_case(text, words); });
 }
@@ -86,8 +94,6 @@ Error make(ErrorCode code, const Reply& error, std::string_view command, std::st
 }  // namespace
 
 Remedy remedy_for(const Reply& error) {
-  if (is_unknown_function(error)) return Remedy::load_functions;
-  if (error.text.starts_with("ERR max number of clients")) return Remedy::reconnect;
   const Row* row = row_of(error);
   return row == nullptr ? Remedy::fail : row->remedy;
 }
@@ -109,18 +115,6 @@ std::optional<Redirect> redirect_of(const Reply& error) {
 
 Error error_of(const Reply& error, std::string_view command) {
   if (const Row* row = row_of(error)) return make(row->code, error, command, row->advice);
-  if (error.text.starts_with("ERR ACL failure in script")) {
-    return make(ErrorCode::permission, error, command,
-                "the user lacks a command the functions use; give it the ACL rules in docs/operations.md");
-  }
-  if (is_unknown_function(error)) {
-    return make(
-        ErrorCode::unsupported_server, error, command,
-        "Obol's function library is not loaded; load it with a user that may (FunctionLoading::load_at_connect)");
-  }
-  if (error.text.starts_with("ERR max number of clients")) {
-    return make(ErrorCode::unavailable, error, command, "the server is at maxclients; raise it or lower pool.size");
-  }
   if (is_missing_command(error) && contains_ignoring_case(error.text, "called from script")) {
     return make(ErrorCode::unsupported_server, error, command,
                 "the function calls a command (HGET, HGETALL, HKEYS, HSETEX, HDEL, UNLINK) that the server does not "

@@ -135,6 +135,21 @@ TEST(ErrorOfSelect, DoesNotTakeEveryRefusalForAMissingDatabase) {
   EXPECT_NE(in_cluster.message.find("which has only 0"), std::string::npos) << in_cluster.message;
 }
 
+// A server repeats arguments behind the words that tell an error, and these may hold the words of another.
+TEST(ErrorReply, IsToldByItsBeginningWhateverItQuotes) {
+  for (const std::string beginning :
+       {"ERR ACL failure in script", "ERR Function not found", "ERR max number of clients", "NOAUTH", "LOADING"}) {
+    const auto quoting = beginning + " unknown command 'x' called from script";
+    const auto expect_same = [&](const Error& plain, const Error& told) {
+      EXPECT_EQ(told.code, plain.code) << quoting;
+      EXPECT_EQ(told.message, plain.message);
+    };
+    expect_same(error_of(error_reply(beginning), "HGET"), error_of(error_reply(quoting), "HGET"));
+    expect_same(error_of_introduction(error_reply(beginning), {}), error_of_introduction(error_reply(quoting), {}));
+    expect_same(error_of_select(error_reply(beginning), 3), error_of_select(error_reply(quoting), 3));
+  }
+}
+
 Result<ServerVersion> version_of(std::string_view server, std::string_view version) {
   Reply hello;
   hello.kind = Reply::Kind::map;
