@@ -20,8 +20,8 @@ namespace obol::inline v0 {
 /// moved-from store may only be destroyed or assigned to. After a fork the child opens connections of its own.
 ///
 /// Besides the errors of SessionStore a call may fail with `pool_timeout`, `timeout`, `unavailable`, `auth`,
-/// `permission`, `out_of_memory`, `unsupported_server`, `server`, `protocol` or `closed`. A call whose answer was lost
-/// is repeated until Timeouts::total; that never counts twice, since every command is one that may be.
+/// `permission`, `tls`, `out_of_memory`, `unsupported_server`, `server`, `protocol` or `closed`. A call whose answer was
+/// lost is repeated until Timeouts::total; that never counts twice, since every command is one that may be.
 ///
 /// Errors are values. If the process has no memory, a call throws std::bad_alloc: whether the server acted is not known
 /// then, as with `timeout`. The store, its connections and the calls of other threads take no harm. close() and the
@@ -29,7 +29,8 @@ namespace obol::inline v0 {
 class OBOL_EXPORT RedisStore final : public SessionStore {
  public:
   /// Opens one connection, checks the server's version and loads the function library (or checks that it is there).
-  /// Fails with `invalid_argument`, `unavailable`, `timeout`, `auth`, `permission`, `unsupported_server` or `server`.
+  /// Fails with `invalid_argument`, `unavailable`, `timeout`, `auth`, `permission`, `tls`, `protocol`, `out_of_memory`,
+  /// `unsupported_server` or `server`.
   static Result<RedisStore> connect(RedisStoreOptions options);
 
   /// Not while another thread uses either store.
