@@ -20,8 +20,8 @@ namespace obol::inline v0 {
 /// moved-from store may only be destroyed or assigned to. After a fork the child opens connections of its own.
 ///
 /// Besides the errors of SessionStore a call may fail with `pool_timeout`, `timeout`, `unavailable`, `auth`,
-/// `permission`, `tls`, `out_of_memory`, `unsupported_server`, `server`, `protocol` or `closed`. A call whose answer was
-/// lost is repeated until Timeouts::total; that never counts twice, since every command is one that may be.
+/// `permission`, `tls`, `out_of_memory`, `unsupported_server`, `server`, `protocol` or `closed`. A call whose answer
+/// was lost is repeated until Timeouts::total; that never counts twice, since every command is one that may be.
 ///
 /// Errors are values. If the process has no memory, a call throws std::bad_alloc: whether the server acted is not known
 /// then, as with `timeout`. The store, its connections and the calls of other threads take no harm. close() and the
