@@ -106,20 +106,23 @@ bool is_refusal_by_peer(unsigned long code) {
   return std::ranges::find(refusals, ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET) != refusals.end();
 }
 
+/// SNI and the name the certificate must bear.
+bool expect_name(SSL* ssl, const std::string& name) {
+  if (is_address(name)) return ::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(ssl), name.c_str()) == 1;
+  ::SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  return ::SSL_set1_host(ssl, name.c_str()) == 1 && SSL_set_tlsext_host_name(ssl, name.c_str()) == 1;
+}
+
 class TlsStream final : public Stream {
  public:
-  TlsStream(Socket socket, SSL* ssl)
-      : socket_(std::move(socket)), wire_({.descriptor = socket_.descriptor()}), ssl_(ssl) {}
+  explicit TlsStream(Socket socket) : socket_(std::move(socket)), wire_({.descriptor = socket_.descriptor()}) {}
 
-  /// False only if OpenSSL has no memory.
-  bool attach() {
-    const BIO_METHOD* method = socket_method();
-    BIO* bio = method == nullptr ? nullptr : ::BIO_new(method);
-    if (bio == nullptr) return false;
-    ::BIO_set_data(bio, &wire_);
-    ::BIO_set_init(bio, 1);
-    ::SSL_set_bio(ssl_.get(), bio, bio);
-    return true;
+  /// Makes it ready to shake hands with a peer of that name. False if OpenSSL has no memory, or the name is too long.
+  bool prepare(SSL_CTX* context, const std::string& name) {
+    const OpensslUse use;
+    ::ERR_clear_error();
+    ssl_.reset(::SSL_new(context));
+    return ssl_ && attach() && expect_name(ssl_.get(), name);
   }
 
   Result<void> handshake(Deadline deadline) {
@@ -142,6 +145,16 @@ class TlsStream final : public Stream {
 
  private:
   static int size_of(std::size_t size) { return static_cast<int>(std::min<std::size_t>(size, INT_MAX)); }
+
+  bool attach() {
+    const BIO_METHOD* method = socket_method();
+    BIO* bio = method == nullptr ? nullptr : ::BIO_new(method);
+    if (bio == nullptr) return false;
+    ::BIO_set_data(bio, &wire_);
+    ::BIO_set_init(bio, 1);
+    ::SSL_set_bio(ssl_.get(), bio, bio);
+    return true;
+  }
 
   Result<Step> try_read(char* buffer, std::size_t capacity, Deadline) override {
     const int received = step([&] { return ::SSL_read(ssl_.get(), buffer, size_of(capacity)); });
@@ -262,22 +275,6 @@ Result<void> use_certificate(SSL_CTX* context, const TlsOptions& options) {
   return {};
 }
 
-/// SNI and the name the certificate must bear.
-bool expect_name(SSL* ssl, const std::string& name) {
-  if (is_address(name)) return ::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(ssl), name.c_str()) == 1;
-  ::SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  return ::SSL_set1_host(ssl, name.c_str()) == 1 && SSL_set_tlsext_host_name(ssl, name.c_str()) == 1;
-}
-
-/// Null only if OpenSSL has no memory.
-std::unique_ptr<TlsStream> prepare(Socket socket, SSL_CTX* context, const std::string& name) {
-  const OpensslUse use;
-  SSL* const ssl = ::SSL_new(context);
-  if (ssl == nullptr) return nullptr;
-  auto stream = std::make_unique<TlsStream>(std::move(socket), ssl);
-  return stream->attach() && expect_name(ssl, name) ? std::move(stream) : nullptr;
-}
-
 /// Changes whenever the file does.
 std::string stamp_of(const std::string& file) {
   struct stat status{};
@@ -345,8 +342,10 @@ Result<TlsContext::Context> TlsContext::current() {
 Result<std::unique_ptr<Stream>> TlsContext::handshake(Socket socket, Deadline deadline) {
   auto context = current();
   if (!context) return std::unexpected(std::move(context.error()));
-  auto stream = prepare(std::move(socket), context->get(), name_);
-  if (!stream) return refuse("OpenSSL cannot set TLS up: " + openssl_reason());
+  // A stream that cannot be used closes its socket when no use of OpenSSL goes on any more: closing takes a lock that a
+  // fork holds while it waits for such uses.
+  auto stream = std::make_unique<TlsStream>(std::move(socket));
+  if (!stream->prepare(context->get(), name_)) return refuse("OpenSSL cannot set TLS up: " + openssl_reason());
   if (auto done = stream->handshake(deadline); !done) return std::unexpected(std::move(done.error()));
   return stream;
 }

@@ -1,12 +1,17 @@
 // TLS: who is accepted, who is not, and that no handshake outlives its deadline.
 #include <sys/socket.h>
 
+#include <atomic>
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "obol/redis_store.hpp"
 #include "support/await.hpp"
 #include "support/certificates.hpp"
+#include "support/child.hpp"
 #include "support/listener.hpp"
 #include "support/reserved_port.hpp"
 #include "support/server_test.hpp"
@@ -124,6 +129,33 @@ TEST_P(Tls, LoadsACertificateThatWasRenewedForTheNextConnection) {
   const auto renewed = authority.issue("renewed", "DNS:client");
   replace_with(renewed);
   await("the renewed one to be used", [&] { return store.get({.user_id = "user", .id = "id"}).has_value(); });
+}
+
+// OpenSSL takes no name of more than 255 bytes. The child ends by itself unless its forks and its threads wait for each
+// other.
+TEST_P(Tls, AHandshakeThatCannotBeginKeepsNoForkWaiting) {
+  if (!can_fork_beside_busy_threads) GTEST_SKIP() << "the sanitizer's own locks may be held in the child";
+  start_server(authority.issue("server", "IP:127.0.0.1"));
+  auto long_name = options();
+  long_name.connection.tls.server_name = std::string(256, 'a');
+  const auto fork_beside_handshakes = [&long_name] {
+    std::atomic<bool> is_ending{false};
+    std::atomic<bool> is_refused{true};
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        while (!is_ending) {
+          if (code_of(long_name) != ErrorCode::tls) is_refused = false;
+        }
+      });
+    }
+    bool is_well = true;
+    for (int i = 0; i < 300; ++i) is_well = is_well && run_in_child([] { return true; }).empty();
+    is_ending = true;
+    threads.clear();
+    return is_well && is_refused;
+  };
+  EXPECT_EQ(run_in_child(fork_beside_handshakes), "");
 }
 
 TEST_P(Tls, ToAPortWithoutItSaysSo) {
