@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <future>
 #include <optional>
 #include <set>
@@ -192,6 +193,45 @@ TEST_P(ClusterTest, WaitsForASlotThatIsHalfWayThere) {
   cluster.move_keys(slot, to);
   cluster.finish_move(slot, to);
   EXPECT_TRUE(waiting.get());
+}
+
+TEST_P(ClusterTest, HoldsARevocationMarkWithItsUserWhoeverLeftItAndWhereverTheSlotGoes) {
+  TestCluster cluster(GetParam(), {.replicas_each = 0});
+  auto options = options_for(cluster);
+  options.policy = {
+      .revocation_mark_lifetime = std::chrono::minutes(10), .mark_on_delete_others = true, .mark_on_rotate_id = true};
+  auto store = RedisStore::connect(options).value();
+  const std::vector<std::function<bool(Session&)>> leave_mark{
+      [&](Session& session) { return store.delete_all(session.user_id, session.type).has_value(); },
+      [&](Session& session) { return store.delete_others(session.key()).has_value(); },
+      [&](Session& session) { return store.rotate_id(session).has_value(); }};
+  std::vector<Session> in_flight;
+  std::set<TestCluster::Node> used;
+  for (std::size_t i = 0; i < 30; ++i) {
+    // Of some the key's hash tag is empty or ends early.
+    const auto user = (i % 2 == 0 ? "user" : "}") + std::to_string(i);
+    auto session = stored(store, user);
+    in_flight.push_back(new_session(user, "in flight"));
+    ASSERT_TRUE(leave_mark.at(i % leave_mark.size())(session)) << user;
+    const auto place = stored_key("obol_", user, "full");
+    const auto node = cluster.primary_of(place);
+    used.insert(node);
+    EXPECT_EQ(cluster.command(node, {"EXISTS", mark_key(place)}).integer, 1) << user;
+  }
+  EXPECT_EQ(used.size(), 3U);
+  const auto expect_revoked = [&] {
+    for (auto session : in_flight) {
+      const auto outcome = store.upsert(session);
+      ASSERT_FALSE(outcome.has_value()) << session.user_id;
+      EXPECT_EQ(outcome.error().code, ErrorCode::revoked) << session.user_id << ": " << outcome.error().message;
+    }
+  };
+  expect_revoked();
+  for (std::size_t i = 0; i < 2 * leave_mark.size(); ++i) {
+    const auto slot = slot_of(in_flight[i].user_id);
+    cluster.move_slots({slot}, other_primary(cluster, cluster.primary_of(slot)));
+  }
+  expect_revoked();
 }
 
 TEST_P(ClusterTest, UsesPrimariesThatComeAndLetsGoOfThoseThatLeave) {
