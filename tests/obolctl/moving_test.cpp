@@ -3,12 +3,15 @@
 
 #include <csignal>
 #include <fstream>
+#include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "obolctl/export_file.hpp"
 #include "obolctl/program.hpp"
 #include "session_commands.hpp"
+#include "support/fault_proxy.hpp"
 #include "support/server_test.hpp"
 
 namespace obol::testing {
@@ -30,6 +33,35 @@ class Moving : public ServerTest {
       if (user == 1) session.refresh_expires_at = latest_expiry;
       ASSERT_TRUE(store.upsert(session));
     }
+  }
+
+  void write_export(const std::vector<ctl::ExportLine>& lines) const {
+    auto writer = ctl::ExportWriter::open(file, "obol_").value();
+    ASSERT_TRUE(writer.write(ctl::ExportHeader{.key_prefix = "obol_", .server = "a server", .created_at = {}}));
+    for (const auto& line : lines) ASSERT_TRUE(writer.write(line));
+    ASSERT_TRUE(writer.finish());
+  }
+
+  using MakeLine = std::function<ctl::ExportLine(FieldExpiry)>;
+
+  /// Imports a line into `other`, where the first command of that word arrives after the line's expiry: to the server
+  /// it is one from a machine whose clock is behind. If obolctl is so slow that it sees the expiry itself, again with a
+  /// later one.
+  Outcome import_too_late(const std::string& word, const MakeLine& make_line) const {
+    using std::chrono::milliseconds;
+    FaultProxy proxy(other);
+    auto environment = environment_for(other);
+    environment["OBOL_REDIS_URI"] = "unix://" + proxy.connection().unix_socket;
+    Outcome outcome;
+    for (milliseconds lives(500); proxy.faults() == 0 && lives < std::chrono::minutes(1); lives *= 2) {
+      std::filesystem::remove(file);
+      write_export({make_line(std::chrono::floor<milliseconds>(std::chrono::system_clock::now() + lives))});
+      proxy.once(Fault::deliver_late(lives), word);
+      outcome = Program({"import", file, "--json", "--timeout", "120"}, environment).wait();
+      proxy.heal();
+    }
+    EXPECT_EQ(proxy.faults(), 1U) << word;
+    return outcome;
   }
 
   /// Everything that stands, with its expiry, in the order of the keys.
@@ -129,19 +161,54 @@ TEST_P(Moving, WhatIsOlderOnTheServerIsReplaced) {
 
 TEST_P(Moving, WhatHasExpiredSinceIsLeftOut) {
   const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  {
-    auto writer = ctl::ExportWriter::open(file, "obol_").value();
-    ASSERT_TRUE(writer.write(ctl::ExportHeader{.key_prefix = "obol_", .server = "a server", .created_at = {}}));
-    for (const auto& [id, expires] : {std::pair{"ended", now}, std::pair{"live", now + std::chrono::hours(1)}}) {
-      ASSERT_TRUE(writer.write(
-          ctl::ExportedSession{.user_id = "426", .type = "full", .id = id, .expires_at = expires, .sealed = "sealed"}));
-    }
-    ASSERT_TRUE(writer.write(ctl::ExportedMark{.user_id = "426", .type = "full", .expires_at = now, .mark = "1"}));
-    ASSERT_TRUE(writer.finish());
+  std::vector<ctl::ExportLine> lines;
+  for (const auto& [id, expires] : {std::pair{"ended", now}, std::pair{"live", now + std::chrono::hours(1)}}) {
+    lines.emplace_back(
+        ctl::ExportedSession{.user_id = "426", .type = "full", .id = id, .expires_at = expires, .sealed = "sealed"});
   }
+  lines.emplace_back(ctl::ExportedMark{.user_id = "426", .type = "full", .expires_at = now, .mark = "1"});
+  write_export(lines);
   EXPECT_EQ(Json::parse(run_on(other, {"import", file}).out)["expired"], 1);
   EXPECT_EQ(other.command({"HGETALL", "obol_{426}:full"}).elements.size(), 2U);
   EXPECT_EQ(other.command({"EXISTS", "obol_{426}:full/revoked"}).integer, 0);
+}
+
+TEST_P(Moving, WhatIsPastForTheServerAloneIsLeftOutAndNotCountedAsStored) {
+  auto store = store_on(other);
+  auto standing = new_session("user", "standing");
+  ASSERT_TRUE(store.upsert(standing).has_value());
+  const auto everything_before = everything_on(other);
+
+  const std::map<std::string, MakeLine> lines{
+      {"HSETEX",
+       [](FieldExpiry ends) -> ctl::ExportLine {
+         return ctl::ExportedSession{
+             .user_id = "user", .type = "full", .id = "brief", .expires_at = ends, .sealed = "sealed"};
+       }},
+      {"FCALL",  // Newer than the one that stands.
+       [](FieldExpiry ends) -> ctl::ExportLine {
+         return ctl::ExportedSession{.user_id = "user",
+                                     .type = "full",
+                                     .id = "standing",
+                                     .expires_at = ends,
+                                     .sealed = std::string(100, '\xff')};
+       }},
+      {"SET", [](FieldExpiry ends) -> ctl::ExportLine {
+         return ctl::ExportedMark{.user_id = "user", .type = "full", .expires_at = ends, .mark = "1700000000"};
+       }}};
+  for (const auto& [word, make_line] : lines) {
+    const auto outcome = import_too_late(word, make_line);
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_EQ(Json::parse(outcome.out), Json({{"imported", 0},
+                                              {"replaced", 0},
+                                              {"same", 0},
+                                              {"kept", 0},
+                                              {"expired", word == "SET" ? 0 : 1},
+                                              {"marks", 0}}))
+        << word;
+    EXPECT_EQ(everything_on(other), everything_before) << word;
+    EXPECT_EQ(other.command({"EXISTS", "obol_{user}:full/revoked"}).integer, 0) << word;
+  }
 }
 
 TEST_P(Moving, AFileThatWasCutOrChangedImportsNothing) {
