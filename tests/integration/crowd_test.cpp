@@ -1,4 +1,5 @@
-// One user with tens of thousands of sessions: no call does work that grows with their number.
+// One user with tens of thousands of sessions: no write does work that grows with their number, and all can be read as
+// far as the limit on replies allows.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,11 +23,11 @@ std::string id_of(std::size_t number) { return fmt::format("s{:06}", number); }
 class CrowdTest : public ServerTest {
  protected:
   /// Sessions that expire one millisecond after the other.
-  void crowd_in(std::size_t count) {
+  void crowd_in(std::size_t count, std::string_view sealed = "sealed") {
     first_end = std::chrono::floor<milliseconds>(std::chrono::system_clock::now()) + std::chrono::hours(1);
     std::vector<redis::Command> commands;
     for (std::size_t i = 0; i < count; ++i) {
-      commands.push_back({"HSETEX", place, "PXAT", fmt::format("{}", end_of(i)), "FIELDS", "1", id_of(i), "sealed"});
+      commands.push_back({"HSETEX", place, "PXAT", fmt::format("{}", end_of(i)), "FIELDS", "1", id_of(i), sealed});
       if (commands.size() < 1000 && i + 1 < count) continue;
       server.commands(commands);
       commands.clear();
@@ -95,6 +96,7 @@ TEST_P(CrowdTest, AFullUserIsRefusedHoweverCrowded) {
   EXPECT_EQ(store.upsert(session).error().code, ErrorCode::too_many_sessions);
   EXPECT_EQ(ids().size(), 10'000U);
   EXPECT_LE(runs_of("fcall"), 2U) << "some were counted, and that was enough";
+  EXPECT_EQ(runs_of("hkeys"), 0U) << "the work would grow with their number";
 }
 
 TEST_P(CrowdTest, DeleteOthersLeavesTheOneAsItWas) {
@@ -133,6 +135,45 @@ TEST_P(CrowdTest, ASessionThatWasRefreshedMeanwhileIsNotEvicted) {
   const auto result = thin_out_result(replies.at(0)).value();
   EXPECT_EQ(result.evicted, std::vector{id_of(0)});
   EXPECT_EQ(ids(), (std::vector{id_of(1), id_of(2)}));
+}
+
+TEST_P(CrowdTest, GetAllGivesTenThousandSessionsUnderTheDefaultLimit) {
+  constexpr std::size_t size = 10'000;
+  auto store = store_with({});
+  for (std::size_t i = 0; i < size; ++i) {
+    auto session = new_session("user", id_of(i));
+    session.extra_payload.assign(2000, static_cast<char>('a' + i % 26));
+    ASSERT_TRUE(store.upsert(session).has_value());
+  }
+  const auto all = store.get_all("user", "full");
+  ASSERT_TRUE(all.has_value()) << all.error().message;
+  std::vector<std::string> found;
+  for (const auto& session : *all) {
+    found.push_back(session.id);
+    ASSERT_EQ(session.extra_payload.size(), 2000U);
+  }
+  std::ranges::sort(found);
+  ASSERT_EQ(found.size(), size);
+  EXPECT_EQ(found, ids());
+}
+
+TEST_P(CrowdTest, GetAllBeyondTheDefaultLimitSaysWhatToDoAndNothingElseFails) {
+  const auto limit = RedisStoreOptions{}.maximum_reply_bytes;
+  auto store = store_with({});
+  auto session = new_session("user", "one");
+  ASSERT_TRUE(store.upsert(session).has_value());
+  crowd_in(10'000, std::string(limit / 10'000, 'x'));
+  const auto all = store.get_all("user", "full");
+  ASSERT_FALSE(all.has_value());
+  EXPECT_EQ(all.error().code, ErrorCode::too_large);
+  EXPECT_NE(all.error().message.find(fmt::format("more than {} bytes", limit)), std::string::npos)
+      << all.error().message;
+  EXPECT_NE(all.error().message.find("raise maximum_reply_bytes, or store fewer or smaller sessions"),
+            std::string::npos)
+      << all.error().message;
+  EXPECT_EQ(store.get(session.key()).value(), session);
+  ASSERT_TRUE(store.delete_others(session.key()).has_value());
+  EXPECT_EQ(store.get_all("user", "full").value(), std::vector{session});
 }
 
 /// Servers may count expired fields until they get around to removing them.
