@@ -2,6 +2,7 @@
 // that it has stored it.
 #include "session_commands.hpp"
 #include "support/server_test.hpp"
+#include "support/store_calls.hpp"
 
 namespace obol::testing {
 namespace {
@@ -66,7 +67,7 @@ TEST_P(ServerClockTest, ANewSessionUnderMarksIsExpired) {
 TEST_P(ServerClockTest, AFirstWriteOfAStoreIsHeldAgainstTheClock) {
   auto store = store_behind();
   auto brief = session_of("brief", seconds(300));
-  EXPECT_EQ(store.upsert(brief).error().code, ErrorCode::expired);
+  EXPECT_EQ(code_of(store.upsert(brief)), ErrorCode::expired);
 }
 
 TEST_P(ServerClockTest, AnUpdateThatIsPastForTheServerLeavesTheStoredSessionAlone) {
@@ -75,7 +76,7 @@ TEST_P(ServerClockTest, AnUpdateThatIsPastForTheServerLeavesTheStoredSessionAlon
   ASSERT_TRUE(store.upsert(session).has_value());
   auto refreshed = session;
   let_live(refreshed, seconds(300));
-  EXPECT_EQ(store.upsert(refreshed).error().code, ErrorCode::expired);
+  EXPECT_EQ(code_of(store.upsert(refreshed)), ErrorCode::expired);
   EXPECT_EQ(store.get(session.key()).value(), session);
 }
 
@@ -85,7 +86,7 @@ TEST_P(ServerClockTest, ARotationThatIsPastForTheServerLeavesTheStoredSessionAlo
   ASSERT_TRUE(store.upsert(session).has_value());
   auto rotated = session;
   let_live(rotated, seconds(300));
-  EXPECT_EQ(store.rotate_id(rotated).error().code, ErrorCode::expired);
+  EXPECT_EQ(code_of(store.rotate_id(rotated)), ErrorCode::expired);
   EXPECT_EQ(rotated.id, "session");
   EXPECT_EQ(store.get_all("user", "full").value(), std::vector{session});
 }
