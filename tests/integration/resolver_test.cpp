@@ -1,4 +1,5 @@
-// A name server that hangs holds nobody: getaddrinfo(3) is replaced in this program for names ending in ".hangs".
+// A name server that hangs holds nobody: getaddrinfo(3) is replaced in this program for names ending in ".hangs". Each
+// test has a name of its own: the thread of a lookup that nobody waits for any more may come late, in a later test.
 #include "redis/resolver.hpp"
 
 #include <dlfcn.h>
@@ -7,6 +8,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <string>
 #include <string_view>
 #include <thread>
 
@@ -18,6 +20,9 @@ namespace {
 
 std::atomic<bool> hanging = true;
 std::atomic<int> lookups = 0;
+std::atomic<int> tests = 0;
+
+std::string name_of_this_test() { return "name" + std::to_string(tests) + ".hangs"; }
 
 }  // namespace
 
@@ -26,8 +31,10 @@ extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo
   static const auto original = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "getaddrinfo"));
   const bool asks_name_server = (hints->ai_flags & AI_NUMERICHOST) == 0;
   if (asks_name_server && std::string_view(host).ends_with(".hangs")) {
-    ++lookups;
-    hanging.wait(true);
+    if (host == name_of_this_test()) {
+      ++lookups;
+      hanging.wait(true);
+    }
     return original("127.0.0.1", service, hints, found);
   }
   return original(host, service, hints, found);
@@ -42,6 +49,8 @@ using std::chrono::milliseconds;
 class HangingNames : public ::testing::Test {
  protected:
   HangingNames() {
+    ++tests;
+    name = name_of_this_test();
     hanging = true;
     lookups = 0;
   }
@@ -49,10 +58,12 @@ class HangingNames : public ::testing::Test {
     hanging = false;
     hanging.notify_all();
   }
+
+  std::string name;
 };
 
 TEST_F(HangingNames, HoldNoCallerPastItsDeadline) {
-  redis::Resolver resolver("name.hangs", 6379);
+  redis::Resolver resolver(name, 6379);
   const auto start = Deadline::Time::now();
   const auto answer = resolver.resolve(Deadline::after(milliseconds(50)));
   ASSERT_FALSE(answer.has_value());
@@ -61,7 +72,7 @@ TEST_F(HangingNames, HoldNoCallerPastItsDeadline) {
 }
 
 TEST_F(HangingNames, CostOneLookupHoweverManyCallersGiveUp) {
-  redis::Resolver resolver("name.hangs", 6379);
+  redis::Resolver resolver(name, 6379);
   std::vector<std::jthread> callers;
   for (int i = 0; i < 20; ++i) {
     callers.emplace_back([&] { EXPECT_FALSE(resolver.resolve(Deadline::after(milliseconds(50))).has_value()); });
@@ -72,7 +83,7 @@ TEST_F(HangingNames, CostOneLookupHoweverManyCallersGiveUp) {
 }
 
 TEST_F(HangingNames, AreAskedAnewOnceTheyAnswer) {
-  redis::Resolver resolver("name.hangs", 6379);
+  redis::Resolver resolver(name, 6379);
   EXPECT_FALSE(resolver.resolve(Deadline::after(milliseconds(10))).has_value());
   hanging = false;
   hanging.notify_all();
@@ -85,7 +96,7 @@ TEST_F(HangingNames, AreAskedAnewOnceTheyAnswer) {
 // ThreadSanitizer ends a child of a process with threads when it starts one.
 #if !defined(__SANITIZE_THREAD__)
 TEST_F(HangingNames, AreAskedAnewInAForkedChild) {
-  redis::Resolver resolver("name.hangs", 6379);
+  redis::Resolver resolver(name, 6379);
   std::jthread waiting([&] { EXPECT_TRUE(resolver.resolve(Deadline::after(milliseconds(60'000))).has_value()); });
   await("the lookup", [] { return lookups > 0; });
   EXPECT_EQ(run_in_child([&] {
@@ -100,7 +111,7 @@ TEST_F(HangingNames, AreAskedAnewInAForkedChild) {
 
 TEST_F(HangingNames, MakeConnectATimeout) {
   RedisStoreOptions options;
-  options.connection.host = "name.hangs";
+  options.connection.host = name;
   options.keyring = Keyring(signing_key());
   options.timeouts.connect = milliseconds(50);
   const auto start = Deadline::Time::now();
