@@ -1,5 +1,6 @@
 // A host whose process ends while its store lives, in the way that its first word says. Ends with 0 if all was well.
 // Run by exit_test.cpp.
+#include <openssl/crypto.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,12 +33,34 @@ namespace {
 
 using obol::testing::new_session;
 
+bool static_store_is_gone = false;
+
+/// Destroyed right after the store.
+struct BehindStaticStore {
+  BehindStaticStore() = default;
+  BehindStaticStore(const BehindStaticStore&) = delete;
+  BehindStaticStore& operator=(const BehindStaticStore&) = delete;
+  ~BehindStaticStore() { static_store_is_gone = true; }
+} behind_static_store;
+
 /// Destroyed after main, and after everything that was made in main.
 std::optional<obol::RedisStore> static_store;
+
+obol::RedisStore* leaked_store = nullptr;
 
 void die(std::string_view why) {
   std::fprintf(stderr, "%.*s\n", static_cast<int>(why.size()), why.data());
   std::_Exit(1);
+}
+
+/// Called as OpenSSL begins its clean-up. A store that goes on beside it crashes only by chance.
+void expect_no_store_in_use() {
+  if (leaked_store == nullptr) {
+    if (!static_store_is_gone) die("OpenSSL ends before a static store is destroyed");
+    return;
+  }
+  const auto found = leaked_store->get(new_session().key());
+  if (found || found.error().code != obol::ErrorCode::closed) die("OpenSSL ends before a leaked store is closed");
 }
 
 void use(obol::RedisStore& store) {
@@ -81,6 +104,7 @@ struct Ending final : obol::Observer {
 
 int run(std::string_view way, obol::RedisStoreOptions options) {
   if (way == "in-a-call") options.observer = std::make_shared<Ending>();
+  if (::OPENSSL_atexit(expect_no_store_in_use) != 1) die("OpenSSL calls nothing at its end");
   auto made = obol::RedisStore::connect(std::move(options));
   if (!made) die(made.error().message);
   if (way == "static") {
@@ -92,6 +116,7 @@ int run(std::string_view way, obol::RedisStoreOptions options) {
   // Never destroyed.
   static auto& store = *new obol::RedisStore(std::move(*made));
   use(store);
+  if (way != "child") leaked_store = &store;
   if (way == "leaked") {
     call_on_and_on(store);
     return 0;
