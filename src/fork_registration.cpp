@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "name_lookup.hpp"
 #include "obol/fork_safe_mutex.hpp"
 #include "openssl_use.hpp"
 
@@ -46,6 +47,7 @@ void before_fork() {
   registry().mutex.lock();
   lock_all(registry().mutexes);
   OpensslUse::hold_off();
+  NameLookup::hold_off();
 }
 
 void release_all() {
@@ -54,12 +56,14 @@ void release_all() {
 }
 
 void after_fork_in_parent() {
+  NameLookup::let_in();
   OpensslUse::let_in();
   release_all();
 }
 
 // What belongs to the parent is dropped with OpenSSL's help.
 void after_fork_in_child() {
+  NameLookup::let_in_in_child();
   OpensslUse::let_in();
   for (const auto* entry : registry().with_work_in_child) entry->run_in_child();
   release_all();

@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "name_lookup.hpp"
 #include "redis/out_of_memory.hpp"
 #include "redis/signals_blocked.hpp"
 
@@ -96,7 +97,10 @@ std::shared_ptr<Resolver::Lookup> Resolver::join_or_start() {
   try {
     const SignalsBlocked blocked;
     std::thread([lookup, host = host_, port = port_] {
-      lookup->finish(within_memory([&] { return look_up(host, port, AI_NUMERICSERV); }));
+      lookup->finish(within_memory([&] {
+        const NameLookup care;
+        return look_up(host, port, AI_NUMERICSERV);
+      }));
     }).detach();
   } catch (const std::system_error&) {
     return nullptr;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <thread>
 
+#include "name_lookup.hpp"
 #include "support/await.hpp"
 #include "support/child.hpp"
 #include "support/sessions.hpp"
@@ -91,6 +92,16 @@ TEST_F(HangingNames, AreAskedAnewOnceTheyAnswer) {
   lookups = 0;
   EXPECT_TRUE(resolver.resolve(Deadline::after(milliseconds(10'000))).has_value());
   EXPECT_EQ(lookups, 1);
+}
+
+TEST_F(HangingNames, AreNotAskedWhileAForkHoldsLookupsOff) {
+  hanging = false;
+  redis::Resolver resolver(name, 6379);
+  NameLookup::hold_off();
+  EXPECT_FALSE(resolver.resolve(Deadline::after(milliseconds(50))).has_value());
+  EXPECT_EQ(lookups, 0);
+  NameLookup::let_in();
+  EXPECT_TRUE(resolver.resolve(Deadline::after(milliseconds(60'000))).has_value());
 }
 
 // ThreadSanitizer ends a child of a process with threads when it starts one.

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "fork_registration.hpp"
+#include "name_lookup.hpp"
 #include "obol/fork_safe_mutex.hpp"
 #include "obol/memory_store.hpp"
 #include "obol/metrics/store_metrics.hpp"
@@ -214,6 +215,41 @@ TEST(Fork, WaitsForAUseOfOpensslAndLetsTheNextOneIn) {
   may_end = true;
   forker.join();
   const OpensslUse use;
+}
+
+// A fork waits for a bounded time, and a thread may be kept from running for longer: so not all of them, but most.
+TEST(Fork, WaitsForLookupsOfNamesThatTakeMoments) {
+  std::atomic<bool> is_inside{false};
+  std::atomic<bool> is_ending{false};
+  std::jthread user([&] {
+    while (!is_ending) {
+      const NameLookup lookup;
+      is_inside = true;
+      std::this_thread::sleep_for(std::chrono::microseconds(500));
+      is_inside = false;
+    }
+  });
+  int kept_clear = 0;
+  for (int i = 0; i < 100; ++i) kept_clear += run_in_child([&] { return !is_inside; }).empty() ? 1 : 0;
+  is_ending = true;
+  EXPECT_GT(kept_clear, 50);
+}
+
+TEST(Fork, WaitsNotForLongForALookupOfANameAndItsChildBeginsAnew) {
+  std::atomic<bool> is_inside{false};
+  std::atomic<bool> may_end{false};
+  std::jthread user([&] {
+    const NameLookup lookup;
+    is_inside = true;
+    while (!may_end) std::this_thread::yield();
+  });
+  while (!is_inside) std::this_thread::yield();
+  EXPECT_EQ(run_in_child([] {
+              const NameLookup lookup;
+              return run_in_child([] { return true; }).empty();
+            }),
+            "");
+  may_end = true;
 }
 
 }  // namespace
