@@ -66,11 +66,15 @@ void change_password(Exchange& exchange, Exchange::LoggedIn& user) {
   if (!is_right || !hash)
     return refuse_password(exchange, user, 503, "The server is busy. Try again in a few seconds.");
   site.throttle.forgive(attempt);
-  if (!site.users.replace_password_hash(user.user.id, user.user.password_hash, std::move(*hash))) {
+  if (!site.users.replace_password_hash(user.user.id, user.user.password_hash, *hash)) {
     return refuse_password(exchange, user, 401, "The current password is wrong.");
   }
   auto visitor = site.sessions.secure(std::move(user.login));
-  if (!visitor) return exchange.say_unavailable(visitor.error());
+  if (!visitor) {
+    // A new password must not leave sessions of the old one behind: both change, or it is to be tried again.
+    site.users.replace_password_hash(user.user.id, *hash, user.user.password_hash);
+    return exchange.say_unavailable(visitor.error());
+  }
   if (visitor->new_tokens) exchange.keep(*visitor->new_tokens);
   exchange.lead_to("/devices?notice=password-changed");
 }

@@ -127,7 +127,9 @@ std::optional<obol::Error> Sessions::renew(obol::Session& session, Payload& payl
   return std::nullopt;
 }
 
+// The others first: if that fails, the session at hand is still what its browser knows.
 obol::Result<Visitor> Sessions::secure(Login login) {
+  if (auto ended = end_others(login.session.key()); !ended) return std::unexpected(std::move(ended.error()));
   for (int attempts_left = 3;; --attempts_left) {
     login.payload.csrf_secret.clear();
     login.payload.previous_refresh_token_id.clear();
@@ -143,7 +145,6 @@ obol::Result<Visitor> Sessions::secure(Login login) {
     if (!payload) return nobody();
     login = {std::move(*error.current), std::move(*payload)};
   }
-  if (auto ended = end_others(login.session.key()); !ended) return std::unexpected(std::move(ended.error()));
   return let_in(std::move(login.session), std::move(login.payload));
 }
 

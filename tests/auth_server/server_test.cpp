@@ -14,6 +14,7 @@
 #include "obol/memory_store.hpp"
 #include "site.hpp"
 #include "support/sessions.hpp"
+#include "troubled_store.hpp"
 
 namespace auth_server {
 namespace {
@@ -45,21 +46,31 @@ class AuthServer : public ::testing::Test {
     return cookies;
   }
 
-  /// Loads the form and sends it, as a browser without any other cookie does.
-  httplib::Result sign_up(const std::string& name) {
-    const auto page = client->Get("/signup");
-    if (!page) return client->Get("/signup");
+  /// What a browser sends back of them.
+  static std::string cookie_header(const std::vector<std::string>& cookies) {
+    std::string header;
+    for (const auto& cookie : cookies) header += cookie.substr(0, cookie.find(';')) + "; ";
+    return header;
+  }
+
+  /// Loads a form and sends it, as a browser with these cookies does; without any, with that of the form.
+  httplib::Result send_form(const std::string& path, httplib::Params fields, std::string cookies = {}) {
+    const auto page = client->Get(path, {{"Cookie", cookies}});
+    if (!page) return client->Get(path);
     const std::regex field("name=\"form_token\" value=\"([^\"]*)\"");
     std::smatch token;
     EXPECT_TRUE(std::regex_search(page->body, token, field));
-    const auto cookie = cookies_of(*page).at(0);
-    return client->Post(
-        "/signup",
-        {{"Origin", "http://127.0.0.1:" + std::to_string(port)}, {"Cookie", cookie.substr(0, cookie.find(';'))}},
-        httplib::Params{{"form_token", token.str(1)}, {"name", name}, {"password", "a coin for the ferryman"}});
+    fields.emplace("form_token", token.str(1));
+    if (cookies.empty()) cookies = cookie_header(cookies_of(*page));
+    return client->Post(path, {{"Origin", "http://127.0.0.1:" + std::to_string(port)}, {"Cookie", cookies}}, fields);
   }
 
-  obol::MemoryStore store;
+  httplib::Result sign_up(const std::string& name) {
+    return send_form("/signup", {{"name", name}, {"password", "a coin for the ferryman"}});
+  }
+
+  obol::MemoryStore memory;
+  TroubledStore store{memory};
   std::unique_ptr<Site> site;
   std::unique_ptr<httplib::Server> server;
   std::unique_ptr<httplib::Client> client;
@@ -118,6 +129,18 @@ TEST_F(AuthServer, HashesNoPasswordForANameThatIsTaken) {
   ASSERT_EQ(sign_up("taken")->status, 303);
   while (site->throttle.admit_sign_up("this computer").count() == 0) continue;
   EXPECT_EQ(sign_up("TAKEN")->status, 409);
+}
+
+TEST_F(AuthServer, ChangesNoPasswordWhereTheOtherSessionsCannotBeEnded) {
+  const auto cookies = cookie_header(cookies_of(*sign_up("user")));
+  const auto hash = site->users.find_by_name("user")->password_hash;
+  const httplib::Params change{{"password", "a coin for the ferryman"}, {"new_password", "two coins for the ferryman"}};
+  store.fails_to_delete_others = true;
+  EXPECT_EQ(send_form("/password", change, cookies)->status, 503);
+  EXPECT_EQ(site->users.find_by_name("user")->password_hash, hash);
+  store.fails_to_delete_others = false;
+  EXPECT_EQ(send_form("/password", change, cookies)->status, 303);
+  EXPECT_NE(site->users.find_by_name("user")->password_hash, hash);
 }
 
 }  // namespace

@@ -5,57 +5,18 @@
 #include <sodium.h>
 
 #include <chrono>
-#include <functional>
 #include <string>
-#include <utility>
 
 #include "obol/memory_store.hpp"
 #include "store.hpp"
 #include "support/sessions.hpp"
+#include "troubled_store.hpp"
 
 namespace auth_server {
 namespace {
 
 using obol::testing::signing_key;
 using std::chrono::seconds;
-
-/// A MemoryStore that does something just before the next update, or fails.
-class TroubledStore final : public obol::SessionStore {
- public:
-  explicit TroubledStore(obol::SessionStore& store) : store_(store) {}
-
-  obol::Result<std::optional<obol::Session>> get(const obol::SessionKey& key) override {
-    if (is_unavailable) return unavailable();
-    return store_.get(key);
-  }
-  std::expected<obol::Upserted, obol::UpsertError> upsert(obol::Session& session) override {
-    if (auto act = std::exchange(before_update, nullptr)) act();
-    return store_.upsert(session);
-  }
-  std::expected<void, obol::UpsertError> rotate_id(obol::Session& session) override {
-    if (auto act = std::exchange(before_update, nullptr)) act();
-    return store_.rotate_id(session);
-  }
-  obol::Result<obol::Deleted> delete_one(const obol::SessionKey& key) override { return store_.delete_one(key); }
-  obol::Result<std::vector<obol::Session>> get_all(std::string_view user_id, std::string_view type) override {
-    return store_.get_all(user_id, type);
-  }
-  obol::Result<obol::Deleted> delete_all(std::string_view user_id, std::string_view type) override {
-    return store_.delete_all(user_id, type);
-  }
-  obol::Result<obol::Deleted> delete_others(const obol::SessionKey& keep) override {
-    return store_.delete_others(keep);
-  }
-
-  std::function<void()> before_update;
-  bool is_unavailable = false;
-
- private:
-  static std::unexpected<obol::Error> unavailable() {
-    return std::unexpected(obol::Error{obol::ErrorCode::unavailable, "no server"});
-  }
-  obol::SessionStore& store_;
-};
 
 class AuthServerSessions : public ::testing::Test {
  protected:
@@ -211,6 +172,13 @@ TEST_F(AuthServerSessions, GetANewIdAndLoseTheOthersAfterAChangeOfRights) {
   EXPECT_FALSE(is_let_in(*visitor.new_tokens));
   EXPECT_FALSE(is_let_in(*other.new_tokens));
   EXPECT_TRUE(is_let_in(*secured.new_tokens));
+}
+
+TEST_F(AuthServerSessions, AreAsTheyWereWhereTheOthersCannotBeEnded) {
+  const auto visitor = begin();
+  store.fails_to_delete_others = true;
+  EXPECT_EQ(sessions.secure(*visitor.login).error().code, obol::ErrorCode::unavailable);
+  EXPECT_TRUE(is_let_in(*visitor.new_tokens));
 }
 
 // Somebody who knows the old password alone: its hash was read in time, and verified while the owner changed it.

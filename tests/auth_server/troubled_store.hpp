@@ -1,0 +1,55 @@
+// A store around another one, for what comes in between.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "obol/session_store.hpp"
+
+namespace auth_server {
+
+/// Does something just before the next update, or fails.
+class TroubledStore final : public obol::SessionStore {
+ public:
+  explicit TroubledStore(obol::SessionStore& store) : store_(store) {}
+
+  obol::Result<std::optional<obol::Session>> get(const obol::SessionKey& key) override {
+    if (is_unavailable) return unavailable();
+    return store_.get(key);
+  }
+  std::expected<obol::Upserted, obol::UpsertError> upsert(obol::Session& session) override {
+    if (auto act = std::exchange(before_update, nullptr)) act();
+    return store_.upsert(session);
+  }
+  std::expected<void, obol::UpsertError> rotate_id(obol::Session& session) override {
+    if (auto act = std::exchange(before_update, nullptr)) act();
+    return store_.rotate_id(session);
+  }
+  obol::Result<obol::Deleted> delete_one(const obol::SessionKey& key) override { return store_.delete_one(key); }
+  obol::Result<std::vector<obol::Session>> get_all(std::string_view user_id, std::string_view type) override {
+    return store_.get_all(user_id, type);
+  }
+  obol::Result<obol::Deleted> delete_all(std::string_view user_id, std::string_view type) override {
+    return store_.delete_all(user_id, type);
+  }
+  obol::Result<obol::Deleted> delete_others(const obol::SessionKey& keep) override {
+    if (fails_to_delete_others) return unavailable();
+    return store_.delete_others(keep);
+  }
+
+  std::function<void()> before_update;
+  bool is_unavailable = false;  ///< For reads.
+  bool fails_to_delete_others = false;
+
+ private:
+  static std::unexpected<obol::Error> unavailable() {
+    return std::unexpected(obol::Error{obol::ErrorCode::unavailable, "no server"});
+  }
+  obol::SessionStore& store_;
+};
+
+}  // namespace auth_server
