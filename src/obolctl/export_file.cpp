@@ -109,9 +109,7 @@ Result<void> ExportWriter::finish() {
   if (auto written = write(trailer); !written) return written;
   if (auto flushed = flush(); !flushed) return flushed;
   if (::fsync(file_.number()) != 0) return file_error("write", partial_);
-  if (::renameat2(AT_FDCWD, partial_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE) != 0) {
-    return file_error("give its name to", path_);
-  }
+  if (!rename_to_new_name(partial_, path_)) return file_error("give its name to", path_);
   if (!is_named(file_, path_)) {
     return std::unexpected(
         Error{ErrorCode::internal, fmt::format("{} is not what was written: somebody replaced {} meanwhile. Remove it, "

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <system_error>
 
 namespace obol::ctl {
@@ -75,6 +76,13 @@ bool is_named(const Descriptor& file, const std::string& path) {
   struct stat named{};
   return ::fstat(file.number(), &open) == 0 && ::lstat(path.c_str(), &named) == 0 && open.st_dev == named.st_dev &&
          open.st_ino == named.st_ino;
+}
+
+// File systems such as NFS and some of FUSE know no flags. A link is refused if the name is taken, too.
+bool rename_to_new_name(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
+  if (errno != EINVAL && errno != ENOSYS) return false;
+  return ::link(from.c_str(), to.c_str()) == 0 && ::unlink(from.c_str()) == 0;
 }
 
 Result<void> write_all(const Descriptor& file, std::string_view bytes, const std::string& path) {

@@ -43,6 +43,9 @@ Result<Descriptor> replace_own_file(const std::string& path);
 /// Whether the path names the file of the descriptor.
 bool is_named(const Descriptor& file, const std::string& path);
 
+/// Gives a file a name that no file has yet. False with errno if that cannot be done, EEXIST if the name is taken.
+bool rename_to_new_name(const std::string& from, const std::string& to);
+
 /// Writes all bytes; the path stands in an error.
 Result<void> write_all(const Descriptor& file, std::string_view bytes, const std::string& path);
 

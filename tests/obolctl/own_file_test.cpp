@@ -3,14 +3,31 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 
 #include "obolctl/export_file.hpp"
 #include "obolctl/import_progress.hpp"
 #include "obolctl/program.hpp"
+
+namespace {
+
+bool file_system_knows_flags = true;
+
+}  // namespace
+
+// As on NFS, if a test wants it so.
+extern "C" int renameat2(int from_folder, const char* from, int to_folder, const char* to, unsigned flags) noexcept {
+  if (file_system_knows_flags) {
+    return static_cast<int>(::syscall(SYS_renameat2, from_folder, from, to_folder, to, flags));
+  }
+  errno = EINVAL;
+  return -1;
+}
 
 namespace obol::ctl {
 namespace {
@@ -151,6 +168,23 @@ TEST_F(OwnFile, OfAnExportIsWhatItsNameIsGivenTo) {
   const auto finished = writer.finish();
   ASSERT_FALSE(finished);
   EXPECT_NE(finished.error().message.find("somebody replaced"), std::string::npos) << finished.error().message;
+}
+
+TEST_F(OwnFile, OfAnExportGetsItsNameWhereAFileSystemKnowsNoFlagsAndReplacesNone) {
+  file_system_knows_flags = false;
+  const auto finish = [&](bool is_taken) {
+    auto writer = ExportWriter::open(path, "obol_").value();
+    EXPECT_TRUE(writer.write(ExportHeader{.key_prefix = "obol_", .server = "a server", .created_at = {}}));
+    if (is_taken) write(path, "precious");
+    return writer.finish();
+  };
+  EXPECT_FALSE(finish(true));
+  EXPECT_EQ(contents(path), "precious");
+  std::filesystem::remove(path);
+  EXPECT_TRUE(finish(false));
+  EXPECT_TRUE(ExportReader::open(path));
+  EXPECT_FALSE(std::filesystem::exists(path + ".partial"));
+  file_system_knows_flags = true;
 }
 
 TEST_F(OwnFile, OfAnExportIsWrittenByOneAtATime) {
