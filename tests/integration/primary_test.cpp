@@ -1,10 +1,13 @@
 // Primaries and replicas: a demoted primary serves no session, and deletes are as durable as was asked for.
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "support/await.hpp"
+#include "support/fault_proxy.hpp"
 #include "support/replicated_server.hpp"
 #include "support/server_test.hpp"
 
@@ -45,8 +48,8 @@ class Primary : public ServerTest {
 TEST_P(Primary, ThatWasDemotedServesNoReadAfterTwoSeconds) {
   auto store = connected(options());
   auto session = new_session();
-  ASSERT_TRUE(store.upsert(session).has_value());
-  ASSERT_TRUE(store.get(session.key()).has_value());
+  ASSERT_TRUE(store_on(server).upsert(session).has_value());
+  await("a read", [&] { return store.get(session.key()).has_value(); });
   demote();
   const auto demoted_at = Clock::now();
   while (true) {
@@ -63,19 +66,34 @@ TEST_P(Primary, ThatWasDemotedServesNoReadAfterTwoSeconds) {
 }
 
 TEST_P(Primary, ThatRefusesAWriteIsLeftByEveryConnection) {
-  auto store = connected(options());
+  std::atomic<int> writes = 0;
+  FaultProxy proxy(server);
+  auto through_proxy = options();
+  through_proxy.connection = proxy.connection();
+  auto store = connected(through_proxy);
   auto session = new_session();
-  ASSERT_TRUE(store.upsert(session).has_value());
+  ASSERT_TRUE(store_on(server).upsert(session).has_value());
+  proxy.always(Fault::delay(milliseconds(100)), "HGET");
+  await("a second connection", [&] {
+    std::jthread other([&] { static_cast<void>(store.get(session.key())); });
+    static_cast<void>(store.get(session.key()));
+    other.join();
+    return store.pool_statistics().idle >= 2;
+  });
+  proxy.follow([&](std::string_view word) {
+    if (word == "FCALL") ++writes;
+    return Fault{};
+  });
   const auto before = connections();
-  ASSERT_GE(before.size(), 2U) << "the store's and the question's";
+  ASSERT_GE(before.size(), 3U) << "the store's and the question's";
   demote();
-  const auto stored = store.upsert(session);
-  ASSERT_FALSE(stored.has_value());
-  EXPECT_TRUE(is_out_of_reach(stored.error())) << stored.error().message;
   await("the server to be left by every connection of before", [&] {
+    const auto stored = store.upsert(session);
+    EXPECT_TRUE(!stored && is_out_of_reach(stored.error()));
     const auto now = connections();
     return std::ranges::none_of(before, [&](const std::string& id) { return now.contains(id); });
   });
+  EXPECT_LE(writes, 1) << "the other connections need not be refused, too";
   const auto found = store.get(session.key());
   ASSERT_FALSE(found.has_value());
   EXPECT_TRUE(is_out_of_reach(found.error())) << found.error().message;
