@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "sealing/sealing.hpp"
-#include "session_commands.hpp"
+#include "store/session_commands.hpp"
 
 namespace obol::benchmark {
 namespace {

@@ -23,7 +23,7 @@ using Time = double;
 
 double seconds_of(std::chrono::milliseconds span) { return std::chrono::duration<double>(span).count(); }
 
-// The library's own, where no option holds them: src/redis/backoff.hpp, src/redis/cluster.hpp.
+// The library's own, where no option holds them: src/redis/core/backoff.hpp, src/redis/topology/cluster.hpp.
 constexpr Time first_pause = 0.010;
 constexpr Time longest_pause = 0.500;
 constexpr Time map_interval = 0.100;

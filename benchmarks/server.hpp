@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "obol/redis_options.hpp"
-#include "redis/command.hpp"
+#include "redis/protocol/command.hpp"
 #include "support/reserved_port.hpp"
 #include "support/test_server.hpp"
 

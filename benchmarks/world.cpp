@@ -8,7 +8,7 @@
 #include <thread>
 #include <utility>
 
-#include "session_commands.hpp"
+#include "store/session_commands.hpp"
 
 namespace obol::benchmark {
 

@@ -3,7 +3,7 @@ function(obol_add_library name lua_file)
   set(generated "${PROJECT_BINARY_DIR}/generated")
   obol_embed_functions("${PROJECT_SOURCE_DIR}/${lua_file}" "${generated}/session_functions.hpp")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/*.cpp")
-  list(FILTER sources EXCLUDE REGEX "/src/(adapters|obolctl)/")
+  list(FILTER sources EXCLUDE REGEX "/src/(metrics/adapters|obolctl)/")
   add_library(${name} ${sources})
   # It tells OpenSSL's headers what other files do not.
   set_source_files_properties("${PROJECT_SOURCE_DIR}/src/sealing/hmac_states.cpp"

@@ -5,11 +5,11 @@
 #include <mutex>
 #include <utility>
 
-#include "error_name.hpp"
 #include "metrics/call_durations.hpp"
 #include "metrics/instruments.hpp"
 #include "metrics/labelled_counter.hpp"
 #include "obol/fork_safe_mutex.hpp"
+#include "values/error_name.hpp"
 
 namespace obol::inline v0 {
 namespace {

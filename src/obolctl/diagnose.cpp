@@ -1,12 +1,12 @@
 // obolctl diagnose: looks at every primary and changes nothing.
 #include <fmt/format.h>
 
-#include "diagnosis.hpp"
 #include "obolctl/commands.hpp"
 #include "obolctl/json.hpp"
 #include "obolctl/server.hpp"
 #include "obolctl/text.hpp"
-#include "session_commands.hpp"
+#include "store/diagnosis.hpp"
+#include "store/session_commands.hpp"
 
 namespace obol::ctl {
 

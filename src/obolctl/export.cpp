@@ -9,7 +9,7 @@
 #include "obolctl/scan.hpp"
 #include "obolctl/stored_sessions.hpp"
 #include "obolctl/text.hpp"
-#include "redis/server_version.hpp"
+#include "redis/protocol/server_version.hpp"
 
 namespace obol::ctl {
 namespace {

@@ -7,7 +7,7 @@
 #include <array>
 #include <stdexcept>
 
-#include "base64url.hpp"
+#include "base/base64url.hpp"
 #include "obol/session_limits.hpp"
 #include "obolctl/json.hpp"
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <variant>
 
-#include "session_commands.hpp"
+#include "store/session_commands.hpp"
 
 struct evp_md_ctx_st;
 

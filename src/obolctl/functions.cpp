@@ -8,7 +8,7 @@
 #include "obolctl/json.hpp"
 #include "obolctl/server.hpp"
 #include "obolctl/text.hpp"
-#include "session_commands.hpp"
+#include "store/session_commands.hpp"
 
 namespace obol::ctl {
 namespace {

@@ -13,8 +13,8 @@
 #include "obolctl/progress.hpp"
 #include "obolctl/server.hpp"
 #include "obolctl/text.hpp"
-#include "redis/server_time.hpp"
-#include "session_commands.hpp"
+#include "redis/protocol/server_time.hpp"
+#include "store/session_commands.hpp"
 
 namespace obol::ctl {
 namespace {

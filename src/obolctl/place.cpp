@@ -2,7 +2,7 @@
 #include "obolctl/place.hpp"
 
 #include "obol/session_limits.hpp"
-#include "session_commands.hpp"
+#include "store/session_commands.hpp"
 
 namespace obol::ctl {
 

@@ -8,12 +8,12 @@
 #include <utility>
 
 #include "obolctl/text.hpp"
-#include "redis/announced_address.hpp"
-#include "redis/cluster.hpp"
-#include "redis/dialer.hpp"
-#include "redis/info.hpp"
-#include "redis/key_slot.hpp"
-#include "session_commands.hpp"
+#include "redis/connection/dialer.hpp"
+#include "redis/core/announced_address.hpp"
+#include "redis/protocol/info.hpp"
+#include "redis/protocol/key_slot.hpp"
+#include "redis/topology/cluster.hpp"
+#include "store/session_commands.hpp"
 
 namespace obol::ctl {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "obol/redis_options.hpp"
-#include "redis/client.hpp"
-#include "redis/slot_map.hpp"
+#include "redis/client/client.hpp"
+#include "redis/protocol/cluster_slots.hpp"
 
 namespace obol::ctl {
 

@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "decimal.hpp"
-#include "redis_options.hpp"
-#include "refusal.hpp"
+#include "base/decimal.hpp"
+#include "options/redis_store_options.hpp"
+#include "values/refusal.hpp"
 
 namespace obol::ctl {
 namespace {

@@ -11,7 +11,7 @@
 #include "obol/session.hpp"
 #include "obolctl/place.hpp"
 #include "obolctl/server.hpp"
-#include "session_commands.hpp"
+#include "store/session_commands.hpp"
 
 namespace obol::ctl {
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "decimal.hpp"
+#include "base/decimal.hpp"
 
 namespace obol::ctl {
 std::string escaped(std::string_view bytes) {

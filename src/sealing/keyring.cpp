@@ -9,8 +9,8 @@
 #include <iterator>
 #include <utility>
 
-#include "openssl_use.hpp"
-#include "refusal.hpp"
+#include "base/openssl_use.hpp"
+#include "values/refusal.hpp"
 
 namespace obol::inline v0 {
 

@@ -6,7 +6,7 @@
 #include <memory_resource>
 #include <utility>
 
-#include "randomness.hpp"
+#include "base/randomness.hpp"
 #include "sealing/cbor.hpp"
 #include "sealing/cose_encrypt0.hpp"
 #include "sealing/cose_headers.hpp"

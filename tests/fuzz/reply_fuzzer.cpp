@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "input.hpp"
-#include "redis/reply.hpp"
-#include "redis/reply_error.hpp"
-#include "redis/server_version.hpp"
+#include "redis/protocol/reply.hpp"
+#include "redis/protocol/reply_error.hpp"
+#include "redis/protocol/server_version.hpp"
 #include "require.hpp"
-#include "session_commands.hpp"
+#include "store/session_commands.hpp"
 
 namespace obol::fuzz {
 namespace {

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "base64url.hpp"
+#include "base/base64url.hpp"
 #include "edits.hpp"
 #include "input.hpp"
 #include "obol/session_limits.hpp"

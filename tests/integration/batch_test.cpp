@@ -4,8 +4,8 @@
 #include <thread>
 #include <vector>
 
-#include "redis/dialer.hpp"
-#include "redis/pool.hpp"
+#include "redis/connection/dialer.hpp"
+#include "redis/pool/pool.hpp"
 #include "support/await.hpp"
 #include "support/fault_proxy.hpp"
 #include "support/monitor.hpp"

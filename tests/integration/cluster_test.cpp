@@ -9,8 +9,8 @@
 #include <optional>
 #include <set>
 
-#include "redis/key_slot.hpp"
-#include "session_commands.hpp"
+#include "redis/protocol/key_slot.hpp"
+#include "store/session_commands.hpp"
 #include "support/await.hpp"
 #include "support/reserved_port.hpp"
 #include "support/sessions.hpp"

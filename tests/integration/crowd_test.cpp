@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "redis/info.hpp"
-#include "session_commands.hpp"
+#include "redis/protocol/info.hpp"
+#include "store/session_commands.hpp"
 #include "support/server_test.hpp"
 
 namespace obol::testing {

@@ -1,11 +1,11 @@
 // The function library: several releases on one server, and servers that lose it under running stores.
-#include "redis/function_library.hpp"
+#include "redis/protocol/function_library.hpp"
 
 #include <thread>
 #include <vector>
 
-#include "redis/dialer.hpp"
-#include "session_commands.hpp"
+#include "redis/connection/dialer.hpp"
+#include "store/session_commands.hpp"
 #include "support/server_test.hpp"
 
 namespace obol::testing {

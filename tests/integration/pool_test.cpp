@@ -1,5 +1,5 @@
 // The pool's rules, on a real server.
-#include "redis/pool.hpp"
+#include "redis/pool/pool.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -10,7 +10,7 @@
 #include <optional>
 #include <thread>
 
-#include "redis/dialer.hpp"
+#include "redis/connection/dialer.hpp"
 #include "support/await.hpp"
 #include "support/server_test.hpp"
 

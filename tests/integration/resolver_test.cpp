@@ -1,6 +1,6 @@
 // A name server that hangs holds nobody: getaddrinfo(3) is replaced in this program for names ending in ".hangs". Each
 // test has a name of its own: the thread of a lookup that nobody waits for any more may come late, in a later test.
-#include "redis/resolver.hpp"
+#include "redis/net/resolver.hpp"
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 #include <string_view>
 #include <thread>
 
-#include "name_lookup.hpp"
+#include "base/name_lookup.hpp"
 #include "support/await.hpp"
 #include "support/child.hpp"
 #include "support/sessions.hpp"

@@ -1,6 +1,6 @@
 // A server whose clock is ahead of the host's by more than a session lives: it drops what it is told to store, and says
 // that it has stored it.
-#include "session_commands.hpp"
+#include "store/session_commands.hpp"
 #include "support/server_test.hpp"
 #include "support/store_calls.hpp"
 

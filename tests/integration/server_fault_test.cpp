@@ -10,7 +10,7 @@
 #include <future>
 #include <thread>
 
-#include "redis/dialer.hpp"
+#include "redis/connection/dialer.hpp"
 #include "support/await.hpp"
 #include "support/server_test.hpp"
 #include "support/store_calls.hpp"

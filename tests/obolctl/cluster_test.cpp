@@ -4,8 +4,8 @@
 
 #include "obolctl/acl_rules.hpp"
 #include "obolctl/program.hpp"
-#include "redis/key_slot.hpp"
-#include "session_commands.hpp"
+#include "redis/protocol/key_slot.hpp"
+#include "store/session_commands.hpp"
 #include "support/server_test.hpp"
 #include "support/test_cluster.hpp"
 

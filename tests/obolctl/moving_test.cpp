@@ -10,7 +10,7 @@
 
 #include "obolctl/export_file.hpp"
 #include "obolctl/program.hpp"
-#include "session_commands.hpp"
+#include "store/session_commands.hpp"
 #include "support/fault_proxy.hpp"
 #include "support/server_test.hpp"
 

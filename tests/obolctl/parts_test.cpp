@@ -13,7 +13,7 @@
 #include "obolctl/scan.hpp"
 #include "obolctl/settings.hpp"
 #include "obolctl/text.hpp"
-#include "session_commands.hpp"
+#include "store/session_commands.hpp"
 #include "support/sessions.hpp"
 
 namespace obol::ctl {

@@ -5,9 +5,9 @@
 #include <thread>
 
 #include "obolctl/program.hpp"
-#include "redis/client.hpp"
+#include "redis/client/client.hpp"
 #include "sealing/sealing.hpp"
-#include "session_commands.hpp"
+#include "store/session_commands.hpp"
 #include "support/server_test.hpp"
 
 namespace obol::testing {

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "redis/reply.hpp"
-#include "redis/socket.hpp"
+#include "redis/net/socket.hpp"
+#include "redis/protocol/reply.hpp"
 #include "support/test_server.hpp"
 
 namespace obol::testing {

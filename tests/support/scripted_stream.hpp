@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-#include "redis/stream.hpp"
+#include "redis/net/stream.hpp"
 
 namespace obol::testing {
 

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "obol/redis_options.hpp"
-#include "redis/command.hpp"
-#include "redis/reply.hpp"
+#include "redis/protocol/command.hpp"
+#include "redis/protocol/reply.hpp"
 #include "support/certificates.hpp"
 #include "support/reserved_port.hpp"
 #include "support/test_server.hpp"

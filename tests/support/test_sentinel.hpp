@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "obol/redis_options.hpp"
-#include "redis/reply.hpp"
+#include "redis/protocol/reply.hpp"
 #include "support/certificates.hpp"
 #include "support/reserved_port.hpp"
 #include "support/test_server.hpp"

@@ -16,8 +16,8 @@
 #include <thread>
 #include <utility>
 
-#include "redis/deadline.hpp"
-#include "redis/socket.hpp"
+#include "redis/core/deadline.hpp"
+#include "redis/net/socket.hpp"
 
 namespace obol::testing {
 namespace {

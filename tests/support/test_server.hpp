@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "obol/redis_options.hpp"
-#include "redis/command.hpp"
-#include "redis/reply.hpp"
+#include "redis/protocol/command.hpp"
+#include "redis/protocol/reply.hpp"
 
 namespace obol::testing {
 

@@ -1,0 +1,18 @@
+// The address of a server as text.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "obol/redis_options.hpp"
+
+namespace obol::inline v0 {
+
+/// "host:port", with an IPv6 address in brackets.
+inline std::string name_of(const ServerAddress& address) {
+  const bool is_ipv6 = address.host.find(':') != std::string::npos;
+  return fmt::format("{}{}{}:{}", is_ipv6 ? "[" : "", address.host, is_ipv6 ? "]" : "", address.port);
+}
+
+}  // namespace obol::inline v0

@@ -1,0 +1,159 @@
+// Commands with everything around them: a pooled connection, one deadline, the functions in place, repeats.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "obol/error.hpp"
+#include "obol/observer.hpp"
+#include "obol/redis_options.hpp"
+#include "obol/store_statistics.hpp"
+#include "redis/connection/connection_source.hpp"
+#include "redis/connection/credentials_source.hpp"
+#include "redis/connection/identifying_source.hpp"
+#include "redis/core/deadline.hpp"
+#include "redis/core/retry_budget.hpp"
+#include "redis/core/server_clock.hpp"
+#include "redis/pool/pool.hpp"
+#include "redis/protocol/command.hpp"
+#include "redis/protocol/function_library.hpp"
+#include "redis/protocol/reply.hpp"
+#include "redis/protocol/server_identity.hpp"
+#include "redis/protocol/server_version.hpp"
+#include "redis/topology/node.hpp"
+#include "redis/topology/topology.hpp"
+
+namespace obol::inline v0::redis {
+
+/// What a look at one server gave.
+struct Inspection {
+  std::string endpoint;
+  ServerVersion server{};
+  bool is_exposed = false;  ///< Unencrypted, to another machine.
+  std::vector<Reply> replies{};
+  std::optional<Error> trouble{};  ///< Why there is no more than the endpoint.
+};
+
+/// Thread-safe. Every command given to it must be one that may be sent twice.
+class Client {
+ public:
+  /// Makes a harmless call of one of the functions out of a key that nothing is stored under.
+  using MakeProbe = std::function<Command(std::string_view key)>;
+  using MakeCommands = std::function<std::vector<Command>(std::string_view key)>;
+
+  /// The options must be valid; see validate(RedisStoreOptions).
+  Client(const RedisStoreOptions& options, FunctionLibrary functions);
+
+  /// Opens the first connection and loads the functions, or, where this client may not, checks with a probe on every
+  /// primary that can be reached that they are there. Tries once.
+  Result<void> start(std::string_view probe_key, const MakeProbe& make_probe);
+
+  /// The reply, never an error reply, of the server that holds the key. Repeats, with growing jittered pauses, what was
+  /// lost or cannot be served for now, until the deadline or until the retry budget is used up.
+  /// With a reply, `answered_by` is set to the server's identity, if that was asked for (identifying_source()).
+  Result<Reply> call(std::string_view key, const Command& command, Deadline deadline,
+                     ServerIdentity* answered_by = nullptr);
+
+  /// The same for a read that a replica may answer; the primary does where none can.
+  Result<Reply> peek(std::string_view key, const Command& command, Deadline deadline,
+                     ServerIdentity* answered_by = nullptr);
+
+  /// The same as call for commands that belong together and to one slot: they go out in one send and are repeated
+  /// together. Where they were repeated on another node after some had been run on the first, the last reply is 0: what
+  /// a WAIT counted is true of one node only.
+  Result<std::vector<Reply>> call_all(std::string_view key, std::span<const Command> commands, Deadline deadline,
+                                      ServerIdentity* answered_by = nullptr);
+
+  /// The same for commands that have nothing to do with each other, each with its key: one send for each server. In a
+  /// cluster `answered_by` is left as it is.
+  Result<std::vector<Reply>> call_many(std::span<const std::string> keys, std::span<const Command> commands,
+                                       Deadline deadline, ServerIdentity* answered_by = nullptr);
+
+  /// A write that expires at `expiry`. Servers drop in silence what expires in the past by their clock. So unless that
+  /// clock is known to be well before, the command is made with `checks_clock` and TIME is asked behind it, in one
+  /// send.
+  struct Written {
+    Reply reply;
+    bool is_past = false;  ///< When it was answered, the server's clock had reached the expiry.
+  };
+  using MakeWrite = std::function<Command(bool checks_clock)>;
+  Result<Written> write_until(std::string_view key, ServerClock::Expiry expiry, const MakeWrite& make,
+                              Deadline deadline);
+
+  /// Of the pools of all primaries there are now and their replicas.
+  PoolStatistics pool_statistics();
+
+  /// Sends commands, once and on one connection, to every primary; error replies included. The key of each is such
+  /// that the server holds it. An error where none could be reached.
+  Result<std::vector<Inspection>> inspect(std::string_view key, const MakeCommands& make_commands);
+
+  /// Of the one primary that there is; not for a cluster.
+  ConnectionSource& source() { return topology_->nodes().front()->source(); }
+
+  /// The same; null unless the near cache is on.
+  IdentifyingSource* identifying_source() { return identifying_source_.get(); }
+
+  Deadline new_deadline() const { return Deadline::after(timeouts_.total); }
+
+  /// From now on connections use these, in place of what the options say; living ones with the next command.
+  void replace_credentials(UserCredentials credentials) { credentials_->replace(std::move(credentials)); }
+  void replace_sentinel_credentials(UserCredentials credentials) {
+    sentinel_credentials_->replace(std::move(credentials));
+  }
+
+  void close() { topology_->close(); }
+
+ private:
+  /// Whom a command is sent to.
+  struct Target {
+    NodeHandle node{};      ///< Null: the primary of the key.
+    bool is_asked = false;  ///< With ASKING in front.
+  };
+  enum class Next { stop, at_once, after_pause };
+  template <class T>
+  struct Attempt;
+  template <class TryOnce>
+  auto repeat(std::string_view key, Deadline deadline, TryOnce try_once)
+      -> decltype(try_once(std::declval<const Target&>()).outcome);
+  void renew_credentials_if_due(Deadline deadline);
+  std::optional<Reply> ask_replica(std::string_view key, const Command& command, Deadline deadline);
+  Attempt<Reply> try_call(const Target& target, const Command& command, Deadline deadline, Pool::Sharing& sharing,
+                          ServerIdentity* answered_by = nullptr);
+  Attempt<Written> try_write_and_ask(const Target& target, ServerClock::Expiry expiry, const Command& command,
+                                     Deadline deadline);
+  Attempt<std::vector<Reply>> try_call_all(const Target& target, std::span<const Command> commands, Deadline deadline,
+                                           ServerIdentity* answered_by = nullptr);
+  template <class To, class From, class Map>
+  static Attempt<To> mapped(Attempt<From> attempt, Map map);
+  template <class T>
+  Attempt<T> judge(const Target& target, const Command& command, const Reply& refusal, Deadline deadline);
+  template <class T>
+  Attempt<T> follow(const Target& target, const Command& command, const Reply& refusal, Deadline deadline);
+  template <class T>
+  Attempt<T> failed(const Target& target, Pool::Failure failure, Deadline deadline);
+  std::optional<std::vector<Reply>> try_together(Node& node, std::span<const Command> commands, Deadline deadline);
+  Result<void> start_on(Node& node, const Command& probe, Deadline deadline);
+  std::expected<void, Pool::Failure> load_functions(Node& node, Deadline deadline);
+  Result<void> take_loaded(Node& node, const Reply& reply) const;
+  Inspection inspect(Node& node, std::span<const Command> commands, Deadline deadline);
+
+  const Timeouts timeouts_;
+  const FunctionLoading loading_;
+  const FunctionLibrary functions_;
+  const std::shared_ptr<Observer> observer_;
+  RetryBudget budget_;
+  ConnectionCounts counts_;
+  const std::shared_ptr<CredentialsSource> credentials_;
+  const std::shared_ptr<CredentialsSource> sentinel_credentials_;
+  const std::shared_ptr<IdentifyingSource> identifying_source_;
+  const std::unique_ptr<Topology> topology_;
+};
+
+}  // namespace obol::inline v0::redis

@@ -1,0 +1,127 @@
+// One introduced connection to a primary: commands go in, their own replies come out.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "obol/error.hpp"
+#include "obol/redis_options.hpp"
+#include "redis/connection/credentials_source.hpp"
+#include "redis/core/deadline.hpp"
+#include "redis/net/stream.hpp"
+#include "redis/protocol/command.hpp"
+#include "redis/protocol/reply.hpp"
+#include "redis/protocol/server_identity.hpp"
+#include "redis/protocol/server_version.hpp"
+
+namespace obol::inline v0::redis {
+
+/// A demoted primary goes on answering reads on old connections, so no answer is older than this since the last look.
+constexpr std::chrono::milliseconds role_check_interval{1500};
+
+/// Between tries to authenticate anew: at first, and after many refusals.
+constexpr std::chrono::milliseconds least_pause_after_refusal{1500};
+constexpr std::chrono::milliseconds most_pause_after_refusal{60'000};
+
+/// Who is expected at the other end.
+enum class Peer {
+  primary,
+  replica,  ///< Or what has become of it: it is only read from.
+  node,     ///< A primary or a replica.
+  sentinel,
+};
+
+/// Not thread-safe: one caller at a time. After any error but a `timeout` of receive the connection is of no use and
+/// must be closed: an answer that comes late would reach another caller.
+class Connection {
+ public:
+  /// `is_exposed`: unencrypted, to another machine.
+  Connection(std::unique_ptr<Stream> stream, std::size_t maximum_reply_bytes, bool is_exposed,
+             std::chrono::milliseconds role_interval = role_check_interval);
+
+  /// Introduces itself: HELLO 3 with AUTH and SETNAME, then SELECT. The server's version is checked, and its role if it
+  /// must be a primary.
+  Result<void> introduce(const ConnectionOptions& options, const UserCredentials& credentials, Peer peer,
+                         Deadline deadline);
+
+  /// From now on it authenticates again, in front of what it sends, once the source is past that generation. If the
+  /// server refuses, the connection stays who it was, and tries again later.
+  void keep_authenticated(std::shared_ptr<CredentialsSource> source, CredentialsSource::Generation generation);
+
+  /// Sends encoded commands. If the server must be a primary and its role was last seen `role_interval` ago or
+  /// more, the role is asked for in front of them.
+  Result<void> send(std::string_view commands, Deadline deadline);
+
+  /// Waits for bytes of the replies and takes them in. After a `timeout` it may be called again.
+  Result<void> receive(Deadline deadline);
+
+  /// The next command's reply among what was received, an error reply included; nothing where it is not whole yet.
+  /// `unavailable` where the server has become a replica, `protocol`.
+  Result<std::optional<Reply>> next_reply();
+
+  /// Sends the command and gives its reply, an error reply included. `timeout`, `unavailable`, `protocol`, `too_large`.
+  Result<Reply> call(const Command& command, Deadline deadline);
+
+  /// Several commands in one send; their replies in order, once a marker behind them has shown that they are theirs.
+  Result<std::vector<Reply>> call_all(std::span<const Command> commands, Deadline deadline);
+
+  /// Asks for the server's role: `unavailable` where it is no primary (any more).
+  Result<void> confirm_role(Deadline deadline);
+
+  /// Asks which server process this is. From then on a HELLO that is answered for another connection than this one, as
+  /// by a proxy that has moved it to another server, is `unavailable`. After `permission` and `unsupported_server` the
+  /// connection can still be used.
+  Result<void> identify(Deadline deadline);
+
+  /// Unknown before identify.
+  ServerIdentity identity() const { return identity_; }
+
+  /// From now on `take` is given each push among what was received, in its place between the replies.
+  void on_push(std::function<void(const Reply&)> take) { take_push_ = std::move(take); }
+
+  /// True where it can be lent out again: the peer is there and nothing unread has come.
+  bool is_reusable() const { return !reader_.has_unread_bytes() && stream_->is_quiet(); }
+
+  /// True where receive() would not wait: bytes have come, or the connection is lost.
+  bool has_news() const { return !stream_->is_quiet(); }
+
+  bool is_exposed() const { return is_exposed_; }
+  const ServerVersion& server() const { return server_; }
+  int descriptor() const { return stream_->descriptor(); }
+
+ private:
+  Result<Reply> read_reply(Deadline deadline);
+  std::string due_questions(Deadline::Time::time_point now);
+  std::string authentication_if_due(Deadline::Time::time_point now);
+  void take_authentication(const Reply& reply);
+  Result<void> take_role(const Reply& role);
+
+  std::unique_ptr<Stream> stream_;
+  std::unique_ptr<char[]> received_;  ///< What one read takes in; callers' stacks may be small.
+  ReplyReader reader_;
+  bool is_exposed_;
+  std::chrono::milliseconds role_interval_;
+  bool must_be_primary_ = true;
+  Deadline::Time::time_point role_asked_at_{};
+  std::function<void(const Reply&)> take_push_;
+  bool role_is_due_ = false;  ///< The next reply is the role's, behind that of the authentication.
+  std::shared_ptr<CredentialsSource> credentials_;
+  CredentialsSource::Generation authenticated_ = CredentialsSource::outdated;
+  CredentialsSource::Generation authenticating_ = CredentialsSource::outdated;
+  Deadline::Time::time_point authenticate_again_at_{};
+  std::chrono::milliseconds pause_after_refusal_ = least_pause_after_refusal;
+  bool authentication_is_due_ = false;  ///< The next reply is that of AUTH.
+  ServerVersion server_;
+  std::int64_t client_id_ = 0;  ///< The server's number for this connection.
+  ServerIdentity identity_{};
+};
+
+}  // namespace obol::inline v0::redis

@@ -1,0 +1,19 @@
+// Dials, then asks.
+#include "redis/connection/identifying_source.hpp"
+
+#include <utility>
+
+namespace obol::inline v0::redis {
+
+static_assert(std::atomic<ServerIdentity>::is_always_lock_free);
+
+Result<Connection> IdentifyingSource::dial(Deadline deadline) {
+  auto connection = source_->dial(deadline);
+  if (!connection) return connection;
+  auto known = connection->identify(deadline);
+  if (!known && may_pass(known.error())) return std::unexpected(at_endpoint(std::move(known.error())));
+  latest_ = connection->identity();
+  return connection;
+}
+
+}  // namespace obol::inline v0::redis

@@ -1,0 +1,52 @@
+// What an error reply means: the code and advice for the caller, and what the store should do about it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "obol/error.hpp"
+#include "obol/redis_options.hpp"
+#include "redis/protocol/reply.hpp"
+
+namespace obol::inline v0::redis {
+
+/// What to do when the server answers a command with an error.
+enum class Remedy {
+  fail,            ///< Tell the caller: trying again does not help.
+  load_functions,  ///< The function is unknown here: load the library, then repeat.
+  reconnect,       ///< This server cannot do it now, another one or a later attempt can: drop the connection, repeat.
+  wait,            ///< The cluster cannot do it now, the connection is good: repeat after a pause.
+  follow,          ///< Another node of the cluster has to be asked: see redirect_of.
+};
+
+/// Judges an error reply by its first word; the text behind it differs between servers and versions.
+Remedy remedy_for(const Reply& error);
+
+/// Where a node of a cluster sends a command to; it did not run it.
+/// Source: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#redirection-and-resharding
+struct Redirect {
+  enum class Kind { moved, ask };  ///< For good, or for this one command, with ASKING in front of it.
+  Kind kind;
+  std::uint16_t slot;
+  ServerAddress to;  ///< An empty host: that of the node that said so.
+};
+
+/// What a reply with Remedy::follow says; nothing where it is malformed.
+std::optional<Redirect> redirect_of(const Reply& error);
+
+/// The error to give the caller for an error reply. `command`: the name of what was sent, see Command::name; may be
+/// empty where the error does not hang on it.
+Error error_of(const Reply& error, std::string_view command = {});
+
+/// What an introduction told the server about us, for advice that fits.
+struct Introduction {
+  bool is_to_sentinel = false;
+  bool sent_credentials = false;
+};
+
+/// The same for HELLO and AUTH, and for SELECT, whose refusals mean something of their own.
+Error error_of_introduction(const Reply& error, Introduction introduction);
+Error error_of_select(const Reply& error, std::uint32_t database);
+
+}  // namespace obol::inline v0::redis

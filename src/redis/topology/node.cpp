@@ -1,0 +1,78 @@
+// Joins a pool to where its connections come from.
+#include "redis/topology/node.hpp"
+
+#include <new>
+#include <string>
+#include <utility>
+
+namespace obol::inline v0::redis {
+
+namespace {
+
+std::unique_ptr<Replicas> replicas_of(const Node::Settings& settings) {
+  if (!settings.replica_source) return nullptr;
+  auto own = settings;
+  own.replica_source = nullptr;
+  return std::make_unique<Replicas>(settings.maximum_lag,
+                                    [own, source = settings.replica_source](const ServerAddress& address) {
+                                      return std::make_shared<Node>(own, source(address));
+                                    });
+}
+
+}  // namespace
+
+Node::Node(const Settings& settings, std::shared_ptr<ConnectionSource> source,
+           std::function<void(Deadline)> on_unreachable)
+    : observer_(settings.observer),
+      counts_(settings.counts),
+      source_(std::move(source)),
+      pool_(
+          settings.pool, settings.timeouts, settings.budget,
+          [this, connect = settings.timeouts.connect, on_unreachable = std::move(on_unreachable)](Deadline deadline) {
+            auto connection = source_->dial(deadline.within(connect));
+            if (!connection) ++counts_.failed;
+            if (!connection && may_pass(connection.error()) && on_unreachable) on_unreachable(deadline);
+            return connection;
+          },
+          [this](const Connection& connection, std::string_view reason) { report(connection, reason); }),
+      replicas_(replicas_of(settings)) {}
+
+void Node::add_statistics_to(PoolStatistics& sum) {
+  const auto own = pool_.statistics();
+  sum.idle += own.idle;
+  sum.used += own.used;
+  sum.waiting += own.waiting;
+  sum.maximum += own.maximum;
+  if (!replicas_) return;
+  for (const auto& replica : replicas_->nodes()) replica->add_statistics_to(sum);
+}
+
+void Node::leave() {
+  has_left_ = true;
+  close();
+}
+
+void Node::close() {
+  pool_.close();
+  if (replicas_) replicas_->close();
+}
+
+// What there is no memory to tell goes untold: a connection that closes must not fail for that.
+void Node::report(const Connection& connection, std::string_view reason) const noexcept {
+  if (reason.empty()) ++counts_.opened;
+  if (!observer_) return;
+  try {
+    const std::string endpoint = source_->endpoint();
+    const std::string server = connection.server().name();
+    const ConnectionEvent event{.endpoint = endpoint, .server = server, .reason = reason};
+    if (reason.empty()) {
+      observer_->on_connection_opened(event);
+    } else {
+      observer_->on_connection_closed(event);
+    }
+  } catch (const std::bad_alloc&) {
+    return;
+  }
+}
+
+}  // namespace obol::inline v0::redis

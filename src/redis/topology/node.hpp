@@ -1,0 +1,84 @@
+// One primary: where its connections come from, its pool, and who loads its functions.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "obol/error.hpp"
+#include "obol/observer.hpp"
+#include "obol/redis_options.hpp"
+#include "obol/store_statistics.hpp"
+#include "redis/connection/connection_source.hpp"
+#include "redis/core/deadline.hpp"
+#include "redis/core/retry_budget.hpp"
+#include "redis/core/server_clock.hpp"
+#include "redis/pool/pool.hpp"
+#include "redis/topology/replicas.hpp"
+#include "redis/topology/single_flight.hpp"
+
+namespace obol::inline v0::redis {
+
+/// What all nodes of a client count together, those that have left included.
+struct ConnectionCounts {
+  std::atomic<std::uint64_t> opened{0};
+  std::atomic<std::uint64_t> failed{0};
+};
+
+/// Thread-safe. Must outlive every call on it.
+class Node {
+ public:
+  struct Settings {
+    PoolOptions pool;
+    Timeouts timeouts;
+    std::shared_ptr<Observer> observer;
+    RetryBudget& budget;       ///< Must outlive the node.
+    ConnectionCounts& counts;  ///< The same.
+    std::chrono::seconds maximum_lag{};
+    /// Where a replica's connections come from; empty: none is read from.
+    std::function<std::shared_ptr<ConnectionSource>(const ServerAddress&)> replica_source{};
+  };
+
+  /// `on_unreachable` is called, with the caller's deadline, after each attempt to open a connection that failed for a
+  /// passing reason; may be empty.
+  Node(const Settings& settings, std::shared_ptr<ConnectionSource> source,
+       std::function<void(Deadline)> on_unreachable = {});
+
+  ConnectionSource& source() { return *source_; }
+  Pool& pool() { return pool_; }
+  SingleFlight& loading() { return loading_; }
+  ServerClock& clock() { return clock_; }
+
+  /// Those of its pool and its replicas', without what all nodes count together.
+  void add_statistics_to(PoolStatistics& sum);
+
+  /// Null where none may be read from.
+  Replicas* replicas() { return replicas_.get(); }
+
+  /// It is no primary any more: calls that wait for a connection are sent away.
+  void leave();
+
+  /// Calls that wait for a connection, and all later ones, fail with `closed`.
+  void close();
+
+  bool has_left() const { return has_left_; }
+
+ private:
+  void report(const Connection& connection, std::string_view reason) const noexcept;
+
+  const std::shared_ptr<Observer> observer_;
+  ConnectionCounts& counts_;
+  const std::shared_ptr<ConnectionSource> source_;
+  std::atomic<bool> has_left_{false};
+  SingleFlight loading_;
+  ServerClock clock_;
+  Pool pool_;
+  const std::unique_ptr<Replicas> replicas_;
+};
+
+/// Keeps a node for the length of a call. Where nodes never leave it owns nothing, so that to copy it costs nothing.
+using NodeHandle = std::shared_ptr<Node>;
+
+}  // namespace obol::inline v0::redis

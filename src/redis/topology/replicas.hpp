@@ -1,0 +1,67 @@
+// The replicas of one primary that may be read from.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+#include "base/fork_registration.hpp"
+#include "obol/redis_options.hpp"
+#include "redis/core/deadline.hpp"
+#include "redis/pool/pool.hpp"
+
+namespace obol::inline v0::redis {
+
+class Node;
+
+/// In a primary's reply to INFO replication: those that are online and have been heard of within `maximum_lag`.
+/// Source: https://redis.io/docs/latest/commands/info/
+std::vector<ServerAddress> replicas_in(std::string_view info, std::chrono::seconds maximum_lag);
+
+/// The primary is asked for them when one is wanted, by one caller at a time and not more often than every `pause`.
+/// Thread-safe.
+class Replicas {
+ public:
+  static constexpr std::chrono::milliseconds pause{1000};
+
+  using MakeNode = std::function<std::shared_ptr<Node>(const ServerAddress&)>;
+
+  Replicas(std::chrono::seconds maximum_lag, MakeNode make_node);
+
+  /// One of them; null where none is known to be up to date, or the primary has not answered for `maximum_lag`.
+  std::shared_ptr<Node> pick(Pool& primary, Deadline deadline);
+
+  /// It did not answer: not again before the primary has been asked anew.
+  void avoid(const std::shared_ptr<Node>& replica);
+
+  /// Those that are known now.
+  std::vector<std::shared_ptr<Node>> nodes();
+
+  void close();
+
+ private:
+  struct Member {
+    ServerAddress address;
+    std::shared_ptr<Node> node;
+    bool is_avoided = false;
+  };
+
+  bool is_due();
+  void ask(Pool& primary, Deadline deadline);
+  void adopt(const std::vector<ServerAddress>& addresses);
+
+  const std::chrono::seconds maximum_lag_;
+  const MakeNode make_node_;
+  std::mutex mutex_;
+  std::vector<Member> members_;
+  bool is_asking_ = false;
+  bool closed_ = false;
+  Deadline::Time::time_point ask_again_at_{};
+  Deadline::Time::time_point known_until_{};
+  ForkRegistration fork_registration_;
+};
+
+}  // namespace obol::inline v0::redis

@@ -1,0 +1,49 @@
+// Which server a key's commands go to: one primary, wherever it is, or a cluster's.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "obol/error.hpp"
+#include "redis/core/deadline.hpp"
+#include "redis/protocol/reply_error.hpp"
+#include "redis/topology/node.hpp"
+
+namespace obol::inline v0::redis {
+
+/// Thread-safe. What takes no deadline asks nobody.
+class Topology {
+ public:
+  Topology() = default;
+  Topology(const Topology&) = delete;
+  Topology& operator=(const Topology&) = delete;
+  virtual ~Topology() = default;
+
+  /// Learns where the primaries are. Must have succeeded once before anything else is called.
+  virtual Result<void> start(Deadline deadline) = 0;
+
+  /// The primary of a key. `unavailable` where none is known, `closed`.
+  virtual Result<NodeHandle> node_of(std::string_view key, Deadline deadline) = 0;
+
+  /// True where keys may be on different nodes.
+  virtual bool is_sharded() const = 0;
+
+  /// Every primary that holds keys.
+  virtual std::vector<NodeHandle> nodes() = 0;
+
+  /// `key`, with a number behind it where that is needed for a key that the node holds.
+  virtual std::string key_at(const Node& node, std::string_view key) = 0;
+
+  /// The node that `from` sends to; null where redirections are not followed, or nobody knows that node.
+  virtual NodeHandle follow(const Redirect& redirect, const NodeHandle& from, Deadline deadline) = 0;
+
+  /// The node does not serve as it should: perhaps another has taken its place.
+  virtual void doubt(const NodeHandle& node, Deadline deadline) = 0;
+
+  /// Calls that wait for a connection, and all later ones, fail with `closed`.
+  virtual void close() = 0;
+};
+
+}  // namespace obol::inline v0::redis

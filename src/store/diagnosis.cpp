@@ -1,0 +1,238 @@
+// Reads INFO, TIME and the answers to harmless calls of everything the store needs.
+#include "store/diagnosis.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "base/decimal.hpp"
+#include "redis/protocol/info.hpp"
+#include "redis/protocol/reply_error.hpp"
+#include "redis/protocol/server_time.hpp"
+#include "store/session_commands.hpp"
+
+namespace obol::inline v0 {
+namespace {
+
+using redis::Command;
+using redis::Reply;
+using std::chrono::seconds;
+
+/// The order of diagnosis_commands; probes follow.
+enum Question : std::size_t { question_info, question_configuration, question_time, first_probe };
+
+/// What each probe stands for.
+constexpr std::array<std::string_view, 7> probed{"HGET",
+                                                 "HGETALL",
+                                                 "HSETEX",
+                                                 "HDEL",
+                                                 "UNLINK",
+                                                 "FCALL of the update function",
+                                                 "FCALL of the delete-others function"};
+
+using Version = std::array<int, 3>;
+
+Version version_of(std::string_view text) {
+  Version version{};
+  for (auto& part : version) {
+    const auto dot = text.find('.');
+    part = decimal<int>(text.substr(0, dot)).value_or(0);
+    text = dot == std::string_view::npos ? std::string_view{} : text.substr(dot + 1);
+  }
+  return version;
+}
+
+/// Releases with faults that touch Obol's commands or its users, up to the one that mends them.
+struct KnownFault {
+  std::string_view kind;
+  Version first, mended;
+  std::string_view fault;
+};
+
+constexpr std::array known_faults{
+    KnownFault{"Redis", {8, 0, 0}, {8, 0, 6}, "crashes on malformed hash-field commands and flaws in Lua"},
+    KnownFault{"Redis", {8, 2, 0}, {8, 2, 6}, "CVE-2026-23479, CVE-2026-25243, CVE-2026-23631"},
+    KnownFault{"Redis", {8, 4, 0}, {8, 4, 3}, "CVE-2026-23479, CVE-2026-25243, CVE-2026-23631"},
+    KnownFault{"Redis", {8, 6, 0}, {8, 6, 3}, "CVE-2026-23479, CVE-2026-25243, CVE-2026-23631"},
+    KnownFault{"Valkey", {9, 0, 0}, {9, 0, 8}, "faults in hash-field expiry, and CVE-2026-56684, CVE-2026-130822"},
+    KnownFault{"Valkey", {9, 1, 0}, {9, 1, 4}, "CVE-2026-130822, and below 9.1.2 an unauthenticated flaw in Lua"},
+};
+
+/// In the value of client-output-buffer-limit, "normal <hard> <soft> <seconds> replica …": true if either is set.
+/// Source: https://redis.io/docs/latest/develop/reference/clients/#output-buffer-limits
+bool bounds_normal_clients(std::string_view limits) {
+  constexpr std::string_view unbounded = "normal 0 0 ";
+  const auto normal = limits.find("normal ");
+  return normal != std::string_view::npos && !limits.substr(normal).starts_with(unbounded);
+}
+
+class Diagnosis {
+ public:
+  std::vector<Finding> findings;
+
+  void add(Severity severity, std::string_view topic, std::string message) {
+    findings.push_back({.severity = severity, .topic = topic, .message = std::move(message)});
+  }
+
+  void look_at_version(const redis::ServerVersion& server) {
+    add(Severity::note, "server", server.name());
+    const auto version = version_of(server.version);
+    for (const auto& known : known_faults) {
+      if (server.kind != known.kind || version < known.first || version >= known.mended) continue;
+      add(Severity::warning, "version",
+          fmt::format("{} has {}; update to {}.{}.{} or newer", server.name(), known.fault, known.mended[0],
+                      known.mended[1], known.mended[2]));
+    }
+  }
+
+  void look_at_connection(bool is_exposed, const TlsOptions& tls) {
+    if (is_exposed) {
+      add(Severity::warning, "unencrypted_connection",
+          "the connection leaves this machine unencrypted: whoever sits on the network reads the password and can "
+          "change "
+          "answers; set connection.tls");
+    }
+    if (tls.enabled && tls.insecure_skip_verification) {
+      add(Severity::warning, "unverified_tls",
+          "any certificate is accepted: whoever sits on the network can read everything; set connection.tls.ca_file "
+          "instead");
+    }
+  }
+
+  void look_at_eviction(std::string_view info) {
+    const auto policy = redis::info_field(info, "maxmemory_policy").value_or("noeviction");
+    if (policy == "noeviction") return;
+    add(Severity::warning, "eviction_policy",
+        fmt::format("maxmemory-policy is {}: {}; set it to noeviction", policy,
+                    policy.starts_with("allkeys") ? "when memory is full, users are logged out at random"
+                                                  : "it never evicts sessions and may evict revocation marks"));
+  }
+
+  void look_at_persistence(std::string_view info, const Reply& configuration) {
+    for (const auto* name : {"rdb_last_bgsave_status", "aof_last_bgrewrite_status", "aof_last_write_status"}) {
+      if (redis::info_field(info, name).value_or("ok") == "ok") continue;
+      add(Severity::warning, "persistence", fmt::format("{} is not ok: look at the server's disk and log", name));
+    }
+    if (redis::info_field(info, "aof_enabled") != "0") return;
+    const Reply* schedule = configuration.find("save");
+    if (schedule == nullptr) {
+      add(Severity::note, "persistence",
+          "there is no append-only file, and whether snapshots are saved cannot be seen (no +config|get)");
+    } else if (schedule->text.empty()) {
+      add(Severity::warning, "persistence",
+          "nothing is saved: a restart of the server logs everybody out; set appendonly yes");
+    } else {
+      add(Severity::note, "persistence",
+          "only snapshots are saved: a crash brings back sessions that were logged out since the last one; set "
+          "appendonly "
+          "yes");
+    }
+  }
+
+  // The server keeps what it has to tell a client until the client reads it.
+  void look_at_output_buffers(const Reply& configuration) {
+    const Reply* limits = configuration.find("client-output-buffer-limit");
+    const Reply* all_clients = configuration.find("maxmemory-clients");
+    if (limits == nullptr) {
+      add(Severity::note, "output_buffers",
+          "whether the server bounds what it keeps for a near cache that does not read cannot be seen (no "
+          "+config|get)");
+    } else if (!bounds_normal_clients(limits->text) && (all_clients == nullptr || all_clients->text == "0")) {
+      add(Severity::warning, "output_buffers",
+          "the server keeps invalidations without a bound for a near cache that does not read: one process that is "
+          "stopped fills its memory; set client-output-buffer-limit to \"normal 256mb 64mb 60\", or maxmemory-clients");
+    }
+  }
+
+  void look_at_replication(std::string_view info, std::size_t wanted) {
+    const auto replicas = decimal<std::size_t>(redis::info_field(info, "connected_slaves").value_or("0")).value_or(0);
+    if (replicas < wanted) {
+      add(Severity::warning, "replication",
+          fmt::format("{} replicas are connected and delete_durability wants {}: every delete waits in vain", replicas,
+                      wanted));
+    } else if (replicas == 0) {
+      add(Severity::note, "replication", "no replica is connected: with this server all sessions are lost");
+    } else if (!redis::info_field(info, "min_slaves_good_slaves")) {
+      add(Severity::note, "replication",
+          "min-replicas-to-write is 0: a primary cut off from its replicas goes on taking writes that a fail-over "
+          "loses");
+    }
+  }
+
+  void look_at_clock(const Reply& time, std::chrono::system_clock::time_point now) {
+    const auto theirs = redis::server_time(time);
+    if (!theirs) {
+      add(Severity::problem, "permission",
+          "TIME fails, and the server's clock is asked to tell whether what expires soon was stored: allow +time");
+      return;
+    }
+    constexpr seconds tolerated{2};
+    const auto ahead = std::chrono::floor<seconds>(*theirs) - std::chrono::floor<seconds>(now);
+    if (ahead <= tolerated && ahead >= -tolerated) return;
+    add(Severity::warning, "clock",
+        fmt::format("the server's clock is {} s {} ours: sessions end that much too {}; synchronise both",
+                    std::abs(ahead.count()), ahead.count() > 0 ? "ahead of" : "behind",
+                    ahead.count() > 0 ? "early" : "late"));
+  }
+
+  void look_at_probes(std::span<const Reply> replies) {
+    for (std::size_t i = 0; i < replies.size(); ++i) {
+      if (!replies[i].is_error()) continue;
+      const auto error = redis::error_of(replies[i], probed[i].substr(0, probed[i].find(' ')));
+      const auto topic = error.code == ErrorCode::permission      ? "permission"
+                         : error.code == ErrorCode::out_of_memory ? "memory"
+                                                                  : "server";
+      add(Severity::problem, topic, fmt::format("{} fails: {}", probed[i], error.message));
+    }
+  }
+};
+
+}  // namespace
+
+std::vector<Command> diagnosis_commands(std::string_view nowhere) {
+  return {{"INFO", "memory", "persistence", "replication", "clients"},
+          {"CONFIG", "GET", "save", "client-output-buffer-limit", "maxmemory-clients"},
+          {"TIME"},
+          get_command(nowhere, "probe"),
+          get_all_command(nowhere),
+          {"HSETEX", nowhere, "FXX", "PX", "1", "FIELDS", "1", "probe", ""},
+          delete_one_command(nowhere, "probe"),
+          delete_all_command(nowhere),
+          probe_command(nowhere),
+          delete_others_command(nowhere, "probe")};
+}
+
+std::vector<Finding> diagnose(const redis::Inspection& inspection, const RedisStoreOptions& options,
+                              std::chrono::system_clock::time_point now) {
+  const auto& replies = inspection.replies;
+  Diagnosis diagnosis;
+  if (inspection.trouble) {
+    diagnosis.add(Severity::problem, "server", inspection.trouble->message);
+    return std::move(diagnosis.findings);
+  }
+  diagnosis.look_at_version(inspection.server);
+  diagnosis.look_at_connection(inspection.is_exposed, options.connection.tls);
+  const auto& configuration = replies[question_configuration];
+  // Another process's near cache counts as well.
+  const auto trackers = redis::info_field(replies[question_info].text, "tracking_clients").value_or("0");
+  if (options.near_cache.enabled || trackers != "0") diagnosis.look_at_output_buffers(configuration);
+  if (const auto& info = replies[question_info]; info.is_error()) {
+    diagnosis.add(
+        Severity::note, "settings",
+        "eviction, persistence and replication cannot be seen (no +info); run diagnose once as a user that may");
+  } else {
+    diagnosis.look_at_eviction(info.text);
+    diagnosis.look_at_persistence(info.text, configuration);
+    diagnosis.look_at_replication(info.text, options.delete_durability.replicas);
+  }
+  diagnosis.look_at_clock(replies[question_time], now);
+  diagnosis.look_at_probes(std::span(replies).subspan(first_probe));
+  return std::move(diagnosis.findings);
+}
+
+}  // namespace obol::inline v0

@@ -1,0 +1,145 @@
+// RedisStore: how it comes up, looks at its server, and hands its calls on.
+#include "obol/redis_store.hpp"
+
+#include <fmt/format.h>
+
+#include <mutex>
+#include <utility>
+
+#include "options/redis_store_options.hpp"
+#include "sealing/keyring.hpp"
+#include "store/diagnosis.hpp"
+#include "store/redis_store_implementation.hpp"
+
+namespace obol::inline v0 {
+
+Result<void> RedisStore::Implementation::start() {
+  if (auto started = client_.start(nowhere(options_.key_prefix), probe_command); !started) return started;
+  if (cache_) {
+    if (auto started = cache_->start(); !started) return started;
+  }
+  if (!observer_) return {};
+  // A look that fails takes nothing from a connection that works.
+  if (const auto findings = diagnose()) {
+    for (const auto& finding : *findings) observer_->on_finding(finding);
+  }
+  return {};
+}
+
+Result<std::vector<Finding>> RedisStore::Implementation::diagnose() {
+  const auto inspections = client_.inspect(nowhere(options_.key_prefix), diagnosis_commands);
+  if (!inspections) return std::unexpected(inspections.error());
+  std::vector<Finding> findings;
+  for (const auto& inspection : *inspections) {
+    for (auto& finding : v0::diagnose(inspection, options_, options_.clock())) {
+      // Of several servers, which.
+      if (inspections->size() > 1) finding.message = fmt::format("{}: {}", inspection.endpoint, finding.message);
+      findings.push_back(std::move(finding));
+    }
+  }
+  return findings;
+}
+
+Result<void> RedisStore::Implementation::replace_keyring(Keyring keyring) {
+  if (keyring.empty()) {
+    return std::unexpected(
+        Error{ErrorCode::invalid_argument, "the new keyring holds no key; the old one stays in use"});
+  }
+  {
+    const std::scoped_lock lock(keyring_mutex_);
+    if (auto valid = keyring_.keys()->check_ids_against(*keyring.keys()); !valid) return valid;
+    std::swap(keyring_, keyring);
+  }
+  if (cache_) cache_->sessions().clear();
+  return {};
+}
+
+Result<void> RedisStore::Implementation::replace_credentials(UserCredentials credentials) {
+  if (credentials.username.empty() && credentials.password.empty()) {
+    return std::unexpected(Error{ErrorCode::invalid_argument,
+                                 "the new credentials have neither user nor password; the old ones stay in use"});
+  }
+  client_.replace_credentials(std::move(credentials));
+  return {};
+}
+
+Result<void> RedisStore::Implementation::replace_sentinel_credentials(UserCredentials credentials) {
+  if (options_.connection.sentinel.sentinels.empty()) {
+    return std::unexpected(
+        Error{ErrorCode::invalid_argument, "connection.sentinel is not set, so there are no sentinels"});
+  }
+  client_.replace_sentinel_credentials(std::move(credentials));
+  return {};
+}
+
+Result<RedisStore> RedisStore::connect(RedisStoreOptions options) {
+  if (auto valid = validate(options); !valid) return std::unexpected(std::move(valid.error()));
+  auto implementation = std::make_unique<Implementation>(std::move(options));
+  if (auto started = implementation->start(); !started) return std::unexpected(std::move(started.error()));
+  return RedisStore(std::move(implementation));
+}
+
+RedisStore::RedisStore(std::unique_ptr<Implementation> implementation) noexcept
+    : implementation_(std::move(implementation)) {}
+RedisStore::RedisStore(RedisStore&&) noexcept = default;
+RedisStore& RedisStore::operator=(RedisStore&&) noexcept = default;
+RedisStore::~RedisStore() = default;
+
+Result<std::optional<Session>> RedisStore::get(const SessionKey& key) {
+  bool found_near = false;
+  return implementation_->call(Operation::get, [&] { return implementation_->get(key, found_near); }, found_near);
+}
+Result<std::optional<Session>> RedisStore::peek(const SessionKey& key) {
+  return implementation_->call(Operation::get, [&] { return implementation_->peek(key); });
+}
+Result<std::vector<Session>> RedisStore::peek_all(std::string_view user_id, std::string_view type) {
+  return implementation_->call(Operation::get_all, [&] { return implementation_->peek_all(user_id, type); });
+}
+Result<std::vector<std::optional<Session>>> RedisStore::get_many(std::span<const SessionKey> keys) {
+  return implementation_->call(Operation::get_many, [&] { return implementation_->get_many(keys); });
+}
+std::expected<Upserted, UpsertError> RedisStore::upsert(Session& session) {
+  const auto operation = session.lock_version == 0 ? Operation::create : Operation::update;
+  return implementation_->call(operation, [&] { return implementation_->upsert(session); });
+}
+std::expected<void, UpsertError> RedisStore::rotate_id(Session& session) {
+  return implementation_->call(Operation::rotate_id, [&] { return implementation_->rotate_id(session); });
+}
+Result<Deleted> RedisStore::delete_one(const SessionKey& key) {
+  return implementation_->call(Operation::delete_one, [&] { return implementation_->delete_one(key); });
+}
+Result<std::vector<Session>> RedisStore::get_all(std::string_view user_id, std::string_view type) {
+  return implementation_->call(Operation::get_all, [&] { return implementation_->get_all(user_id, type); });
+}
+Result<Deleted> RedisStore::delete_all(std::string_view user_id, std::string_view type) {
+  return implementation_->call(Operation::delete_all, [&] { return implementation_->delete_all(user_id, type); });
+}
+Result<Deleted> RedisStore::delete_others(const SessionKey& keep) {
+  return implementation_->call(Operation::delete_others, [&] { return implementation_->delete_others(keep); });
+}
+Result<void> RedisStore::replace_keyring(Keyring keyring) {
+  return implementation_->visit([&] { return implementation_->replace_keyring(std::move(keyring)); });
+}
+Result<std::vector<Finding>> RedisStore::diagnose() {
+  return implementation_->call([&] { return implementation_->diagnose(); });
+}
+PoolStatistics RedisStore::pool_statistics() const {
+  return implementation_->visit([&] { return implementation_->pool_statistics(); });
+}
+StatisticsSource RedisStore::statistics_source() const {
+  return implementation_->visit([&] { return implementation_->statistics_source(); });
+}
+NearCacheStatistics RedisStore::near_cache_statistics() const {
+  return implementation_->visit([&] { return implementation_->near_cache_statistics(); });
+}
+void RedisStore::close() {
+  implementation_->visit([&] { implementation_->close(); });
+}
+Result<void> RedisStore::replace_credentials(UserCredentials credentials) {
+  return implementation_->visit([&] { return implementation_->replace_credentials(std::move(credentials)); });
+}
+Result<void> RedisStore::replace_sentinel_credentials(UserCredentials credentials) {
+  return implementation_->visit([&] { return implementation_->replace_sentinel_credentials(std::move(credentials)); });
+}
+
+}  // namespace obol::inline v0

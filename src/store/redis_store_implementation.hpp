@@ -1,0 +1,215 @@
+// What a RedisStore is made of; its parts are in redis_store.cpp, redis_store_reads.cpp and redis_store_writes.cpp.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "base/admission.hpp"
+#include "base/fork_registration.hpp"
+#include "base/process_end.hpp"
+#include "near_cache/tracked_cache.hpp"
+#include "obol/detail/observed_call.hpp"
+#include "obol/redis_store.hpp"
+#include "obol/session_id.hpp"
+#include "redis/client/client.hpp"
+#include "store/session_commands.hpp"
+#include "values/closed_error.hpp"
+
+namespace obol::inline v0 {
+
+class [[gnu::visibility("hidden")]] RedisStore::Implementation {
+ public:
+  explicit Implementation(RedisStoreOptions options)
+      : options_(without_keyring(options)),
+        observer_(options.observer),
+        client_(options, session_functions()),
+        cache_(options.near_cache.enabled ? std::make_unique<TrackedCache>(options, *client_.identifying_source())
+                                          : nullptr),
+        keyring_(std::move(options.keyring)),
+        fork_registration_(keyring_mutex_, [this] { admission_->forget_callers(); }),
+        process_end_registration_([this] { close_at_end(); }) {}
+
+  ~Implementation() {
+    close();
+    admission_->await_idle();
+  }
+
+  Implementation(const Implementation&) = delete;
+  Implementation& operator=(const Implementation&) = delete;
+
+  Result<void> start();
+
+  /// Who answers a read.
+  using Read = Result<redis::Reply> (redis::Client::*)(std::string_view key, const redis::Command&, redis::Deadline,
+                                                       redis::ServerIdentity* answered_by);
+
+  Result<std::optional<Session>> get(const SessionKey& key, bool& found_near);
+  Result<std::optional<Session>> peek(const SessionKey& key);
+  Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys);
+  std::expected<Upserted, UpsertError> upsert(Session& session);
+  std::expected<void, UpsertError> rotate_id(Session& session);
+  Result<Deleted> delete_one(const SessionKey& key);
+  Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type);
+  Result<std::vector<Session>> peek_all(std::string_view user_id, std::string_view type);
+  Result<Deleted> delete_all(std::string_view user_id, std::string_view type);
+  Result<Deleted> delete_others(const SessionKey& keep);
+  Result<std::vector<Finding>> diagnose();
+  Result<void> replace_keyring(Keyring keyring);
+  Result<void> replace_credentials(UserCredentials credentials);
+  Result<void> replace_sentinel_credentials(UserCredentials credentials);
+
+  void close() {
+    admission_->close();
+    client_.close();
+    if (cache_) cache_->stop();
+  }
+
+  /// Runs the call and tells the observer of it; the destructor waits until both are done. `closed` after close().
+  template <class Work>
+  std::invoke_result_t<const Work&> call(Operation operation, const Work& work, const bool& found_near = false) {
+    std::shared_ptr<Observer> observer;
+    {
+      const Admission::Visit visit(*admission_);
+      if (visit.is_admitted()) {
+        return observer_ ? detail::observed_call(*observer_, operation, work, found_near) : work();
+      }
+      // Told when the caller has left: those that go on calling a closed store must not keep its destructor waiting.
+      observer = observer_;
+    }
+    return observer ? detail::observed_call(*observer, operation, refuse<Work>) : refuse<Work>();
+  }
+
+  /// The same for what no observer is told of.
+  template <class Work>
+  std::invoke_result_t<const Work&> call(const Work& work) {
+    const Admission::Visit visit(*admission_);
+    return visit.is_admitted() ? work() : refuse<Work>();
+  }
+
+  /// Runs what may be done to a closed store, too; the destructor waits for it.
+  template <class Work>
+  std::invoke_result_t<const Work&> visit(const Work& work) {
+    const Admission::Visit visit(*admission_);
+    return work();
+  }
+
+  PoolStatistics pool_statistics() { return client_.pool_statistics(); }
+
+  // Whoever has entered is waited for by the destructor, so that this is there for as long as it is looked at.
+  StatisticsSource statistics_source() {
+    return [this, admission = admission_]() -> std::optional<StoreStatistics> {
+      const Admission::Visit visit(*admission);
+      if (!visit.is_admitted()) return std::nullopt;
+      return StoreStatistics{.pool = pool_statistics(), .near_cache = near_cache_statistics()};
+    };
+  }
+
+  NearCacheStatistics near_cache_statistics() {
+    return cache_ ? cache_->sessions().statistics() : NearCacheStatistics{};
+  }
+
+ private:
+  template <class Work>
+  static std::invoke_result_t<const Work&> refuse() {
+    using Outcome = std::invoke_result_t<const Work&>;
+    return Outcome(std::unexpect, typename Outcome::error_type{closed_error()});
+  }
+
+  static RedisStoreOptions without_keyring(RedisStoreOptions options) {
+    options.keyring = {};
+    return options;
+  }
+
+  using Deadline = redis::Deadline;
+
+  /// A call that does not end, since its thread ends the process from within it, must not keep the process.
+  void close_at_end() {
+    close();
+    admission_->await_idle(Admission::Time::now() + options_.timeouts.total);
+  }
+
+  /// A session as it shall be stored, and all that is needed to send it.
+  struct Write {
+    Session session;
+    std::string standing_id;  ///< What it replaces is stored under this one.
+    std::string place;
+    std::string sealed;
+    Keyring keyring;
+  };
+  Result<Write> prepare(Session session, std::string standing_id);
+  std::expected<Upserted, UpsertError> create(const Write& write);
+  std::expected<Upserted, UpsertError> managed_create(const Write& write, std::vector<std::string>& evicted);
+  std::expected<void, UpsertError> make_room(const Write& write, Deadline deadline, std::vector<std::string>& evicted);
+  std::expected<void, UpsertError> replace(const redis::Client::MakeWrite& make, const Write& write);
+  std::unexpected<UpsertError> refused(UpsertError error, const Session& session);
+  std::unexpected<UpsertError> lost_to(std::optional<std::string_view> winner, const Write& write);
+  Result<std::optional<Session>> get_stored(const std::string& place, const SessionKey& key,
+                                            Read read = &redis::Client::call,
+                                            redis::ServerIdentity* answered_by = nullptr);
+  Result<std::vector<Session>> get_all_stored(const std::string& place, std::string_view user_id, std::string_view type,
+                                              Read read = &redis::Client::call);
+  Result<std::optional<Session>> get_cached(const std::string& place, const SessionKey& key, bool& found_near);
+  void settle(const NearCache::Ticket& ticket, redis::ServerIdentity read_from, const std::string& place,
+              const std::optional<Session>& read);
+  Result<void> get_some(std::span<const SessionKey> keys, Deadline deadline,
+                        std::vector<std::optional<Session>>& sessions);
+  Result<std::optional<Session>> opened(const Result<std::optional<std::string_view>>& sealed, const std::string& place,
+                                        const SessionKey& key, const Keyring& keyring);
+  Result<bool> open_stored(std::string_view sealed, const std::string& place, const Keyring& keyring, Session& session);
+  Result<Deleted> run_delete(const redis::Command& command, const std::string& place);
+
+  Keyring keyring() {
+    const std::scoped_lock lock(keyring_mutex_);
+    return keyring_;
+  }
+
+  /// What a call leaves that shall leave a mark.
+  std::optional<RevocationMark> revocation_mark() const {
+    const auto lifetime = options_.policy.revocation_mark_lifetime;
+    if (lifetime.count() == 0) return std::nullopt;
+    return RevocationMark{.at = std::chrono::floor<std::chrono::seconds>(options_.clock()), .lifetime = lifetime};
+  }
+
+  std::string place_of(std::string_view user_id, std::string_view type) const {
+    return stored_key(options_.key_prefix, user_id, type);
+  }
+
+  /// Tells the observer, if there is one; `make` builds the event only then. What there is no memory to tell goes
+  /// untold: the call has done its work.
+  template <class Member, class Make>
+  void tell(Member member, Make make) const {
+    if (!observer_) return;
+    try {
+      (observer_.get()->*member)(make());
+    } catch (const std::bad_alloc&) {
+      return;
+    }
+  }
+
+  static SessionEvent session_event(const std::string& id, std::string_view type, std::uint64_t lock_version) {
+    return {.id_hash = session_id_hash(id), .type = type, .lock_version = lock_version};
+  }
+
+  const RedisStoreOptions options_;  ///< Without the keyring, which may be replaced.
+  const std::shared_ptr<Observer> observer_;
+  const std::shared_ptr<Admission> admission_ = std::make_shared<Admission>();
+  redis::Client client_;
+  const std::unique_ptr<TrackedCache> cache_;  ///< Null where it is off.
+  std::mutex keyring_mutex_;
+  Keyring keyring_;
+  ForkRegistration fork_registration_;
+  ProcessEndRegistration process_end_registration_;
+};
+
+}  // namespace obol::inline v0

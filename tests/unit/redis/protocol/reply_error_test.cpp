@@ -1,0 +1,181 @@
+// Error replies: what the caller is told and what the store does, by the first word alone.
+#include "redis/protocol/reply_error.hpp"
+
+#include <gtest/gtest.h>
+
+#include "redis/protocol/command.hpp"
+#include "redis/protocol/server_version.hpp"
+
+namespace obol::redis {
+namespace {
+
+Reply error_reply(std::string_view text) { return {.kind = Reply::Kind::error, .text = text}; }
+
+struct Case {
+  const char* text;
+  Remedy remedy;
+  ErrorCode code;
+};
+
+class ErrorReply : public ::testing::TestWithParam<Case> {};
+
+TEST_P(ErrorReply, IsClassified) {
+  const auto reply = error_reply(GetParam().text);
+  EXPECT_EQ(remedy_for(reply), GetParam().remedy);
+  EXPECT_EQ(error_of(reply).code, GetParam().code);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, ErrorReply,
+    ::testing::Values(Case{"READONLY You can't write against a read only replica.", Remedy::reconnect,
+                           ErrorCode::unavailable},
+                      Case{"READONLY", Remedy::reconnect, ErrorCode::unavailable},
+                      Case{"LOADING Redis is loading the dataset in memory", Remedy::reconnect, ErrorCode::unavailable},
+                      Case{"MASTERDOWN Link with MASTER is down", Remedy::reconnect, ErrorCode::unavailable},
+                      Case{"CLUSTERDOWN Hash slot not served", Remedy::wait, ErrorCode::unavailable},
+                      Case{"TRYAGAIN Multiple keys request", Remedy::wait, ErrorCode::unavailable},
+                      Case{"BUSY Redis is busy running a script", Remedy::reconnect, ErrorCode::unavailable},
+                      Case{"ERR max number of clients reached", Remedy::reconnect, ErrorCode::unavailable},
+                      Case{"ERR Function not found", Remedy::load_functions, ErrorCode::unsupported_server},
+                      Case{"OOM command not allowed", Remedy::fail, ErrorCode::out_of_memory},
+                      Case{"MISCONF Redis is configured", Remedy::fail, ErrorCode::server},
+                      Case{"NOREPLICAS Not enough good replicas", Remedy::fail, ErrorCode::server},
+                      Case{"NOAUTH Authentication required.", Remedy::reconnect, ErrorCode::auth},
+                      Case{"WRONGPASS invalid username-password pair", Remedy::fail, ErrorCode::auth},
+                      Case{"NOPERM User x has no permissions", Remedy::fail, ErrorCode::permission},
+                      Case{"ERR ACL failure in script: NOPERM", Remedy::fail, ErrorCode::permission},
+                      Case{"MOVED 3999 127.0.0.1:6381", Remedy::follow, ErrorCode::unsupported_server},
+                      Case{"ASK 3999 127.0.0.1:6381", Remedy::follow, ErrorCode::unsupported_server},
+                      Case{"WRONGTYPE Operation against a key", Remedy::fail, ErrorCode::server},
+                      Case{"DENIED Redis is running in protected mode", Remedy::fail, ErrorCode::auth},
+                      Case{"ERR something new", Remedy::fail, ErrorCode::server}));
+
+// Redis, Valkey, KeyDB and Dragonfly, Envoy, Codis, Upstash, managed services.
+INSTANTIATE_TEST_SUITE_P(
+    MissingCommands, ErrorReply,
+    ::testing::Values(
+        Case{"ERR unknown command 'HSETEX', with args beginning with: 'a' 'b' ", Remedy::fail,
+             ErrorCode::unsupported_server},
+        Case{"ERR unknown command `HSETEX`, with args beginning with: `a`", Remedy::fail,
+             ErrorCode::unsupported_server},
+        Case{"ERR unknown subcommand 'TRACKING'. Try CLIENT HELP.", Remedy::fail, ErrorCode::unsupported_server},
+        Case{"ERR Unknown Redis command called from script script: x, on @user_function:1.", Remedy::fail,
+             ErrorCode::unsupported_server},
+        Case{"unsupported command 'HELLO'", Remedy::fail, ErrorCode::unsupported_server},
+        Case{"ERR unsupported command 'fcall'", Remedy::fail, ErrorCode::unsupported_server},
+        Case{"ERR command not supported", Remedy::fail, ErrorCode::unsupported_server},
+        Case{"ERR invalid command", Remedy::fail, ErrorCode::unsupported_server},
+        Case{"ERR handle request, command 'FUNCTION' is not allowed", Remedy::fail, ErrorCode::unsupported_server},
+        Case{"ERR Command is not available: 'CONFIG'. See docs", Remedy::fail, ErrorCode::unsupported_server},
+        Case{"ERR wrong number of arguments for 'hget' command", Remedy::fail, ErrorCode::server},
+        Case{"ERR value is not an integer or out of range", Remedy::fail, ErrorCode::server}));
+
+TEST(Redirect, NamesSlotAndNode) {
+  const auto moved = redirect_of(error_reply("MOVED 3999 127.0.0.1:6381")).value();
+  EXPECT_EQ(moved.kind, Redirect::Kind::moved);
+  EXPECT_EQ(moved.slot, 3999);
+  EXPECT_EQ(moved.to, (ServerAddress{.host = "127.0.0.1", .port = 6381}));
+  EXPECT_EQ(redirect_of(error_reply("ASK 0 db-1.example:6381"))->kind, Redirect::Kind::ask);
+  EXPECT_EQ(redirect_of(error_reply("MOVED 16383 ::1:6381"))->to, (ServerAddress{.host = "::1", .port = 6381}));
+  EXPECT_EQ(redirect_of(error_reply("MOVED 1 :6381"))->to, (ServerAddress{.host = "", .port = 6381}));
+}
+
+TEST(Redirect, ThatIsMalformedIsNone) {
+  for (const auto* text : {"MOVED", "MOVED ", "ASK", "MOVED 1", "MOVED 1 ", "MOVED 1 host", "MOVED 16384 h:1",
+                           "MOVED -1 h:1", "MOVED x h:1", "MOVED 1 h:0", "MOVED 1 h:65536",
+                           "MOVED 1 h:", "MOVED 1 h:1 ", "MOVED  h:1", "MOVED 1 a b:1", "MOVED:1"}) {
+    EXPECT_FALSE(redirect_of(error_reply(text)).has_value()) << text;
+  }
+}
+
+TEST(ErrorReplyMessage, NeverRepeatsWhatTheServerQuotes) {
+  EXPECT_EQ(error_of(error_reply("ERR unknown command 'secret'")).message.find("secret"), std::string::npos);
+}
+
+TEST(ErrorReplyMessage, NamesTheCommandThatWasSent) {
+  for (const auto* text : {"ERR unknown command", "NOPERM", "ERR something new", "OOM"}) {
+    EXPECT_NE(error_of(error_reply(text), "HSETEX").message.find(" to HSETEX: "), std::string::npos) << text;
+  }
+}
+
+TEST(ErrorReplyMessage, SaysThatAFunctionMissesACommand) {
+  const auto* const text = "ERR Unknown Redis command called from script script: x, on @user_function:1.";
+  EXPECT_NE(error_of(error_reply(text), "FCALL").message.find("the function calls a command"), std::string::npos);
+}
+
+TEST(CommandName, IsTheFirstWordAndOfAContainerTheSecondToo) {
+  EXPECT_EQ((Command{"HGET", "secret", "field"}.name()), "HGET");
+  EXPECT_EQ((Command{"PING"}.name()), "PING");
+  EXPECT_EQ((Command{"CLIENT", "TRACKING", "ON"}.name()), "CLIENT TRACKING");
+  EXPECT_EQ((Command{"FUNCTION", "LOAD", "secret"}.name()), "FUNCTION LOAD");
+  EXPECT_EQ((Command{"", "secret"}.name()), "");
+}
+
+std::string introduced(std::string_view text, Introduction introduction) {
+  return error_of_introduction(error_reply(text), introduction).message;
+}
+
+TEST(ErrorOfIntroduction, TellsWhoHasSetAPasswordNotToSetOne) {
+  const auto* const text = "NOAUTH Authentication required.";
+  EXPECT_NE(introduced(text, {}).find("set connection.password"), std::string::npos);
+  const auto told = introduced(text, {.sent_credentials = true});
+  EXPECT_EQ(told.find("set connection.password"), std::string::npos) << told;
+  EXPECT_NE(told.find("a proxy in between"), std::string::npos) << told;
+}
+
+TEST(ErrorOfIntroduction, NamesTheSentinelsPasswordIfASentinelWantsOne) {
+  EXPECT_NE(introduced("NOAUTH", {.is_to_sentinel = true}).find("set connection.sentinel.password"), std::string::npos);
+}
+
+TEST(ErrorOfSelect, DoesNotTakeEveryRefusalForAMissingDatabase) {
+  EXPECT_EQ(error_of_select(error_reply("ERR DB index is out of range"), 3).code, ErrorCode::invalid_argument);
+  EXPECT_EQ(error_of_select(error_reply("LOADING"), 3).code, ErrorCode::unavailable);
+  EXPECT_EQ(error_of_select(error_reply("ERR unknown command 'SELECT'"), 3).code, ErrorCode::unsupported_server);
+  const auto in_cluster = error_of_select(error_reply("ERR SELECT is not allowed in cluster mode"), 3);
+  EXPECT_NE(in_cluster.message.find("which has only 0"), std::string::npos) << in_cluster.message;
+}
+
+// A server repeats arguments behind the words that tell an error, and these may hold the words of another.
+TEST(ErrorReply, IsToldByItsBeginningWhateverItQuotes) {
+  for (const std::string beginning :
+       {"ERR ACL failure in script", "ERR Function not found", "ERR max number of clients", "NOAUTH", "LOADING"}) {
+    const auto quoting = beginning + " unknown command 'x' called from script";
+    const auto expect_same = [&](const Error& plain, const Error& told) {
+      EXPECT_EQ(told.code, plain.code) << quoting;
+      EXPECT_EQ(told.message, plain.message);
+    };
+    expect_same(error_of(error_reply(beginning), "HGET"), error_of(error_reply(quoting), "HGET"));
+    expect_same(error_of_introduction(error_reply(beginning), {}), error_of_introduction(error_reply(quoting), {}));
+    expect_same(error_of_select(error_reply(beginning), 3), error_of_select(error_reply(quoting), 3));
+  }
+}
+
+Result<ServerVersion> version_of(std::string_view server, std::string_view version) {
+  Reply hello;
+  hello.kind = Reply::Kind::map;
+  for (const std::string_view text : {std::string_view("server"), server, std::string_view("version"), version}) {
+    hello.elements.push_back({.kind = Reply::Kind::text, .text = text});
+  }
+  return check_server_version(hello);
+}
+
+TEST(ServerVersion, IsAcceptedFromRedis8AndValkey9) {
+  EXPECT_EQ(version_of("redis", "8.0.0").value().name(), "Redis 8.0.0");
+  EXPECT_EQ(version_of("redis", "10.2").value().name(), "Redis 10.2");
+  EXPECT_EQ(version_of("valkey", "9.0.0").value().name(), "Valkey 9.0.0");
+}
+
+TEST(ServerVersion, BelowIsUnsupportedAndSaysWhatWasFound) {
+  for (const auto& [server, version, name] :
+       {std::tuple("redis", "7.0.15", "Redis 7.0.15"), std::tuple("valkey", "8.1.0", "Valkey 8.1.0"),
+        std::tuple("redis", "", "Redis "), std::tuple("redis", "x.y", "Redis x.y")}) {
+    const auto result = version_of(server, version);
+    ASSERT_FALSE(result.has_value());
+    EXPECT_EQ(result.error().code, ErrorCode::unsupported_server);
+    EXPECT_TRUE(result.error().message.starts_with(name)) << result.error().message;
+    EXPECT_NE(result.error().message.find("found; Obol needs Redis 8.0"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace obol::redis
