@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <thread>
 
-#include "obol/redis_options.hpp"
+#include "obol/connection_options.hpp"
 
 namespace obol::benchmark {
 

@@ -14,7 +14,8 @@
 #include <string_view>
 #include <vector>
 
-#include "obol/redis_options.hpp"
+#include "obol/pool_options.hpp"
+#include "obol/timeouts.hpp"
 
 namespace {
 

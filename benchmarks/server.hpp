@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "obol/redis_options.hpp"
+#include "obol/connection_options.hpp"
 #include "redis/protocol/command.hpp"
 #include "support/reserved_port.hpp"
 #include "support/test_server.hpp"

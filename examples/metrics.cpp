@@ -43,7 +43,7 @@ obol::RedisStore open_store(const char* uri, const obol::SigningKey& key, std::s
       .connection = value_or_exit(obol::ConnectionOptions::from_uri(uri), "bad address"),
       .pool = {.size = 2, .max_overflow = 2, .lifetime_limit = milliseconds(2000)},  // Short, so that it is seen.
       .keyring = obol::Keyring(key),
-      .policy = {.maximum_sessions = 4, .revocation_mark_lifetime = std::chrono::seconds(60)},
+      .policy = {.max_sessions = 4, .revocation_mark_lifetime = std::chrono::seconds(60)},
       .near_cache = {.enabled = true},
       .observer = std::move(observer)};
   return value_or_exit(obol::RedisStore::connect(std::move(options)), "no store");

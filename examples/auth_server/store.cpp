@@ -42,7 +42,7 @@ class Log final : public obol::Observer {
 // Whoever logs in over and over drops the oldest of his own sessions, and fills no server. A change of the password
 // ends the other sessions by delete_others, and its mark also those of logins that have read the old hash and are still
 // verifying it: that takes seconds, and the mark stays for minutes.
-constexpr obol::SessionPolicy policy{.maximum_sessions = 20,
+constexpr obol::SessionPolicy policy{.max_sessions = 20,
                                      .when_full = obol::WhenFull::evict,
                                      .revocation_mark_lifetime = std::chrono::minutes(10),
                                      .mark_on_delete_others = true};

@@ -3,6 +3,7 @@
 
 #include <expected>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 #include "obol/export.hpp"
@@ -28,10 +29,13 @@ enum class ErrorCode {
   protocol,            ///< A reply or a stored session that this version does not understand.
   closed,              ///< The store is being destroyed.
   tls,                 ///< TLS cannot be set up, or one side does not accept the other's certificate or name.
-  too_many_sessions,   ///< The user has SessionPolicy::maximum_sessions already, and the policy refuses more.
+  too_many_sessions,   ///< The user has SessionPolicy::max_sessions already, and the policy refuses more.
   revoked,             ///< The session was begun before its user's other logins were revoked; nothing was stored.
   internal,            ///< OpenSSL or the operating system refused a basic service.
 };
+
+/// As the enumerator is called: "conflict", "gone", …; "other" for a value that is none of them. Thread-safe.
+OBOL_EXPORT std::string_view to_string(ErrorCode code) noexcept;
 
 /// The category named "obol" that every Obol error code belongs to. Thread-safe.
 OBOL_EXPORT const std::error_category& error_category() noexcept;

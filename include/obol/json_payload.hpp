@@ -19,8 +19,8 @@ namespace obol::inline v0 {
 /// What decode_json accepts. Deeper texts are refused before they are parsed: nlohmann::json copies, compares and
 /// prints by recursion.
 struct JsonLimits {
-  std::size_t maximum_bytes = default_maximum_payload_bytes;  ///< Of the text.
-  std::size_t maximum_depth = 32;                             ///< Of arrays and objects within each other.
+  std::size_t max_bytes = default_max_payload_bytes;  ///< Of the text.
+  std::size_t max_depth = 32;                         ///< Of arrays and objects within each other.
 };
 
 namespace detail {
@@ -59,13 +59,13 @@ inline std::string encode_json(const nlohmann::json& value) {
 
 /// The value of a JSON text, or `too_large` or `protocol`. The message never repeats the text.
 inline Result<nlohmann::json> decode_json(std::string_view text, const JsonLimits& limits = {}) {
-  if (text.size() > limits.maximum_bytes) {
+  if (text.size() > limits.max_bytes) {
     return std::unexpected(Error{ErrorCode::too_large, "the payload's JSON has " + std::to_string(text.size()) +
-                                                           " bytes; at most " + std::to_string(limits.maximum_bytes) +
+                                                           " bytes; at most " + std::to_string(limits.max_bytes) +
                                                            " are allowed"});
   }
-  if (detail::json_depth(text) > limits.maximum_depth) {
-    return detail::json_error("nests its JSON deeper than " + std::to_string(limits.maximum_depth));
+  if (detail::json_depth(text) > limits.max_depth) {
+    return detail::json_error("nests its JSON deeper than " + std::to_string(limits.max_depth));
   }
   auto value = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (value.is_discarded()) return detail::json_error("is not JSON");

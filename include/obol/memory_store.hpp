@@ -31,7 +31,7 @@ namespace obol::inline v0 {
 
 /// Options of a MemoryStore; all have usable defaults.
 struct MemoryStoreOptions {
-  std::size_t maximum_payload_bytes = default_maximum_payload_bytes;  ///< Of Session::extra_payload.
+  std::size_t max_payload_bytes = default_max_payload_bytes;  ///< Of Session::extra_payload.
   SessionPolicy policy{};                ///< How many sessions a user may have; logins during a logout everywhere.
   std::shared_ptr<Observer> observer{};  ///< May be null.
   Clock clock = system_clock();          ///< Judges expiry; a test gives its own.
@@ -108,7 +108,7 @@ class OBOL_EXPORT MemoryStore final : public SessionStore {
 
   std::expected<Upserted, UpsertError> do_upsert(Session& session) {
     const auto now = options_.clock();
-    if (auto valid = validate(session, options_.maximum_payload_bytes, now); !valid) {
+    if (auto valid = validate(session, options_.max_payload_bytes, now); !valid) {
       return std::unexpected(UpsertError{std::move(valid.error()), {}});
     }
     const auto sent_version = session.lock_version;
@@ -123,7 +123,7 @@ class OBOL_EXPORT MemoryStore final : public SessionStore {
       return std::unexpected(
           UpsertError{{ErrorCode::invalid_argument, "the session was never stored; upsert it first"}, {}});
     }
-    if (auto valid = validate(session, options_.maximum_payload_bytes, now); !valid) {
+    if (auto valid = validate(session, options_.max_payload_bytes, now); !valid) {
       return std::unexpected(UpsertError{std::move(valid.error()), {}});
     }
     auto outcome = rotate(session, now);
@@ -217,7 +217,7 @@ class OBOL_EXPORT MemoryStore final : public SessionStore {
     const bool is_marked = mark != marks_.end() && now < mark->second + options_.policy.revocation_mark_lifetime;
     if (is_marked && session.created_at <= mark->second) return std::unexpected(detail::revoked());
     const auto user = users_.find(owner);
-    const auto maximum = options_.policy.maximum_sessions;
+    const auto maximum = options_.policy.max_sessions;
     if (maximum == 0 || user == users_.end() || user->second.size() < maximum) return Upserted{};
     if (options_.policy.when_full == WhenFull::refuse) return std::unexpected(detail::too_many_sessions());
     std::vector<Expiry> ends;

@@ -8,7 +8,7 @@
 
 #include "obol/export.hpp"
 #include "obol/finding.hpp"
-#include "obol/redis_options.hpp"
+#include "obol/redis_store_options.hpp"
 #include "obol/session_store.hpp"
 #include "obol/store_statistics.hpp"
 
@@ -52,10 +52,10 @@ class OBOL_EXPORT RedisStore final : public SessionStore {
   /// get for what may be some moments old, such as a page that shows devices: a replica may answer, where
   /// RedisStoreOptions::replica_reads is enabled. Nothing to change or to trust a session by. The near cache takes no
   /// part.
-  Result<std::optional<Session>> peek(const SessionKey& key);
+  Result<std::optional<Session>> get_from_replica(const SessionKey& key);
 
   /// get_all, in the same way.
-  Result<std::vector<Session>> peek_all(std::string_view user_id, std::string_view type);
+  Result<std::vector<Session>> get_all_from_replica(std::string_view user_id, std::string_view type);
 
   /// Looks at the server: its version and known faults of it, eviction, persistence, replication, clock, encryption,
   /// and whether this user may do what the store does. connect tells the observer the same. One round trip; changes

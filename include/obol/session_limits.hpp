@@ -11,12 +11,12 @@
 
 namespace obol::inline v0 {
 
-inline constexpr std::size_t maximum_user_id_bytes = 256;           ///< Of Session::user_id; at least 1.
-inline constexpr std::size_t maximum_session_id_bytes = 256;        ///< Of Session::id; at least 1.
-inline constexpr std::size_t maximum_refresh_token_id_bytes = 256;  ///< Of Session::refresh_token_id; it may be empty.
-inline constexpr std::size_t maximum_session_type_bytes = 64;       ///< Of Session::type; at least 1.
+inline constexpr std::size_t max_user_id_bytes = 256;           ///< Of Session::user_id; at least 1.
+inline constexpr std::size_t max_session_id_bytes = 256;        ///< Of Session::id; at least 1.
+inline constexpr std::size_t max_refresh_token_id_bytes = 256;  ///< Of Session::refresh_token_id; it may be empty.
+inline constexpr std::size_t max_session_type_bytes = 64;       ///< Of Session::type; at least 1.
 /// Of Session::extra_payload, where a store's options say nothing else.
-inline constexpr std::size_t default_maximum_payload_bytes = std::size_t{1024} * 1024;
+inline constexpr std::size_t default_max_payload_bytes = std::size_t{1024} * 1024;
 
 /// The last second of the year 3999: no session may be asked to live longer. Redis refuses hash-field expiries beyond
 /// the year 4199.
@@ -28,7 +28,7 @@ OBOL_EXPORT Result<void> validate(std::string_view user_id, std::string_view typ
 OBOL_EXPORT Result<void> validate(const SessionKey& key);
 
 /// `invalid_argument`, `too_large` or, where the session is not live at `now`, `expired`.
-OBOL_EXPORT Result<void> validate(const Session& session, std::size_t maximum_payload_bytes,
+OBOL_EXPORT Result<void> validate(const Session& session, std::size_t max_payload_bytes,
                                   std::chrono::system_clock::time_point now);
 
 /// When the session stops being returned: the earlier of `refresh_expires_at` and `expires_at`.

@@ -19,7 +19,7 @@ enum class WhenFull {
 /// a create is one plain command, else a function call, which costs the server several times as much
 /// (docs/operations.md has the figures).
 struct SessionPolicy {
-  std::size_t maximum_sessions = 0;      ///< Of one user and type; 0: any number.
+  std::size_t max_sessions = 0;          ///< Of one user and type; 0: any number.
   WhenFull when_full = WhenFull::evict;  ///< What happens to the next login.
 
   /// More than 0: delete_all leaves a mark for this long, and a create whose `created_at` is not later

@@ -23,7 +23,7 @@ struct OBOL_EXPORT UpsertError : Error {
 
 /// What an upsert did besides storing the session.
 struct Upserted {
-  /// Ids of the user's sessions that were deleted to make room (SessionPolicy::maximum_sessions). Empty also where the
+  /// Ids of the user's sessions that were deleted to make room (SessionPolicy::max_sessions). Empty also where the
   /// answer to a first attempt was lost and it had stored the session already.
   std::vector<std::string> evicted{};
 };

@@ -9,7 +9,6 @@
 #include "metrics/instruments.hpp"
 #include "metrics/labelled_counter.hpp"
 #include "obol/fork_safe_mutex.hpp"
-#include "values/error_name.hpp"
 
 namespace obol::inline v0 {
 namespace {
@@ -48,7 +47,7 @@ class [[gnu::visibility("hidden")]] StoreMetrics::Counts {
   explicit Counts(StoreMetricsOptions options) : options_(std::move(options)) {
     for (const auto failure : failures) verification_failures.prepare(labels_of(failure, unknown_key));
     for (const auto reason : {ErrorCode::too_many_sessions, ErrorCode::revoked}) {
-      refusals.prepare({std::string(name_of(reason)), {}});
+      refusals.prepare({std::string(to_string(reason)), {}});
     }
   }
 
@@ -109,7 +108,7 @@ std::vector<MetricAttribute> StoreMetrics::Counts::attributes_of(const CallEvent
                                           {"db.operation.name", std::string(to_string(event.operation))},
                                           {"obol.outcome", std::string(to_string(event.outcome))}};
   if (event.outcome == CallOutcome::failed) {
-    attributes.push_back({"error.type", std::string(name_of(event.error))});
+    attributes.push_back({"error.type", std::string(to_string(event.error))});
   }
   return attributes;
 }
@@ -259,7 +258,7 @@ void StoreMetrics::on_deleted_all(const DeletedAllEvent& event) noexcept {
 }
 
 void StoreMetrics::on_refused(const RefusedEvent& event) noexcept {
-  counts_->refusals.add({std::string(name_of(event.reason)), {}});
+  counts_->refusals.add({std::string(to_string(event.reason)), {}});
 }
 
 void StoreMetrics::on_verification_failed(const VerificationFailedEvent& event) noexcept {

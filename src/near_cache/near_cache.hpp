@@ -15,8 +15,8 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "obol/near_cache.hpp"
 #include "obol/session.hpp"
+#include "obol/store_statistics.hpp"
 #include "redis/protocol/server_identity.hpp"
 
 namespace obol::inline v0 {
@@ -31,8 +31,8 @@ class NearCache {
   using Drop = void (*)(Session&) noexcept;
 
   /// `drop` may be null.
-  explicit NearCache(std::size_t maximum_bytes, Drop drop = nullptr)
-      : bytes_of_shard_(maximum_bytes / shard_count), drop_(drop) {}
+  explicit NearCache(std::size_t max_bytes, Drop drop = nullptr)
+      : bytes_of_shard_(max_bytes / shard_count), drop_(drop) {}
   ~NearCache() { empty(); }
   NearCache(const NearCache&) = delete;
   NearCache& operator=(const NearCache&) = delete;

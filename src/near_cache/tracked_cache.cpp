@@ -10,7 +10,7 @@ namespace obol::inline v0 {
 TrackedCache::TrackedCache(const RedisStoreOptions& options, redis::IdentifyingSource& source)
     : observer_(options.observer),
       max_staleness_(options.near_cache.max_staleness),
-      sessions_(options.near_cache.maximum_bytes, options.encryption == Encryption::off ? nullptr : cleanse),
+      sessions_(options.near_cache.max_bytes, options.encryption == Encryption::off ? nullptr : cleanse),
       tracking_(source, *this,
                 {.prefix = options.key_prefix + "{",
                  .connect_timeout = options.timeouts.connect,

@@ -7,7 +7,7 @@
 
 #include "near_cache/near_cache.hpp"
 #include "obol/observer.hpp"
-#include "obol/redis_options.hpp"
+#include "obol/redis_store_options.hpp"
 #include "redis/connection/identifying_source.hpp"
 #include "redis/connection/tracking.hpp"
 

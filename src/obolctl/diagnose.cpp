@@ -19,7 +19,7 @@ Result<ExitCode> diagnose(const Context& context) {
   Table table({"SERVER", "SEVERITY", "TOPIC", "FINDING"});
   for (const auto& primary : server->primaries()) {
     const auto inspection =
-        primary->inspect(diagnosis_commands(server->key_at(*primary, nowhere(options->key_prefix))));
+        primary->inspect(diagnosis_commands(server->key_at(*primary, probe_key(options->key_prefix))));
     if (!inspection) return std::unexpected(inspection.error());
     for (const auto& finding : v0::diagnose(*inspection, *options, options->clock())) {
       has_problem |= finding.severity == Severity::problem;

@@ -13,6 +13,7 @@
 #include "redis/protocol/info.hpp"
 #include "redis/protocol/key_slot.hpp"
 #include "redis/topology/cluster.hpp"
+#include "store/client_options.hpp"
 #include "store/session_commands.hpp"
 
 namespace obol::ctl {
@@ -39,7 +40,8 @@ std::size_t batch_size(std::span<const redis::Command> commands) {
 
 }  // namespace
 
-Primary::Primary(const RedisStoreOptions& options, Of whole) : whole_(whole), client_(options, session_functions()) {}
+Primary::Primary(const RedisStoreOptions& options, Of whole)
+    : whole_(whole), client_(client_options(options), session_functions()) {}
 
 // Only a primary that a slot has left, or is leaving, sends us elsewhere.
 Error Primary::told(Error error) const {
@@ -100,7 +102,8 @@ Result<Server> Server::connect(const RedisStoreOptions& options) {
   for (std::size_t i = 0; i < server.primaries_.size(); ++i) {
     auto checked = server.primaries_[i]->check();
     if (checked) continue;
-    if (!server.is_cluster() || !redis::may_pass(checked.error())) return std::unexpected(std::move(checked.error()));
+    if (!server.is_cluster() || !redis::is_transient(checked.error()))
+      return std::unexpected(std::move(checked.error()));
     const auto& announced = server.announced_[i];
     return std::unexpected(redis::error_with_announcement(std::move(checked.error()),
                                                           {.address = announced, .by = redis::Announcer::cluster},
@@ -111,17 +114,17 @@ Result<Server> Server::connect(const RedisStoreOptions& options) {
 
 // Of the first seed that answers.
 Result<Server::Slots> Server::slots_of(const RedisStoreOptions& options) {
-  std::optional<Error> trouble;
+  std::optional<Error> last_error;
   for (const auto& seed : options.connection.cluster.seeds) {
-    redis::Dialer dialer(redis::options_of_seed(options.connection, seed), options.maximum_reply_bytes);
+    redis::Dialer dialer(redis::options_of_seed(options.connection, seed), options.max_reply_bytes);
     auto slots = redis::ask_for_slots(dialer, seed, redis::Deadline::after(options.timeouts.connect));
     if (slots) {
       std::ranges::sort(*slots, {}, &redis::SlotRange::first);
       return slots;
     }
-    trouble = std::move(slots.error());
+    last_error = std::move(slots.error());
   }
-  return std::unexpected(std::move(*trouble));
+  return std::unexpected(std::move(*last_error));
 }
 
 Result<void> Server::add_primaries() {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "obol/redis_options.hpp"
+#include "obol/redis_store_options.hpp"
 #include "redis/client/client.hpp"
 #include "redis/protocol/cluster_slots.hpp"
 

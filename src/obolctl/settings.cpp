@@ -193,7 +193,7 @@ Result<RedisStoreOptions> read_options(const CommonArguments& arguments, const E
   options.timeouts = {.connect = timeout, .command = timeout, .total = timeout};
   options.pool.checkout_timeout = timeout;
   options.pool.size = 2;
-  options.maximum_reply_bytes = std::size_t{1024} * 1024 * 1024;
+  options.max_reply_bytes = std::size_t{1024} * 1024 * 1024;
   // A store's options want a key, and this tool's commands mostly none.
   auto checked = options;
   checked.keyring = Keyring(SigningKey::from_bytes(std::string(32, '\0')).value());

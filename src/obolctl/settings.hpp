@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "obol/redis_options.hpp"
+#include "obol/redis_store_options.hpp"
 
 namespace obol::ctl {
 

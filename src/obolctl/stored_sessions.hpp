@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "obol/keyring.hpp"
-#include "obol/observer.hpp"
 #include "obol/session.hpp"
+#include "obol/verification_failure.hpp"
 #include "obolctl/place.hpp"
 #include "obolctl/server.hpp"
 #include "store/session_commands.hpp"

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/decimal.hpp"
-#include "obol/redis_options.hpp"
+#include "obol/connection_options.hpp"
 
 namespace obol::inline v0 {
 namespace {

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "obol/redis_options.hpp"
+#include "obol/connection_options.hpp"
 #include "options/server_address.hpp"
 
 namespace obol::inline v0 {

@@ -13,9 +13,9 @@
 namespace obol::inline v0 {
 namespace {
 
-constexpr std::size_t maximum_connections = 10'000;
-constexpr std::size_t maximum_key_prefix_bytes = 64;
-constexpr std::size_t maximum_socket_path_bytes = sizeof(sockaddr_un::sun_path) - 1;
+constexpr std::size_t max_connections = 10'000;
+constexpr std::size_t max_key_prefix_bytes = 64;
+constexpr std::size_t max_socket_path_bytes = sizeof(sockaddr_un::sun_path) - 1;
 constexpr std::size_t least_reply_bytes = std::size_t{64} * 1024;
 constexpr std::size_t most_payload_bytes = std::size_t{256} * 1024 * 1024;
 constexpr std::chrono::milliseconds longest{std::chrono::hours(24 * 30)};
@@ -119,8 +119,8 @@ Result<void> check_place(const ConnectionOptions& connection) {
       return refuse("connection.host is empty or no host name");
     if (connection.port == 0) return refuse("connection.port is 0; 1 to 65535 are allowed");
   }
-  if (connection.unix_socket.size() > maximum_socket_path_bytes || holds_nul(connection.unix_socket)) {
-    return refuse(fmt::format("connection.unix_socket is no path of at most {} bytes", maximum_socket_path_bytes));
+  if (connection.unix_socket.size() > max_socket_path_bytes || holds_nul(connection.unix_socket)) {
+    return refuse(fmt::format("connection.unix_socket is no path of at most {} bytes", max_socket_path_bytes));
   }
   return {};
 }
@@ -163,9 +163,8 @@ Result<void> check_durations(const RedisStoreOptions& options) {
 
 Result<void> check(const SessionPolicy& policy) {
   constexpr std::size_t most_sessions = 1000;
-  if (policy.maximum_sessions > most_sessions) {
-    return refuse(
-        fmt::format("policy.maximum_sessions is {}; 0 to {} are allowed", policy.maximum_sessions, most_sessions));
+  if (policy.max_sessions > most_sessions) {
+    return refuse(fmt::format("policy.max_sessions is {}; 0 to {} are allowed", policy.max_sessions, most_sessions));
   }
   if (policy.revocation_mark_lifetime.count() == 0 && (policy.mark_on_delete_others || policy.mark_on_rotate_id)) {
     return refuse(
@@ -199,9 +198,8 @@ Result<void> check(const NearCacheOptions& cache) {
   constexpr std::chrono::milliseconds least_staleness{30};
   constexpr std::chrono::milliseconds most_staleness{60'000};
   if (!cache.enabled) return {};
-  if (cache.maximum_bytes < least_bytes) {
-    return refuse(
-        fmt::format("near_cache.maximum_bytes is {}; at least {} are needed", cache.maximum_bytes, least_bytes));
+  if (cache.max_bytes < least_bytes) {
+    return refuse(fmt::format("near_cache.max_bytes is {}; at least {} are needed", cache.max_bytes, least_bytes));
   }
   if (cache.max_staleness < least_staleness || cache.max_staleness > most_staleness) {
     return refuse(fmt::format("near_cache.max_staleness is {} ms; {} to {} ms are allowed", cache.max_staleness.count(),
@@ -214,30 +212,30 @@ Result<void> check(const ReplicaReads& reads) {
   // The primary counts in whole seconds, and hears of each replica once a second.
   constexpr std::chrono::seconds least_lag{2};
   constexpr std::chrono::seconds most_lag{3600};
-  if (!reads.enabled || (reads.maximum_lag >= least_lag && reads.maximum_lag <= most_lag)) return {};
-  return refuse(fmt::format("replica_reads.maximum_lag is {} s; {} to {} s are allowed", reads.maximum_lag.count(),
+  if (!reads.enabled || (reads.max_lag >= least_lag && reads.max_lag <= most_lag)) return {};
+  return refuse(fmt::format("replica_reads.max_lag is {} s; {} to {} s are allowed", reads.max_lag.count(),
                             least_lag.count(), most_lag.count()));
 }
 
 Result<void> check_sizes(const RedisStoreOptions& options) {
-  if (options.pool.size == 0 || options.pool.size > maximum_connections) {
-    return refuse(fmt::format("pool.size is {}; 1 to {} are allowed", options.pool.size, maximum_connections));
+  if (options.pool.size == 0 || options.pool.size > max_connections) {
+    return refuse(fmt::format("pool.size is {}; 1 to {} are allowed", options.pool.size, max_connections));
   }
-  if (options.pool.max_overflow > maximum_connections) {
+  if (options.pool.max_overflow > max_connections) {
     return refuse(
-        fmt::format("pool.max_overflow is {}; 0 to {} are allowed", options.pool.max_overflow, maximum_connections));
+        fmt::format("pool.max_overflow is {}; 0 to {} are allowed", options.pool.max_overflow, max_connections));
   }
   if (const auto busy_wait = options.pool.busy_wait.count(); busy_wait < 0 || busy_wait > 1000) {
     return refuse(fmt::format("pool.busy_wait is {} us; 0 to 1000 are allowed", busy_wait));
   }
-  if (options.pool.maximum_waiting == 0) return refuse("pool.maximum_waiting is 0; 1 or more are needed");
-  if (options.maximum_payload_bytes > most_payload_bytes) {
-    return refuse(fmt::format("maximum_payload_bytes is {}; at most {} are allowed", options.maximum_payload_bytes,
-                              most_payload_bytes));
+  if (options.pool.max_waiting == 0) return refuse("pool.max_waiting is 0; 1 or more are needed");
+  if (options.max_payload_bytes > most_payload_bytes) {
+    return refuse(
+        fmt::format("max_payload_bytes is {}; at most {} are allowed", options.max_payload_bytes, most_payload_bytes));
   }
-  if (options.maximum_reply_bytes < least_reply_bytes + options.maximum_payload_bytes) {
-    return refuse(fmt::format("maximum_reply_bytes is {}; at least maximum_payload_bytes + {} are needed",
-                              options.maximum_reply_bytes, least_reply_bytes));
+  if (options.max_reply_bytes < least_reply_bytes + options.max_payload_bytes) {
+    return refuse(fmt::format("max_reply_bytes is {}; at least max_payload_bytes + {} are needed",
+                              options.max_reply_bytes, least_reply_bytes));
   }
   return {};
 }
@@ -246,13 +244,13 @@ Result<void> check_sizes(const RedisStoreOptions& options) {
 Result<void> check_reply_of_all(const RedisStoreOptions& options) {
   // Of a session: its ids, times and signature, and what a reply adds.
   constexpr std::size_t most_beside_payload = 4096;
-  const auto bytes = options.policy.maximum_sessions * (options.maximum_payload_bytes + most_beside_payload);
-  if (bytes <= options.maximum_reply_bytes) return {};
+  const auto bytes = options.policy.max_sessions * (options.max_payload_bytes + most_beside_payload);
+  if (bytes <= options.max_reply_bytes) return {};
   return refuse(
-      fmt::format("policy.maximum_sessions is {}, and so many sessions of maximum_payload_bytes ({}) take up "
-                  "to {} bytes, but maximum_reply_bytes is {}, so that get_all would fail; lower one of the "
+      fmt::format("policy.max_sessions is {}, and so many sessions of max_payload_bytes ({}) take up "
+                  "to {} bytes, but max_reply_bytes is {}, so that get_all would fail; lower one of the "
                   "first two or raise the last",
-                  options.policy.maximum_sessions, options.maximum_payload_bytes, bytes, options.maximum_reply_bytes));
+                  options.policy.max_sessions, options.max_payload_bytes, bytes, options.max_reply_bytes));
 }
 
 }  // namespace
@@ -271,9 +269,9 @@ Result<void> validate(const RedisStoreOptions& options) {
         "near_cache is enabled for a cluster, where it is not supported; switch it off, or use one primary "
         "with connection.sentinel");
   }
-  if (options.key_prefix.size() > maximum_key_prefix_bytes) {
+  if (options.key_prefix.size() > max_key_prefix_bytes) {
     return refuse(fmt::format("key_prefix is {} bytes long; 0 to {} are allowed", options.key_prefix.size(),
-                              maximum_key_prefix_bytes));
+                              max_key_prefix_bytes));
   }
   if (options.key_prefix.find_first_of("{}") != std::string::npos) {
     return refuse("key_prefix holds a brace; Obol puts the user id in braces behind it, so choose one without");

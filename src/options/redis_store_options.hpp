@@ -2,7 +2,7 @@
 #pragma once
 
 #include "obol/error.hpp"
-#include "obol/redis_options.hpp"
+#include "obol/redis_store_options.hpp"
 
 namespace obol::inline v0 {
 

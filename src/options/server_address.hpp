@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "obol/redis_options.hpp"
+#include "obol/server_address.hpp"
 
 namespace obol::inline v0 {
 

@@ -4,12 +4,12 @@
 namespace obol::inline v0::sealing::cbor {
 namespace {
 
-constexpr int maximum_depth = 8;
+constexpr int max_depth = 8;
 
 }  // namespace
 
 bool Reader::skip(int depth) {
-  if (depth >= maximum_depth) return false;
+  if (depth >= max_depth) return false;
   switch (next_major().value_or(7)) {
     case 0:
       return head(0).has_value();

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "obol/observer.hpp"
+#include "obol/verification_failure.hpp"
 #include "sealing/aes_gcm.hpp"
 #include "sealing/cose_headers.hpp"
 #include "sealing/keyring.hpp"

@@ -10,8 +10,8 @@
 #include "obol/encryption.hpp"
 #include "obol/error.hpp"
 #include "obol/keyring.hpp"
-#include "obol/observer.hpp"
 #include "obol/session.hpp"
+#include "obol/verification_failure.hpp"
 #include "sealing/aes_gcm.hpp"
 #include "sealing/session_codec.hpp"
 

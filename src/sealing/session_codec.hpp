@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "obol/observer.hpp"
 #include "obol/session.hpp"
+#include "obol/verification_failure.hpp"
 
 namespace obol::inline v0::sealing {
 

@@ -10,7 +10,7 @@ namespace obol::inline v0 {
 namespace {
 
 // Two ids, a type, a tag, a key id and their heads, in base64url.
-constexpr std::size_t maximum_token_characters = 1024;
+constexpr std::size_t max_token_characters = 1024;
 
 // Other than a session's, so that neither passes for the other.
 std::string external_data() {
@@ -43,7 +43,7 @@ Result<std::string> issue_token(const SessionKey& key, const Keyring& keyring) {
 }
 
 Result<SessionKey> open_token(std::string_view token, const Keyring& keyring) {
-  if (token.size() > maximum_token_characters || keyring.empty()) return refused();
+  if (token.size() > max_token_characters || keyring.empty()) return refused();
   const auto bytes = base64url_decode(token);
   if (!bytes) return refused();
   const auto payload = sealing::open_mac0(*bytes, external_data(), *keyring.keys());

@@ -194,25 +194,25 @@ class Diagnosis {
 
 }  // namespace
 
-std::vector<Command> diagnosis_commands(std::string_view nowhere) {
+std::vector<Command> diagnosis_commands(std::string_view probe_key) {
   return {{"INFO", "memory", "persistence", "replication", "clients"},
           {"CONFIG", "GET", "save", "client-output-buffer-limit", "maxmemory-clients"},
           {"TIME"},
-          get_command(nowhere, "probe"),
-          get_all_command(nowhere),
-          {"HSETEX", nowhere, "FXX", "PX", "1", "FIELDS", "1", "probe", ""},
-          delete_one_command(nowhere, "probe"),
-          delete_all_command(nowhere),
-          probe_command(nowhere),
-          delete_others_command(nowhere, "probe")};
+          get_command(probe_key, "probe"),
+          get_all_command(probe_key),
+          {"HSETEX", probe_key, "FXX", "PX", "1", "FIELDS", "1", "probe", ""},
+          delete_one_command(probe_key, "probe"),
+          delete_all_command(probe_key),
+          probe_command(probe_key),
+          delete_others_command(probe_key, "probe")};
 }
 
 std::vector<Finding> diagnose(const redis::Inspection& inspection, const RedisStoreOptions& options,
                               std::chrono::system_clock::time_point now) {
   const auto& replies = inspection.replies;
   Diagnosis diagnosis;
-  if (inspection.trouble) {
-    diagnosis.add(Severity::problem, "server", inspection.trouble->message);
+  if (inspection.error) {
+    diagnosis.add(Severity::problem, "server", inspection.error->message);
     return std::move(diagnosis.findings);
   }
   diagnosis.look_at_version(inspection.server);

@@ -6,14 +6,14 @@
 #include <vector>
 
 #include "obol/finding.hpp"
-#include "obol/redis_options.hpp"
+#include "obol/redis_store_options.hpp"
 #include "redis/client/client.hpp"
 #include "redis/protocol/command.hpp"
 
 namespace obol::inline v0 {
 
 /// Questions that change nothing on the server.
-std::vector<redis::Command> diagnosis_commands(std::string_view nowhere);
+std::vector<redis::Command> diagnosis_commands(std::string_view probe_key);
 
 /// What the answers to these questions say. `now`: our clock when they came.
 std::vector<Finding> diagnose(const redis::Inspection& inspection, const RedisStoreOptions& options,

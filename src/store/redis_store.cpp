@@ -14,7 +14,7 @@
 namespace obol::inline v0 {
 
 Result<void> RedisStore::Implementation::start() {
-  if (auto started = client_.start(nowhere(options_.key_prefix), probe_command); !started) return started;
+  if (auto started = client_.start(probe_key(options_.key_prefix), probe_command); !started) return started;
   if (cache_) {
     if (auto started = cache_->start(); !started) return started;
   }
@@ -27,7 +27,7 @@ Result<void> RedisStore::Implementation::start() {
 }
 
 Result<std::vector<Finding>> RedisStore::Implementation::diagnose() {
-  const auto inspections = client_.inspect(nowhere(options_.key_prefix), diagnosis_commands);
+  const auto inspections = client_.inspect(probe_key(options_.key_prefix), diagnosis_commands);
   if (!inspections) return std::unexpected(inspections.error());
   std::vector<Finding> findings;
   for (const auto& inspection : *inspections) {
@@ -89,11 +89,12 @@ Result<std::optional<Session>> RedisStore::get(const SessionKey& key) {
   bool found_near = false;
   return implementation_->call(Operation::get, [&] { return implementation_->get(key, found_near); }, found_near);
 }
-Result<std::optional<Session>> RedisStore::peek(const SessionKey& key) {
-  return implementation_->call(Operation::get, [&] { return implementation_->peek(key); });
+Result<std::optional<Session>> RedisStore::get_from_replica(const SessionKey& key) {
+  return implementation_->call(Operation::get, [&] { return implementation_->get_from_replica(key); });
 }
-Result<std::vector<Session>> RedisStore::peek_all(std::string_view user_id, std::string_view type) {
-  return implementation_->call(Operation::get_all, [&] { return implementation_->peek_all(user_id, type); });
+Result<std::vector<Session>> RedisStore::get_all_from_replica(std::string_view user_id, std::string_view type) {
+  return implementation_->call(Operation::get_all,
+                               [&] { return implementation_->get_all_from_replica(user_id, type); });
 }
 Result<std::vector<std::optional<Session>>> RedisStore::get_many(std::span<const SessionKey> keys) {
   return implementation_->call(Operation::get_many, [&] { return implementation_->get_many(keys); });

@@ -23,6 +23,7 @@
 #include "obol/redis_store.hpp"
 #include "obol/session_id.hpp"
 #include "redis/client/client.hpp"
+#include "store/client_options.hpp"
 #include "store/session_commands.hpp"
 #include "values/closed_error.hpp"
 
@@ -33,7 +34,7 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
   explicit Implementation(RedisStoreOptions options)
       : options_(without_keyring(options)),
         observer_(options.observer),
-        client_(options, session_functions()),
+        client_(client_options(options), session_functions()),
         cache_(options.near_cache.enabled ? std::make_unique<TrackedCache>(options, *client_.identifying_source())
                                           : nullptr),
         keyring_(std::move(options.keyring)),
@@ -55,13 +56,13 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
                                                        redis::ServerIdentity* answered_by);
 
   Result<std::optional<Session>> get(const SessionKey& key, bool& found_near);
-  Result<std::optional<Session>> peek(const SessionKey& key);
+  Result<std::optional<Session>> get_from_replica(const SessionKey& key);
   Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys);
   std::expected<Upserted, UpsertError> upsert(Session& session);
   std::expected<void, UpsertError> rotate_id(Session& session);
   Result<Deleted> delete_one(const SessionKey& key);
   Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type);
-  Result<std::vector<Session>> peek_all(std::string_view user_id, std::string_view type);
+  Result<std::vector<Session>> get_all_from_replica(std::string_view user_id, std::string_view type);
   Result<Deleted> delete_all(std::string_view user_id, std::string_view type);
   Result<Deleted> delete_others(const SessionKey& keep);
   Result<std::vector<Finding>> diagnose();
@@ -160,8 +161,8 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
   Result<std::vector<Session>> get_all_stored(const std::string& place, std::string_view user_id, std::string_view type,
                                               Read read = &redis::Client::call);
   Result<std::optional<Session>> get_cached(const std::string& place, const SessionKey& key, bool& found_near);
-  void settle(const NearCache::Ticket& ticket, redis::ServerIdentity read_from, const std::string& place,
-              const std::optional<Session>& read);
+  void update_cache(const NearCache::Ticket& ticket, redis::ServerIdentity read_from, const std::string& place,
+                    const std::optional<Session>& read);
   Result<void> get_some(std::span<const SessionKey> keys, Deadline deadline,
                         std::vector<std::optional<Session>>& sessions);
   Result<std::optional<Session>> opened(const Result<std::optional<std::string_view>>& sealed, const std::string& place,

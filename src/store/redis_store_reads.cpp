@@ -19,9 +19,9 @@ Result<std::optional<Session>> RedisStore::Implementation::get(const SessionKey&
   return cache_ ? get_cached(place, key, found_near) : get_stored(place, key);
 }
 
-Result<std::optional<Session>> RedisStore::Implementation::peek(const SessionKey& key) {
+Result<std::optional<Session>> RedisStore::Implementation::get_from_replica(const SessionKey& key) {
   if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
-  return get_stored(place_of(key.user_id, key.type), key, &redis::Client::peek);
+  return get_stored(place_of(key.user_id, key.type), key, &redis::Client::call_replica);
 }
 
 Result<std::optional<Session>> RedisStore::Implementation::get_stored(const std::string& place, const SessionKey& key,
@@ -41,7 +41,7 @@ Result<std::optional<Session>> RedisStore::Implementation::get_cached(const std:
   const auto ticket = cache_->begin_read(place);
   redis::ServerIdentity read_from;
   auto session = get_stored(place, key, &redis::Client::call, &read_from);
-  if (session) settle(ticket, read_from, place, *session);
+  if (session) update_cache(ticket, read_from, place, *session);
   return session;
 }
 
@@ -61,8 +61,8 @@ Result<std::optional<Session>> RedisStore::Implementation::opened(const Result<s
 
 // Whoever has seen a session gone, or newer, must not find the old one in the cache afterwards: the server's word of
 // the change may still be on its way.
-void RedisStore::Implementation::settle(const NearCache::Ticket& ticket, redis::ServerIdentity read_from,
-                                        const std::string& place, const std::optional<Session>& read) {
+void RedisStore::Implementation::update_cache(const NearCache::Ticket& ticket, redis::ServerIdentity read_from,
+                                              const std::string& place, const std::optional<Session>& read) {
   if (read) {
     cache_->sessions().keep(ticket, read_from, place, *read);
   } else {
@@ -103,7 +103,7 @@ Result<void> RedisStore::Implementation::get_some(std::span<const SessionKey> ke
   for (std::size_t i = 0; i < keys.size(); ++i) {
     auto session = opened(get_result((*replies)[i]), places[i], keys[i], signing_keys);
     if (!session) return std::unexpected(std::move(session.error()));
-    if (cache_) settle(tickets[i], read_from, places[i], *session);
+    if (cache_) update_cache(tickets[i], read_from, places[i], *session);
     sessions.push_back(std::move(*session));
   }
   return {};
@@ -116,9 +116,10 @@ Result<std::vector<Session>> RedisStore::Implementation::get_all(std::string_vie
   return get_all_stored(place, user_id, type);
 }
 
-Result<std::vector<Session>> RedisStore::Implementation::peek_all(std::string_view user_id, std::string_view type) {
+Result<std::vector<Session>> RedisStore::Implementation::get_all_from_replica(std::string_view user_id,
+                                                                              std::string_view type) {
   if (auto valid = validate(user_id, type); !valid) return std::unexpected(std::move(valid.error()));
-  return get_all_stored(place_of(user_id, type), user_id, type, &redis::Client::peek);
+  return get_all_stored(place_of(user_id, type), user_id, type, &redis::Client::call_replica);
 }
 
 Result<std::vector<Session>> RedisStore::Implementation::get_all_stored(const std::string& place,

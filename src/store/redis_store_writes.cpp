@@ -32,7 +32,7 @@ Result<RedisStore::Implementation::Write> RedisStore::Implementation::prepare(Se
                                                                               std::string standing_id) {
   // If it is not moved on.
   const Cleansing cleansing(session, options_.encryption);
-  if (auto valid = validate(session, options_.maximum_payload_bytes, options_.clock()); !valid) {
+  if (auto valid = validate(session, options_.max_payload_bytes, options_.clock()); !valid) {
     return std::unexpected(std::move(valid.error()));
   }
   ++session.lock_version;
@@ -64,7 +64,7 @@ std::expected<Upserted, UpsertError> RedisStore::Implementation::upsert(Session&
     return Upserted{};
   }
   const auto& policy = options_.policy;
-  const bool is_managed = policy.maximum_sessions > 0 || policy.revocation_mark_lifetime.count() > 0;
+  const bool is_managed = policy.max_sessions > 0 || policy.revocation_mark_lifetime.count() > 0;
   std::vector<std::string> evicted;
   auto created = is_managed ? managed_create(*write, evicted) : create(*write);
   if (created) {
@@ -175,7 +175,7 @@ std::expected<void, UpsertError> RedisStore::Implementation::make_room(const Wri
     doomed.clear();
     for (auto& session : thinned->seen) {
       kept.insert(std::move(session));
-      if (kept.size() < policy.maximum_sessions) continue;
+      if (kept.size() < policy.max_sessions) continue;
       if (policy.when_full == WhenFull::refuse) return refused(detail::too_many_sessions(), write.session);
       doomed.push_back(std::move(kept.extract(kept.begin()).value()));
     }

@@ -101,7 +101,7 @@ Command managed_create_command(std::string_view stored_key, const Session& sessi
                                const SessionPolicy& policy, Counting counting, bool checks_clock) {
   const auto expires_at = expiry(session);
   const auto created_at = fmt::format("{}", session.created_at.time_since_epoch().count());
-  const auto maximum = fmt::format("{}", policy.maximum_sessions);
+  const auto maximum = fmt::format("{}", policy.max_sessions);
   Words words{"FCALL", embedded::create_function};
   std::string mark;
   if (policy.revocation_mark_lifetime.count() > 0) mark = mark_key(stored_key);
@@ -168,10 +168,10 @@ Command delete_others_command(std::string_view stored_key, std::string_view kept
 }
 
 // No user id is empty.
-std::string nowhere(std::string_view prefix) { return stored_key(prefix, "", "probe"); }
+std::string probe_key(std::string_view prefix) { return stored_key(prefix, "", "probe"); }
 
-Command probe_command(std::string_view nowhere) {
-  return {"FCALL", embedded::update_function, "1", nowhere, "probe", "", "", "0", "0"};
+Command probe_command(std::string_view probe_key) {
+  return {"FCALL", embedded::update_function, "1", probe_key, "probe", "", "", "0", "0"};
 }
 
 Result<std::optional<std::string_view>> get_result(const Reply& reply) {

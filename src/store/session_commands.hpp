@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "obol/redis_options.hpp"
+#include "obol/redis_store_options.hpp"
 #include "obol/session.hpp"
 #include "obol/session_store.hpp"
 #include "redis/protocol/command.hpp"
@@ -90,10 +90,10 @@ redis::Command barrier_command(std::string_view stored_key);
 redis::Command wait_command(const DeleteDurability& durability);
 
 /// A key that nothing is stored under, also with a number behind it.
-std::string nowhere(std::string_view prefix);
+std::string probe_key(std::string_view prefix);
 
 /// An update that finds nothing and changes nothing: shows that the functions are there and may be called.
-redis::Command probe_command(std::string_view nowhere);
+redis::Command probe_command(std::string_view probe_key);
 
 // What replies say, as views into them. `protocol` for a reply of another kind.
 

@@ -9,8 +9,6 @@
 #include <string>
 #include <string_view>
 
-#include "values/error_name.hpp"
-
 namespace obol::inline v0 {
 namespace {
 
@@ -84,7 +82,7 @@ const std::error_category& error_category() noexcept {
   return category;
 }
 
-std::string_view name_of(ErrorCode code) noexcept {
+std::string_view to_string(ErrorCode code) noexcept {
   const auto name = meaning(code).code;
   return name.empty() ? "other" : name;
 }

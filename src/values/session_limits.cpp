@@ -24,7 +24,7 @@ bool is_type_character(char c) {
 }
 
 Result<void> check_type(std::string_view type) {
-  if (auto valid = check_length("the session type", type.size(), 1, maximum_session_type_bytes); !valid) return valid;
+  if (auto valid = check_length("the session type", type.size(), 1, max_session_type_bytes); !valid) return valid;
   if (std::ranges::all_of(type, is_type_character)) return {};
   return refuse(ErrorCode::invalid_argument, "the session type holds a character other than A-Z a-z 0-9 _ -");
 }
@@ -32,26 +32,26 @@ Result<void> check_type(std::string_view type) {
 }  // namespace
 
 Result<void> validate(std::string_view user_id, std::string_view type) {
-  if (auto valid = check_length("the user id", user_id.size(), 1, maximum_user_id_bytes); !valid) return valid;
+  if (auto valid = check_length("the user id", user_id.size(), 1, max_user_id_bytes); !valid) return valid;
   return check_type(type);
 }
 
 Result<void> validate(const SessionKey& key) {
   if (auto valid = validate(key.user_id, key.type); !valid) return valid;
-  return check_length("the session id", key.id.size(), 1, maximum_session_id_bytes);
+  return check_length("the session id", key.id.size(), 1, max_session_id_bytes);
 }
 
-Result<void> validate(const Session& session, std::size_t maximum_payload_bytes,
+Result<void> validate(const Session& session, std::size_t max_payload_bytes,
                       std::chrono::system_clock::time_point now) {
   if (auto valid = validate(session.user_id, session.type); !valid) return valid;
-  if (auto valid = check_length("the session id", session.id.size(), 1, maximum_session_id_bytes); !valid) return valid;
-  if (auto valid = check_length("refresh_token_id", session.refresh_token_id.size(), 0, maximum_refresh_token_id_bytes);
+  if (auto valid = check_length("the session id", session.id.size(), 1, max_session_id_bytes); !valid) return valid;
+  if (auto valid = check_length("refresh_token_id", session.refresh_token_id.size(), 0, max_refresh_token_id_bytes);
       !valid) {
     return valid;
   }
-  if (session.extra_payload.size() > maximum_payload_bytes) {
+  if (session.extra_payload.size() > max_payload_bytes) {
     return refuse(ErrorCode::too_large, fmt::format("extra_payload is {} bytes long; {} are allowed",
-                                                    session.extra_payload.size(), maximum_payload_bytes));
+                                                    session.extra_payload.size(), max_payload_bytes));
   }
   if (session.refresh_expires_at > latest_expiry) {
     return refuse(ErrorCode::invalid_argument, "refresh_expires_at lies after the year 3999; give an earlier one");

@@ -146,7 +146,7 @@ TEST_P(NoMemory, ForACreateHurtsNobody) {
   };
   expect_harmless(options(), create, Before::not_stored);
   auto managed = options();
-  managed.policy = {.maximum_sessions = 3};
+  managed.policy = {.max_sessions = 3};
   expect_harmless(managed, create, Before::not_stored);
 }
 

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "input.hpp"
-#include "obol/redis_options.hpp"
+#include "obol/connection_options.hpp"
 #include "require.hpp"
 
 namespace obol::fuzz {

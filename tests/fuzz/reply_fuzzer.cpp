@@ -152,7 +152,7 @@ void check_error(const Reply& error) {
             "an error's message holds nothing that the server quotes");
   };
   check([](const Reply& reply) { return redis::error_of(reply, "HGET"); });
-  check([](const Reply& reply) { return redis::error_of_introduction(reply, {.sent_credentials = true}); });
+  check([](const Reply& reply) { return redis::error_of_handshake(reply, {.sent_credentials = true}); });
   check([](const Reply& reply) { return redis::error_of_select(reply, 3); });
 }
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "history/outage.hpp"
-#include "obol/redis_options.hpp"
+#include "obol/connection_options.hpp"
 #include "support/test_server.hpp"
 
 namespace obol::testing::history {

@@ -218,7 +218,7 @@ TEST_P(Batch, FindsAnotherConnectionWhereTheIdleOneWasClosed) {
 }
 
 TEST_P(Batch, ACallTooManyFailsAtOnce) {
-  const auto pool = pool_to(server.connection(), {.maximum_waiting = 2});
+  const auto pool = pool_to(server.connection(), {.max_waiting = 2});
   auto held = std::make_optional(pool->checkout(in(long_time)).value());
   auto first = call(*pool, echo(1));
   auto second = call(*pool, echo(2));
@@ -303,8 +303,8 @@ TEST_P(Batch, WithAnAccountThatIsTooLargeSparesOtherUsers) {
   auto options = options_for(server);
   options.pool.size = 2;
   options.pool.max_overflow = 0;
-  options.maximum_payload_bytes = 4096;
-  options.maximum_reply_bytes = 69'632;
+  options.max_payload_bytes = 4096;
+  options.max_reply_bytes = 69'632;
   auto store = RedisStore::connect(options).value();
   for (int i = 0; i < 100; ++i) {
     auto session = new_session("large", std::to_string(i));

@@ -126,7 +126,7 @@ TEST_P(ClusterTest, HoldsEachUsersSessionsAtThePrimaryOfTheirSlot) {
 TEST_P(ClusterTest, ServesUserIdsThatEndTheHashTag) {
   const TestCluster cluster(GetParam(), {.primaries = 3, .replicas_each = 1});
   auto options = options_for(cluster);
-  options.policy = {.maximum_sessions = 2, .revocation_mark_lifetime = std::chrono::seconds(60)};
+  options.policy = {.max_sessions = 2, .revocation_mark_lifetime = std::chrono::seconds(60)};
   options.delete_durability = {.replicas = 1, .timeout = milliseconds(8000)};
   auto store = RedisStore::connect(options).value();
   for (const auto* user : {"}", "}x", "{}", "a}b", "{a}", "plain"}) {

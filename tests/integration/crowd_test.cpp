@@ -66,7 +66,7 @@ TEST_P(CrowdTest, ACapThatIsIntroducedLateHoldsFromTheFirstLoginOn) {
   for (const auto size : crowd_sizes) {
     server.command({"FLUSHALL"});
     crowd_in(size);
-    auto store = store_with({.maximum_sessions = cap});
+    auto store = store_with({.max_sessions = cap});
     const auto told_before = observer->count("evicted");
     server.command({"CONFIG", "RESETSTAT"});
     auto session = new_session("user", "new");
@@ -90,7 +90,7 @@ TEST_P(CrowdTest, ACapThatIsIntroducedLateHoldsFromTheFirstLoginOn) {
 
 TEST_P(CrowdTest, AFullUserIsRefusedHoweverCrowded) {
   crowd_in(10'000);
-  auto store = store_with({.maximum_sessions = cap, .when_full = WhenFull::refuse});
+  auto store = store_with({.max_sessions = cap, .when_full = WhenFull::refuse});
   server.command({"CONFIG", "RESETSTAT"});
   auto session = new_session("user", "new");
   EXPECT_EQ(store.upsert(session).error().code, ErrorCode::too_many_sessions);
@@ -188,7 +188,7 @@ TEST_P(CrowdTest, ACrowdOfExpiredSessionsIsNone) {
   await("the last to expire",
         [&] { return lazy.command({"HGET", place, "expired 999"}).kind == redis::Reply::Kind::nil; });
   auto options = options_for(lazy);
-  options.policy = {.maximum_sessions = 2, .when_full = WhenFull::refuse};
+  options.policy = {.max_sessions = 2, .when_full = WhenFull::refuse};
   auto store = RedisStore::connect(options).value();
   for (const auto* id : {"a", "b"}) {
     auto session = new_session("user", id);

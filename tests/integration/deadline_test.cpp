@@ -72,8 +72,8 @@ std::vector<CallOutcome> make_other_calls(RedisStore& store) {
     session.lock_version = 1;
     return store.rotate_id(session);
   });
-  make("peek", [&] { return store.peek(key); });
-  make("peek_all", [&] { return store.peek_all("caller", "full"); });
+  make("get_from_replica", [&] { return store.get_from_replica(key); });
+  make("get_all_from_replica", [&] { return store.get_all_from_replica("caller", "full"); });
   make("diagnose", [&] { return store.diagnose(); });
   std::vector<CallOutcome> outcomes;
   for (auto& call : calls) outcomes.push_back(call.get());
@@ -111,7 +111,7 @@ class Flooded : public ::testing::TestWithParam<std::tuple<ServerKind, Way, Floo
     if (std::get<Way>(GetParam()) == Way::tls)
       options.connection = front.emplace(proxy.connection().unix_socket).connection();
     options.timeouts = hurried;
-    options.maximum_reply_bytes = no_limit;
+    options.max_reply_bytes = no_limit;
     return options;
   }
 
@@ -156,7 +156,7 @@ class FloodTest : public ServerTest {
     auto options = options_for(server);
     options.connection = proxy.tcp_connection();
     options.timeouts = hurried;
-    options.maximum_reply_bytes = no_limit;
+    options.max_reply_bytes = no_limit;
     return options;
   }
 
@@ -271,15 +271,16 @@ TEST_P(FloodTest, EndsForReadsFromReplicas) {
   });
   auto reading = options_for(servers.primary.connection());
   reading.timeouts = hurried;
-  reading.maximum_reply_bytes = no_limit;
-  reading.replica_reads = {.enabled = true, .maximum_lag = seconds(30)};
+  reading.max_reply_bytes = no_limit;
+  reading.replica_reads = {.enabled = true, .max_lag = seconds(30)};
   auto store = connected(reading);
   const Watchdog watchdog(replica);
   for (const auto* word : {"HELLO", "HGET"}) {
     replica.always(Fault::push_without_end(), word);
     const auto start = std::chrono::steady_clock::now();
     await("a replica to be asked", [&] {
-      expect_in_time(timed("peek", [&] { return store.peek({.user_id = "user", .id = "session"}); }));
+      expect_in_time(
+          timed("get_from_replica", [&] { return store.get_from_replica({.user_id = "user", .id = "session"}); }));
       return replica.faults() > 0;
     });
     EXPECT_LT(std::chrono::steady_clock::now() - start, 2 * much_too_long);

@@ -70,7 +70,8 @@ struct NamedCall {
 const std::array<NamedCall, 11>& every_call() {
   static const std::array<NamedCall, 11> calls{{
       {"get", [](RedisStore& store, const Session& session) { EXPECT_TRUE(store.get(session.key())); }},
-      {"peek", [](RedisStore& store, const Session& session) { EXPECT_TRUE(store.peek(session.key())); }},
+      {"get_from_replica",
+       [](RedisStore& store, const Session& session) { EXPECT_TRUE(store.get_from_replica(session.key())); }},
       {"get_many",
        [](RedisStore& store, const Session& session) { EXPECT_TRUE(store.get_many(std::array{session.key()})); }},
       {"create",
@@ -83,8 +84,10 @@ const std::array<NamedCall, 11>& every_call() {
       {"delete_one", [](RedisStore& store, const Session& session) { EXPECT_TRUE(store.delete_one(session.key())); }},
       {"get_all",
        [](RedisStore& store, const Session& session) { EXPECT_TRUE(store.get_all(session.user_id, "full")); }},
-      {"peek_all",
-       [](RedisStore& store, const Session& session) { EXPECT_TRUE(store.peek_all(session.user_id, "full")); }},
+      {"get_all_from_replica",
+       [](RedisStore& store, const Session& session) {
+         EXPECT_TRUE(store.get_all_from_replica(session.user_id, "full"));
+       }},
       {"delete_all",
        [](RedisStore& store, const Session& session) { EXPECT_TRUE(store.delete_all(session.user_id, "full")); }},
       {"delete_others",

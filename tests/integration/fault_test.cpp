@@ -378,8 +378,8 @@ TEST_P(OddReply, ThatIsGarbageIsAnErrorAndTheStoreGoesOn) {
 TEST_P(OddReply, LargerThanTheLimitIsTooLarge) {
   auto options = options_for(server);
   options.connection = proxy.tcp_connection();
-  options.maximum_payload_bytes = 1024;
-  options.maximum_reply_bytes = 128 * 1024;
+  options.max_payload_bytes = 1024;
+  options.max_reply_bytes = 128 * 1024;
   auto store = RedisStore::connect(options).value();
   proxy.once(Fault::garbage("$1000000\r\n" + std::string(1'000'000, 'x') + "\r\n"));
   EXPECT_EQ(code_of(store.get({.user_id = "user", .id = "session"})), ErrorCode::too_large);

@@ -127,7 +127,7 @@ TEST_P(NearCacheForkTest, AChildCanDestroyItsStoreWhileTheCacheWaitsToDialAgain)
 TEST_P(NearCacheForkTest, AChildCanDestroyItsStoreWhateverOtherThreadsDo) {
   if (!can_fork_beside_busy_threads) GTEST_SKIP();
   auto small = unobserved(options());
-  small.near_cache.maximum_bytes = std::size_t{1024} * 1024;  // Something is always dropped to make room.
+  small.near_cache.max_bytes = std::size_t{1024} * 1024;  // Something is always dropped to make room.
   auto store = std::make_optional(connected(small));
   std::vector<SessionKey> keys;
   for (int i = 0; i < 200; ++i) keys.push_back(stored(*store, std::to_string(i)).key());

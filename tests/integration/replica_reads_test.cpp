@@ -27,7 +27,7 @@ long reads_of(const TestServer& server) {
 
 RedisStoreOptions reading_from_replicas(const ConnectionOptions& connection) {
   auto options = options_for(connection);
-  options.replica_reads = {.enabled = true, .maximum_lag = seconds(30)};
+  options.replica_reads = {.enabled = true, .max_lag = seconds(30)};
   return options;
 }
 
@@ -52,8 +52,8 @@ TEST_P(ReplicaReads, AreThoseOfPeekAndPeekAll) {
   auto store = RedisStore::connect(options()).value();
   const auto session = stored(store);
   const auto before = reads_of(primary);
-  EXPECT_EQ(store.peek(session.key()).value(), session);
-  EXPECT_EQ(store.peek_all("user", "full").value(), std::vector{session});
+  EXPECT_EQ(store.get_from_replica(session.key()).value(), session);
+  EXPECT_EQ(store.get_all_from_replica("user", "full").value(), std::vector{session});
   EXPECT_EQ(reads_of(replica), 2);
   EXPECT_EQ(reads_of(primary), before);
 }
@@ -65,7 +65,7 @@ TEST_P(ReplicaReads, ReachAReplicaByWayOfTheAddressMap) {
   options.connection.address_map = {{.announced = {.host = "127.0.0.77", .port = 7001},
                                      .reachable = {.host = "127.0.0.1", .port = forwarded.replica_port.number()}}};
   auto store = RedisStore::connect(options).value();
-  EXPECT_EQ(store.peek(new_session().key()).value(), std::nullopt);
+  EXPECT_EQ(store.get_from_replica(new_session().key()).value(), std::nullopt);
   EXPECT_EQ(reads_of(forwarded.replica), 1);
 }
 
@@ -73,7 +73,7 @@ TEST_P(ReplicaReads, AreMadeOverAPoolThatIsCounted) {
   auto store = RedisStore::connect(options()).value();
   const auto session = stored(store);
   const auto before = store.pool_statistics();
-  EXPECT_EQ(store.peek(session.key()).value(), session);
+  EXPECT_EQ(store.get_from_replica(session.key()).value(), session);
   const auto after = store.pool_statistics();
   EXPECT_EQ(after.opened, before.opened + 1);
   EXPECT_EQ(after.idle, before.idle + 1);
@@ -95,7 +95,7 @@ TEST_P(ReplicaReads, AreNotMadeUnlessTheyAreEnabled) {
   own.replica_reads.enabled = false;
   auto store = RedisStore::connect(own).value();
   const auto session = stored(store);
-  EXPECT_EQ(store.peek(session.key()).value(), session);
+  EXPECT_EQ(store.get_from_replica(session.key()).value(), session);
   EXPECT_EQ(reads_of(replica), 0);
 }
 
@@ -104,23 +104,23 @@ TEST_P(ReplicaReads, FindNoSessionThatWasTamperedWith) {
   const auto session = stored(store);
   replica.command({"CONFIG", "SET", "replica-read-only", "no"});
   replica.command({"HSET", "obol_{user}:full", session.id, "forged"});
-  EXPECT_EQ(store.peek(session.key()).value(), std::nullopt);
-  EXPECT_TRUE(store.peek_all("user", "full")->empty());
+  EXPECT_EQ(store.get_from_replica(session.key()).value(), std::nullopt);
+  EXPECT_TRUE(store.get_all_from_replica("user", "full")->empty());
 }
 
 TEST_P(ReplicaReads, AreAnsweredByThePrimaryWhereTheReplicaHangs) {
   auto own = options();
   own.timeouts.command = milliseconds(300);
-  own.replica_reads.maximum_lag = seconds(2);
+  own.replica_reads.max_lag = seconds(2);
   auto store = connected(own);
   const auto session = stored(store);
-  EXPECT_EQ(store.peek(session.key()).value(), session);
+  EXPECT_EQ(store.get_from_replica(session.key()).value(), session);
   replica.signal(SIGSTOP);
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(store.peek(session.key()).value(), session);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(store.get_from_replica(session.key()).value(), session);
   replica.signal(SIGCONT);
   const auto before = reads_of(replica);
   await("the replica to be asked again",
-        [&] { return store.peek(session.key()).value() == session && reads_of(replica) > before; });
+        [&] { return store.get_from_replica(session.key()).value() == session && reads_of(replica) > before; });
 }
 
 TEST_P(ReplicaReads, AreAnsweredByThePrimaryWhereTheReplicaIsGone) {
@@ -128,20 +128,20 @@ TEST_P(ReplicaReads, AreAnsweredByThePrimaryWhereTheReplicaIsGone) {
   own.timeouts.command = milliseconds(1000);
   auto store = connected(own);
   const auto session = stored(store);
-  EXPECT_EQ(store.peek(session.key()).value(), session);
+  EXPECT_EQ(store.get_from_replica(session.key()).value(), session);
   replica.signal(SIGKILL);
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(store.peek(session.key()).value(), session);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(store.get_from_replica(session.key()).value(), session);
 }
 
 TEST_P(ReplicaReads, AreNotMadeFromAReplicaThatLostItsPrimary) {
   auto store = RedisStore::connect(options()).value();
   const auto session = stored(store);
-  EXPECT_EQ(store.peek(session.key()).value(), session);
+  EXPECT_EQ(store.get_from_replica(session.key()).value(), session);
   replica.command({"REPLICAOF", "NO", "ONE"});
   ASSERT_TRUE(store.delete_one(session.key()).has_value());
-  await("the old replica to be left", [&] { return store.peek(session.key()).value() == std::nullopt; });
+  await("the old replica to be left", [&] { return store.get_from_replica(session.key()).value() == std::nullopt; });
   const auto before = reads_of(replica);
-  EXPECT_EQ(store.peek(session.key()).value(), std::nullopt);
+  EXPECT_EQ(store.get_from_replica(session.key()).value(), std::nullopt);
   EXPECT_EQ(reads_of(replica), before);
 }
 
@@ -161,7 +161,8 @@ TEST_P(ReplicaReads, GoToTheReplicasThatSentinelsMadeOfTheServers) {
     return reads;
   };
   const auto before = replica_reads();
-  await("a replica's answer", [&] { return store.peek(session.key()).value() == session && replica_reads() > before; });
+  await("a replica's answer",
+        [&] { return store.get_from_replica(session.key()).value() == session && replica_reads() > before; });
 }
 
 TEST_P(ReplicaReads, GoToTheReplicasOfTheNodeThatHoldsTheUserInACluster) {
@@ -175,7 +176,7 @@ TEST_P(ReplicaReads, GoToTheReplicasOfTheNodeThatHoldsTheUserInACluster) {
   for (int i = 0; i < 10; ++i) {
     auto session = new_session("user" + std::to_string(i), "session");
     ASSERT_TRUE(store.upsert(session).has_value());
-    await("a replica's answer", [&] { return store.peek(session.key()).value() == session; });
+    await("a replica's answer", [&] { return store.get_from_replica(session.key()).value() == session; });
   }
   for (const auto node : cluster.primaries()) {
     EXPECT_EQ(reads_of(cluster.server(node)), 0);

@@ -24,7 +24,7 @@ class Secrets : public ServerTest {
     auto options = options_for(server, observer);
     options.keyring = Keyring(SigningKey::from_bytes("s3cret-key-s3cret-key-s3cret-key").value());
     options.policy = {
-        .maximum_sessions = 2, .when_full = WhenFull::refuse, .revocation_mark_lifetime = std::chrono::seconds(60)};
+        .max_sessions = 2, .when_full = WhenFull::refuse, .revocation_mark_lifetime = std::chrono::seconds(60)};
     options.timeouts = {.connect = milliseconds(200), .command = milliseconds(200), .total = milliseconds(500)};
     return options;
   }

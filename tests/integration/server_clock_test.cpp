@@ -55,7 +55,7 @@ TEST_P(ServerClockTest, ANewSessionThatIsPastForTheServerIsExpired) {
 }
 
 TEST_P(ServerClockTest, ANewSessionUnderACapIsExpiredAndEvictsNobody) {
-  auto store = store_behind({.maximum_sessions = 1});
+  auto store = store_behind({.max_sessions = 1});
   expect_create_refused(store);
 }
 

@@ -42,7 +42,7 @@ void make_each_call(RedisStore& store) {
   EXPECT_EQ(store.get(session.key()).value(), session);
   EXPECT_EQ(store.get_many(std::vector{session.key()}).value().front(), session);
   EXPECT_EQ(store.get_all("user", "full").value(), std::vector{session});
-  EXPECT_EQ(store.peek(session.key()).value(), session);
+  EXPECT_EQ(store.get_from_replica(session.key()).value(), session);
   EXPECT_TRUE(store.rotate_id(session).has_value());
   EXPECT_TRUE(store.diagnose().has_value());
   EXPECT_TRUE(store.delete_others(session.key()).has_value());

@@ -135,7 +135,7 @@ TEST_P(AclRules, EachOptionsRulesAreEnoughAndNeeded) {
   const auto rules = ctl::acl_rules(Role::web, alone);
   auto options = web_options();
   options.connection.database = 1;
-  options.policy = {.maximum_sessions = 2, .revocation_mark_lifetime = std::chrono::seconds(60)};
+  options.policy = {.max_sessions = 2, .revocation_mark_lifetime = std::chrono::seconds(60)};
   options.delete_durability = {.replicas = 1, .timeout = std::chrono::milliseconds(1)};
   options.near_cache.enabled = true;
   const auto complaints = [&] {
@@ -273,7 +273,7 @@ TEST(AclCommand, IsWhatTheDocumentationSays) {
   }
   using Option = std::pair<const char*, bool AclOptions::*>;
   for (const auto& [name, option] :
-       {Option{"policy.maximum_sessions", &AclOptions::has_maximum_sessions},
+       {Option{"policy.max_sessions", &AclOptions::has_maximum_sessions},
         Option{"policy.revocation_mark_lifetime", &AclOptions::has_revocation_marks},
         Option{"delete_durability", &AclOptions::has_durability}, Option{"near_cache", &AclOptions::has_near_cache},
         Option{"replica_reads", &AclOptions::has_replica_reads}, Option{"connection.cluster", &AclOptions::has_cluster},

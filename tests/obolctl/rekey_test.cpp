@@ -7,6 +7,7 @@
 #include "obolctl/program.hpp"
 #include "redis/client/client.hpp"
 #include "sealing/sealing.hpp"
+#include "store/client_options.hpp"
 #include "store/session_commands.hpp"
 #include "support/server_test.hpp"
 
@@ -110,7 +111,7 @@ TEST_P(Rekey, OnlyTheVeryBytesThatWereReadAreReplaced) {
   const auto resealed = sealing::reseal(read, key, logged_out.key(),
                                         new_ring.with_verifying_key(signing_key('k')).value(), Encryption::off);
   ASSERT_TRUE(resealed);
-  redis::Client client(options_for(server), session_functions());
+  redis::Client client(client_options(options_for(server)), session_functions());
   const auto exchange = [&] {
     const auto command = exchange_command(key, logged_out.id, read, *resealed, field_expiry(logged_out));
     return exchange_result(client.call(key, command, client.new_deadline()).value()).value();

@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <string>
 
-#include "obol/redis_options.hpp"
+#include "obol/connection_options.hpp"
 
 namespace obol::testing {
 

@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-#include "obol/redis_options.hpp"
+#include "obol/connection_options.hpp"
 #include "support/descriptor.hpp"
 #include "support/fault.hpp"
 #include "support/test_server.hpp"

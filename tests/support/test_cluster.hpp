@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "obol/redis_options.hpp"
+#include "obol/connection_options.hpp"
 #include "redis/protocol/command.hpp"
 #include "redis/protocol/reply.hpp"
 #include "support/certificates.hpp"

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "obol/redis_options.hpp"
+#include "obol/connection_options.hpp"
 #include "redis/protocol/reply.hpp"
 #include "support/certificates.hpp"
 #include "support/reserved_port.hpp"

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "obol/redis_options.hpp"
+#include "obol/connection_options.hpp"
 #include "redis/protocol/command.hpp"
 #include "redis/protocol/reply.hpp"
 

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "obol/redis_options.hpp"
+#include "obol/connection_options.hpp"
 #include "support/certificates.hpp"
 #include "support/descriptor.hpp"
 

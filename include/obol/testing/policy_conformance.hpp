@@ -67,7 +67,7 @@ class PolicyConformance : public ::testing::Test {
 TYPED_TEST_SUITE_P(PolicyConformance);
 
 TYPED_TEST_P(PolicyConformance, ANewSessionEvictsTheOneThatExpiresFirst) {
-  this->use({.maximum_sessions = 3});
+  this->use({.max_sessions = 3});
   EXPECT_TRUE(this->stored(this->make_session("long", std::chrono::seconds(900))).evicted.empty());
   this->stored(this->make_session("short", std::chrono::seconds(300)));
   this->stored(this->make_session("middle", std::chrono::seconds(600)));
@@ -80,9 +80,9 @@ TYPED_TEST_P(PolicyConformance, ALowerMaximumEvictsAsManyAsItTakes) {
   if constexpr (!requires { this->factory.make_second_store(SessionPolicy{}); }) {
     GTEST_SKIP() << "the factory makes no second store";
   } else {
-    this->use({.maximum_sessions = 5});
+    this->use({.max_sessions = 5});
     for (int i = 0; i < 5; ++i) this->stored(this->make_session(std::to_string(i), std::chrono::seconds(100 + i)));
-    const auto lower = this->factory.make_second_store({.maximum_sessions = 2});
+    const auto lower = this->factory.make_second_store({.max_sessions = 2});
     auto session = this->make_session("new");
     EXPECT_EQ(lower->upsert(session)->evicted, (std::vector<std::string>{"0", "1", "2", "3"}));
     EXPECT_EQ(this->ids(), (std::vector<std::string>{"4", "new"}));
@@ -90,7 +90,7 @@ TYPED_TEST_P(PolicyConformance, ALowerMaximumEvictsAsManyAsItTakes) {
 }
 
 TYPED_TEST_P(PolicyConformance, AFullUserIsRefusedWhereThePolicySaysSo) {
-  this->use({.maximum_sessions = 2, .when_full = WhenFull::refuse});
+  this->use({.max_sessions = 2, .when_full = WhenFull::refuse});
   this->stored(this->make_session("a"));
   this->stored(this->make_session("b"));
   EXPECT_EQ(this->refusal(this->make_session("c")), ErrorCode::too_many_sessions);
@@ -99,7 +99,7 @@ TYPED_TEST_P(PolicyConformance, AFullUserIsRefusedWhereThePolicySaysSo) {
 }
 
 TYPED_TEST_P(PolicyConformance, ExpiredSessionsAndOtherTypesDoNotCount) {
-  this->use({.maximum_sessions = 1, .when_full = WhenFull::refuse});
+  this->use({.max_sessions = 1, .when_full = WhenFull::refuse});
   this->stored(this->make_session("other", std::chrono::seconds(3600), "oauth2"));
   const auto brief = this->make_session("brief", std::chrono::seconds(3));
   this->stored(brief);
@@ -109,7 +109,7 @@ TYPED_TEST_P(PolicyConformance, ExpiredSessionsAndOtherTypesDoNotCount) {
 }
 
 TYPED_TEST_P(PolicyConformance, RefreshesNeedNoRoom) {
-  this->use({.maximum_sessions = 1, .when_full = WhenFull::refuse});
+  this->use({.max_sessions = 1, .when_full = WhenFull::refuse});
   auto session = this->make_session("only");
   ASSERT_TRUE(this->store->upsert(session).has_value());
   EXPECT_TRUE(this->store->upsert(session).has_value());
@@ -117,7 +117,7 @@ TYPED_TEST_P(PolicyConformance, RefreshesNeedNoRoom) {
 }
 
 TYPED_TEST_P(PolicyConformance, AnIdThatStandsIsAConflictAndEvictsNobody) {
-  this->use({.maximum_sessions = 1, .revocation_mark_lifetime = std::chrono::seconds(60)});
+  this->use({.max_sessions = 1, .revocation_mark_lifetime = std::chrono::seconds(60)});
   auto session = this->make_session("only");
   ASSERT_TRUE(this->store->upsert(session).has_value());
   auto again = this->make_session("only");
@@ -128,7 +128,7 @@ TYPED_TEST_P(PolicyConformance, AnIdThatStandsIsAConflictAndEvictsNobody) {
 }
 
 TYPED_TEST_P(PolicyConformance, TheMaximumHoldsForManyLoginsAtOnce) {
-  this->use({.maximum_sessions = 4});
+  this->use({.max_sessions = 4});
   std::atomic<std::size_t> evicted = 0;
   {
     std::vector<std::jthread> threads;

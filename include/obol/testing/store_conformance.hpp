@@ -172,13 +172,13 @@ TYPED_TEST_P(StoreConformance, IdsTokensAndPayloadsHoldEveryByte) {
 
 TYPED_TEST_P(StoreConformance, APayloadOfOneMebibyteIsKept) {
   auto session = this->make_session();
-  session.extra_payload.assign(default_maximum_payload_bytes, 'x');
+  session.extra_payload.assign(default_max_payload_bytes, 'x');
   EXPECT_EQ(this->get(session.key()), this->stored(session));
 }
 
 TYPED_TEST_P(StoreConformance, APayloadOverTheLimitIsTooLarge) {
   auto session = this->make_session();
-  session.extra_payload.assign(default_maximum_payload_bytes + 1, 'x');
+  session.extra_payload.assign(default_max_payload_bytes + 1, 'x');
   EXPECT_EQ(code_of(this->store->upsert(session)), ErrorCode::too_large);
   EXPECT_EQ(session.lock_version, 0U);
   EXPECT_EQ(this->get(session.key()), std::nullopt);

@@ -27,26 +27,26 @@ struct Sources {
   std::shared_ptr<CredentialsSource> sentinel_credentials;
 };
 
-std::shared_ptr<ConnectionSource> primary_source(const RedisStoreOptions& options, const Sources& sources) {
+std::shared_ptr<ConnectionSource> primary_source(const ClientOptions& options, const Sources& sources) {
   const auto& connection = options.connection;
-  const auto maximum = options.maximum_reply_bytes;
+  const auto maximum = options.max_reply_bytes;
   if (connection.sentinel.sentinels.empty()) {
     return std::make_shared<Dialer>(connection, maximum, Dialer::Place{.credentials = sources.credentials});
   }
   return std::make_shared<SentinelDialer>(connection, maximum, sources.credentials, sources.sentinel_credentials);
 }
 
-std::unique_ptr<Topology> topology_for(const RedisStoreOptions& options, std::shared_ptr<ConnectionSource> identifying,
+std::unique_ptr<Topology> topology_for(const ClientOptions& options, std::shared_ptr<ConnectionSource> identifying,
                                        RetryBudget& budget, ConnectionCounts& counts, const Sources& sources) {
   const auto& credentials = sources.credentials;
   const auto& connection = options.connection;
-  const auto maximum = options.maximum_reply_bytes;
+  const auto maximum = options.max_reply_bytes;
   Node::Settings settings{.pool = options.pool,
                           .timeouts = options.timeouts,
-                          .observer = options.observer,
+                          .events = options.events,
                           .budget = budget,
                           .counts = counts,
-                          .maximum_lag = options.replica_reads.maximum_lag};
+                          .max_lag = options.replica_reads.max_lag};
   if (options.replica_reads.enabled) {
     settings.replica_source = [connection, maximum, credentials](const ServerAddress& address) {
       return Dialer::to_announced(connection, maximum,
@@ -88,33 +88,33 @@ struct Client::Attempt {
   bool was_run_partly = false;  ///< Some commands were, the others sent elsewhere.
 };
 
-Client::Client(const RedisStoreOptions& options, FunctionLibrary functions)
+Client::Client(const ClientOptions& options, FunctionLibrary functions)
     : timeouts_(options.timeouts),
       loading_(options.functions),
       functions_(functions),
-      observer_(options.observer),
+      events_(options.events),
       credentials_(std::make_shared<CredentialsSource>(options.connection)),
       sentinel_credentials_(std::make_shared<CredentialsSource>(options.connection.sentinel)),
-      identifying_source_(options.near_cache.enabled ? std::make_shared<IdentifyingSource>(primary_source(
-                                                           options, {credentials_, sentinel_credentials_}))
-                                                     : nullptr),
+      identifying_source_(options.identifies_server ? std::make_shared<IdentifyingSource>(primary_source(
+                                                          options, {credentials_, sentinel_credentials_}))
+                                                    : nullptr),
       topology_(topology_for(options, identifying_source_, budget_, counts_, {credentials_, sentinel_credentials_})) {}
 
 // One primary that serves is enough: functions are loaded into the others when they are first needed there.
 Result<void> Client::start(std::string_view probe_key, const MakeProbe& make_probe) {
   const auto deadline = new_deadline();
   if (auto started = topology_->start(deadline); !started) return started;
-  std::optional<Error> trouble;
+  std::optional<Error> last_error;
   bool has_started = false;
   for (const auto& node : topology_->nodes()) {
     auto started = start_on(*node, make_probe(topology_->key_at(*node, probe_key)), deadline);
-    if (!started && !may_pass(started.error())) return started;
-    if (!started) trouble = std::move(started.error());
+    if (!started && !is_transient(started.error())) return started;
+    if (!started) last_error = std::move(started.error());
     has_started = has_started || started.has_value();
     if (has_started && loading_ == FunctionLoading::load_at_connect) return {};
   }
-  if (has_started || !trouble) return {};
-  return std::unexpected(std::move(*trouble));
+  if (has_started || !last_error) return {};
+  return std::unexpected(std::move(*last_error));
 }
 
 // Opens the connection without the pool's patience: who starts a program wants to know at once.
@@ -154,7 +154,7 @@ auto Client::repeat(std::string_view key, Deadline deadline, TryOnce try_once)
     if (!target.node) {
       auto node = topology_->node_of(key, deadline);
       if (!node) {
-        const auto next = may_pass(node.error()) ? Next::after_pause : Next::stop;
+        const auto next = is_transient(node.error()) ? Next::after_pause : Next::stop;
         return {.outcome = std::unexpected(std::move(node.error())), .next = next};
       }
       target = {.node = std::move(*node)};
@@ -179,8 +179,8 @@ Result<Reply> Client::call(std::string_view key, const Command& command, Deadlin
                 [&](const Target& target) { return try_call(target, command, deadline, sharing, answered_by); });
 }
 
-Result<Reply> Client::peek(std::string_view key, const Command& command, Deadline deadline,
-                           ServerIdentity* answered_by) {
+Result<Reply> Client::call_replica(std::string_view key, const Command& command, Deadline deadline,
+                                   ServerIdentity* answered_by) {
   if (auto reply = ask_replica(key, command, deadline)) return std::move(*reply);
   return call(key, command, deadline, answered_by);
 }
@@ -274,7 +274,7 @@ Client::Attempt<std::vector<Reply>> Client::try_call_all(const Target& target, s
                                    : lease->connection().call_all(commands, ends);
     if (!replies) {
       lease->discard_for(replies.error());
-      const bool may_repeat = may_pass(replies.error()) && budget_.spend();
+      const bool may_repeat = is_transient(replies.error()) && budget_.spend();
       return failed<Outcome>(
           target, {.error = std::move(replies.error()), .came_from_server = true, .may_repeat = may_repeat}, deadline);
     }
@@ -306,11 +306,11 @@ Client::Attempt<T> Client::judge(const Target& target, const Command& command, c
       break;
     case Remedy::reconnect:
       if (!budget_.spend()) break;
-      topology_->doubt(node, deadline);
+      topology_->suspect(node, deadline);
       attempt.next = Next::after_pause;
       break;
     case Remedy::wait:
-      topology_->doubt(node, deadline);
+      topology_->suspect(node, deadline);
       attempt.next = Next::after_pause;
       break;
     case Remedy::follow:
@@ -350,7 +350,7 @@ Client::Attempt<T> Client::failed(const Target& target, Pool::Failure failure, D
                 node.source().at_endpoint({ErrorCode::unavailable, "the server has left the cluster; try again soon"})),
             .next = Next::at_once};
   }
-  if (failure.may_repeat) topology_->doubt(target.node, deadline);
+  if (failure.may_repeat) topology_->suspect(target.node, deadline);
   if (failure.came_from_server) failure.error = node.source().at_endpoint(std::move(failure.error));
   return {.outcome = std::unexpected(std::move(failure.error)),
           .next = failure.may_repeat ? Next::after_pause : Next::stop};
@@ -410,7 +410,7 @@ std::expected<void, Pool::Failure> Client::load_functions(Node& node, Deadline d
     auto reply = node.pool().call(functions_.load_command(), deadline);
     if (reply) {
       auto taken = take_loaded(node, *reply);
-      may_repeat = !taken && may_pass(taken.error()) && budget_.spend();
+      may_repeat = !taken && is_transient(taken.error()) && budget_.spend();
       return taken;
     }
     may_repeat = reply.error().may_repeat;
@@ -424,7 +424,7 @@ std::expected<void, Pool::Failure> Client::load_functions(Node& node, Deadline d
 Result<void> Client::take_loaded(Node& node, const Reply& reply) const {
   auto loaded = functions_.load_result(reply);
   if (!loaded) return std::unexpected(node.source().at_endpoint(std::move(loaded.error())));
-  if (*loaded && observer_) observer_->on_functions_loaded({.library = functions_.name});
+  if (*loaded && events_.on_functions_loaded) events_.on_functions_loaded(functions_.name);
   return {};
 }
 
@@ -434,8 +434,8 @@ Result<std::vector<Inspection>> Client::inspect(std::string_view key, const Make
   for (const auto& node : topology_->nodes()) {
     inspections.push_back(inspect(*node, make_commands(topology_->key_at(*node, key)), deadline));
   }
-  const auto is_troubled = [](const Inspection& inspection) { return inspection.trouble.has_value(); };
-  if (std::ranges::all_of(inspections, is_troubled)) return std::unexpected(std::move(*inspections.front().trouble));
+  const auto has_failed = [](const Inspection& inspection) { return inspection.error.has_value(); };
+  if (std::ranges::all_of(inspections, has_failed)) return std::unexpected(std::move(*inspections.front().error));
   return inspections;
 }
 
@@ -443,7 +443,7 @@ Inspection Client::inspect(Node& node, std::span<const Command> commands, Deadli
   Inspection inspection{.endpoint = node.source().endpoint()};
   auto lease = node.pool().checkout(deadline);
   if (!lease) {
-    inspection.trouble = std::move(lease.error());
+    inspection.error = std::move(lease.error());
     return inspection;
   }
   auto& connection = lease->connection();
@@ -455,7 +455,7 @@ Inspection Client::inspect(Node& node, std::span<const Command> commands, Deadli
     return inspection;
   }
   lease->discard(replies.error().message);
-  inspection.trouble = node.source().at_endpoint(std::move(replies.error()));
+  inspection.error = node.source().at_endpoint(std::move(replies.error()));
   return inspection;
 }
 

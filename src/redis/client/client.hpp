@@ -12,9 +12,8 @@
 #include <vector>
 
 #include "obol/error.hpp"
-#include "obol/observer.hpp"
-#include "obol/redis_options.hpp"
 #include "obol/store_statistics.hpp"
+#include "redis/client/client_options.hpp"
 #include "redis/connection/connection_source.hpp"
 #include "redis/connection/credentials_source.hpp"
 #include "redis/connection/identifying_source.hpp"
@@ -38,7 +37,7 @@ struct Inspection {
   ServerVersion server{};
   bool is_exposed = false;  ///< Unencrypted, to another machine.
   std::vector<Reply> replies{};
-  std::optional<Error> trouble{};  ///< Why there is no more than the endpoint.
+  std::optional<Error> error{};  ///< Why there is no more than the endpoint.
 };
 
 /// Thread-safe. Every command given to it must be one that may be sent twice.
@@ -48,8 +47,7 @@ class Client {
   using MakeProbe = std::function<Command(std::string_view key)>;
   using MakeCommands = std::function<std::vector<Command>(std::string_view key)>;
 
-  /// The options must be valid; see validate(RedisStoreOptions).
-  Client(const RedisStoreOptions& options, FunctionLibrary functions);
+  Client(const ClientOptions& options, FunctionLibrary functions);
 
   /// Opens the first connection and loads the functions, or, where this client may not, checks with a probe on every
   /// primary that can be reached that they are there. Tries once.
@@ -62,8 +60,8 @@ class Client {
                      ServerIdentity* answered_by = nullptr);
 
   /// The same for a read that a replica may answer; the primary does where none can.
-  Result<Reply> peek(std::string_view key, const Command& command, Deadline deadline,
-                     ServerIdentity* answered_by = nullptr);
+  Result<Reply> call_replica(std::string_view key, const Command& command, Deadline deadline,
+                             ServerIdentity* answered_by = nullptr);
 
   /// The same as call for commands that belong together and to one slot: they go out in one send and are repeated
   /// together. Where they were repeated on another node after some had been run on the first, the last reply is 0: what
@@ -147,7 +145,7 @@ class Client {
   const Timeouts timeouts_;
   const FunctionLoading loading_;
   const FunctionLibrary functions_;
-  const std::shared_ptr<Observer> observer_;
+  const ClientEvents events_;
   RetryBudget budget_;
   ConnectionCounts counts_;
   const std::shared_ptr<CredentialsSource> credentials_;

@@ -69,15 +69,15 @@ std::int64_t client_id_in(const Reply& hello) {
 
 }  // namespace
 
-Connection::Connection(std::unique_ptr<Stream> stream, std::size_t maximum_reply_bytes, bool is_exposed,
+Connection::Connection(std::unique_ptr<Stream> stream, std::size_t max_reply_bytes, bool is_exposed,
                        std::chrono::milliseconds role_interval)
     : stream_(std::move(stream)),
       received_(std::make_unique_for_overwrite<char[]>(most_received_at_once)),
-      reader_(maximum_reply_bytes),
+      reader_(max_reply_bytes),
       is_exposed_(is_exposed),
       role_interval_(role_interval) {}
 
-Result<void> Connection::introduce(const ConnectionOptions& options, const UserCredentials& credentials, Peer peer,
+Result<void> Connection::handshake(const ConnectionOptions& options, const UserCredentials& credentials, Peer peer,
                                    Deadline deadline) {
   const auto exchange = [&](const Command& command) -> Result<Reply> {
     if (auto sent = stream_->write_all(command.bytes(), deadline); !sent) return std::unexpected(sent.error());
@@ -87,9 +87,9 @@ Result<void> Connection::introduce(const ConnectionOptions& options, const UserC
   role_asked_at_ = Deadline::Time::now();
   auto greeting = exchange(hello(credentials, options.client_name));
   if (!greeting) return std::unexpected(std::move(greeting.error()));
-  const Introduction introduction{.is_to_sentinel = peer == Peer::sentinel,
-                                  .sent_credentials = sends_authentication(credentials)};
-  if (greeting->is_error()) return std::unexpected(error_of_introduction(*greeting, introduction));
+  const HandshakeContext context{.is_to_sentinel = peer == Peer::sentinel,
+                                 .sent_credentials = sends_authentication(credentials)};
+  if (greeting->is_error()) return std::unexpected(error_of_handshake(*greeting, context));
   // Sentinels of any release serve well.
   if (peer == Peer::sentinel) return check_sentinel(*greeting);
   auto version = check_server_version(*greeting);

@@ -1,4 +1,4 @@
-// One introduced connection to a primary: commands go in, their own replies come out.
+// One connection that is ready for commands to a primary: commands go in, their own replies come out.
 #pragma once
 
 #include <chrono>
@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "obol/connection_options.hpp"
 #include "obol/error.hpp"
-#include "obol/redis_options.hpp"
 #include "redis/connection/credentials_source.hpp"
 #include "redis/core/deadline.hpp"
 #include "redis/net/stream.hpp"
@@ -44,12 +44,12 @@ enum class Peer {
 class Connection {
  public:
   /// `is_exposed`: unencrypted, to another machine.
-  Connection(std::unique_ptr<Stream> stream, std::size_t maximum_reply_bytes, bool is_exposed,
+  Connection(std::unique_ptr<Stream> stream, std::size_t max_reply_bytes, bool is_exposed,
              std::chrono::milliseconds role_interval = role_check_interval);
 
   /// Introduces itself: HELLO 3 with AUTH and SETNAME, then SELECT. The server's version is checked, and its role if it
   /// must be a primary.
-  Result<void> introduce(const ConnectionOptions& options, const UserCredentials& credentials, Peer peer,
+  Result<void> handshake(const ConnectionOptions& options, const UserCredentials& credentials, Peer peer,
                          Deadline deadline);
 
   /// From now on it authenticates again, in front of what it sends, once the source is past that generation. If the

@@ -12,7 +12,7 @@
 namespace obol::inline v0::redis {
 
 /// True for an error that another attempt may not meet.
-inline bool may_pass(const Error& error) {
+inline bool is_transient(const Error& error) {
   return error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout;
 }
 

@@ -10,8 +10,8 @@
 #include <string_view>
 
 #include "base/fork_registration.hpp"
+#include "obol/connection_options.hpp"
 #include "obol/error.hpp"
-#include "obol/redis_options.hpp"
 #include "obol/user_credentials.hpp"
 #include "redis/core/deadline.hpp"
 

@@ -1,4 +1,4 @@
-// The steps from an address to an introduced connection.
+// The steps from an address to an connection that is ready for commands.
 #include "redis/connection/dialer.hpp"
 
 #include <fmt/format.h>
@@ -19,9 +19,9 @@ std::string endpoint_name(const ConnectionOptions& options) {
 
 }  // namespace
 
-Dialer::Dialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes, Place place)
+Dialer::Dialer(const ConnectionOptions& options, std::size_t max_reply_bytes, Place place)
     : options_(options),
-      maximum_reply_bytes_(maximum_reply_bytes),
+      max_reply_bytes_(max_reply_bytes),
       place_([&] {
         if (!place.credentials) place.credentials = std::make_shared<CredentialsSource>(options);
         return std::move(place);
@@ -31,9 +31,9 @@ Dialer::Dialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes
   if (options.tls.enabled) tls_.emplace(options.tls, options.host);
 }
 
-std::shared_ptr<Dialer> Dialer::to_announced(const ConnectionOptions& options, std::size_t maximum_reply_bytes,
+std::shared_ptr<Dialer> Dialer::to_announced(const ConnectionOptions& options, std::size_t max_reply_bytes,
                                              Place place) {
-  return std::make_shared<Dialer>(options_of_announced(options, place.announced->address), maximum_reply_bytes,
+  return std::make_shared<Dialer>(options_of_announced(options, place.announced->address), max_reply_bytes,
                                   std::move(place));
 }
 
@@ -57,7 +57,7 @@ Result<Connection> Dialer::dial(Peer peer, Deadline deadline) {
 Result<Connection> Dialer::dial_as(const CredentialsSource::Asked& asked, Peer peer, Deadline deadline) {
   auto connection = open(deadline);
   if (!connection) return connection;
-  if (auto done = connection->introduce(options_, asked.credentials, peer, deadline); !done) {
+  if (auto done = connection->handshake(options_, asked.credentials, peer, deadline); !done) {
     return std::unexpected(std::move(done.error()));
   }
   return connection;
@@ -68,7 +68,7 @@ Error Dialer::explained(Error error, const CredentialsSource::Asked& asked) cons
   if (error.code == ErrorCode::auth && sends_authentication(asked.credentials)) {
     error.message += fmt::format("; user name and password come from {}", place_.credentials->origin());
   }
-  const bool was_reached = !may_pass(error) && error.code != ErrorCode::tls;
+  const bool was_reached = !is_transient(error) && error.code != ErrorCode::tls;
   if (!place_.announced || was_reached) return error;
   return error_with_announcement(std::move(error), *place_.announced, {.host = options_.host, .port = options_.port});
 }
@@ -86,10 +86,10 @@ Result<Connection> Dialer::open(Deadline deadline) {
   }();
   if (!socket) return std::unexpected(std::move(socket.error()));
   const bool is_exposed = !tls_ && !socket->is_local();
-  if (!tls_) return Connection(std::make_unique<Socket>(std::move(*socket)), maximum_reply_bytes_, is_exposed);
+  if (!tls_) return Connection(std::make_unique<Socket>(std::move(*socket)), max_reply_bytes_, is_exposed);
   auto stream = tls_->handshake(std::move(*socket), deadline);
   if (!stream) return std::unexpected(std::move(stream.error()));
-  return Connection(std::move(*stream), maximum_reply_bytes_, is_exposed);
+  return Connection(std::move(*stream), max_reply_bytes_, is_exposed);
 }
 
 }  // namespace obol::inline v0::redis

@@ -1,4 +1,4 @@
-// Opens connections to one server: name, socket, TLS, introduction, all by one deadline.
+// Opens connections to one server: name, socket, TLS, handshake, all by one deadline.
 #pragma once
 
 #include <cstddef>
@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "obol/connection_options.hpp"
 #include "obol/error.hpp"
-#include "obol/redis_options.hpp"
 #include "redis/connection/connection.hpp"
 #include "redis/connection/connection_source.hpp"
 #include "redis/connection/credentials_source.hpp"
@@ -29,12 +29,11 @@ class Dialer final : public ConnectionSource {
     std::optional<AnnouncedAddress> announced{};       ///< If the options' address was announced.
   };
 
-  Dialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes, Place place);
-  Dialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes)
-      : Dialer(options, maximum_reply_bytes, Place{}) {}
+  Dialer(const ConnectionOptions& options, std::size_t max_reply_bytes, Place place);
+  Dialer(const ConnectionOptions& options, std::size_t max_reply_bytes) : Dialer(options, max_reply_bytes, Place{}) {}
 
   /// To an address that was announced, by way of the options' address map.
-  static std::shared_ptr<Dialer> to_announced(const ConnectionOptions& options, std::size_t maximum_reply_bytes,
+  static std::shared_ptr<Dialer> to_announced(const ConnectionOptions& options, std::size_t max_reply_bytes,
                                               Place place);
 
   Result<Connection> dial(Deadline deadline) override { return dial(place_.peer, deadline); }
@@ -48,7 +47,7 @@ class Dialer final : public ConnectionSource {
   Error explained(Error error, const CredentialsSource::Asked& asked) const;
 
   const ConnectionOptions options_;
-  const std::size_t maximum_reply_bytes_;
+  const std::size_t max_reply_bytes_;
   const Place place_;
   const std::string endpoint_;
   Resolver resolver_;

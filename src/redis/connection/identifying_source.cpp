@@ -11,7 +11,7 @@ Result<Connection> IdentifyingSource::dial(Deadline deadline) {
   auto connection = source_->dial(deadline);
   if (!connection) return connection;
   auto known = connection->identify(deadline);
-  if (!known && may_pass(known.error())) return std::unexpected(at_endpoint(std::move(known.error())));
+  if (!known && is_transient(known.error())) return std::unexpected(at_endpoint(std::move(known.error())));
   latest_ = connection->identity();
   return connection;
 }

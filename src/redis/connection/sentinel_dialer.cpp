@@ -35,16 +35,16 @@ Result<std::optional<ServerAddress>> primary_answer(const Reply& reply) {
   return std::unexpected(Error{ErrorCode::protocol, "the sentinel's answer is no host and port"});
 }
 
-SentinelDialer::SentinelDialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes,
+SentinelDialer::SentinelDialer(const ConnectionOptions& options, std::size_t max_reply_bytes,
                                std::shared_ptr<CredentialsSource> credentials,
                                const std::shared_ptr<CredentialsSource>& sentinel_credentials)
     : options_(options),
-      maximum_reply_bytes_(maximum_reply_bytes),
+      max_reply_bytes_(max_reply_bytes),
       credentials_(std::move(credentials)),
       fork_registration_(mutex_, [] {}) {
   for (const auto& address : options.sentinel.sentinels) {
     sentinels_.push_back(
-        std::make_shared<Dialer>(options_of_sentinel(options, address), maximum_reply_bytes,
+        std::make_shared<Dialer>(options_of_sentinel(options, address), max_reply_bytes,
                                  Dialer::Place{.peer = Peer::sentinel, .credentials = sentinel_credentials}));
   }
 }
@@ -61,20 +61,20 @@ Result<Connection> SentinelDialer::dial(Deadline deadline) {
 // Each sentinel that is left, and the primary after them, may take an equal share of the time.
 Result<SentinelDialer::Named> SentinelDialer::find_primary(Deadline deadline) {
   const auto all = sentinels();
-  std::optional<Error> trouble;
+  std::optional<Error> last_error;
   for (std::size_t i = 0; i < all.size(); ++i) {
     auto primary = ask(*all[i], deadline.share(all.size() - i + 1));
     if (primary && *primary) {
       if (i > 0) ask_first(all[i]);
       return Named{.primary = std::move(**primary), .by = all[i]};
     }
-    if (!primary && (!trouble || (may_pass(primary.error()) && !may_pass(*trouble)))) {
-      trouble = std::move(primary.error());
+    if (!primary && (!last_error || (is_transient(primary.error()) && !is_transient(*last_error)))) {
+      last_error = std::move(primary.error());
     }
   }
-  if (trouble) {
-    trouble->message = fmt::format("no sentinel names the primary: {}", trouble->message);
-    return std::unexpected(std::move(*trouble));
+  if (last_error) {
+    last_error->message = fmt::format("no sentinel names the primary: {}", last_error->message);
+    return std::unexpected(std::move(*last_error));
   }
   return std::unexpected(
       Error{ErrorCode::invalid_argument, fmt::format("the sentinels watch no primary called '{}'; check "
@@ -97,7 +97,7 @@ std::shared_ptr<Dialer> SentinelDialer::dialer_to(const ServerAddress& primary) 
     if (primary_ && named_ == primary) return primary_;
   }
   auto dialer = Dialer::to_announced(
-      options_, maximum_reply_bytes_,
+      options_, max_reply_bytes_,
       {.credentials = credentials_, .announced = AnnouncedAddress{.address = primary, .by = Announcer::sentinel}});
   auto before = dialer;
   const std::scoped_lock lock(mutex_);

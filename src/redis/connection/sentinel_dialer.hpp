@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/fork_registration.hpp"
+#include "obol/connection_options.hpp"
 #include "obol/error.hpp"
-#include "obol/redis_options.hpp"
 #include "redis/connection/connection_source.hpp"
 #include "redis/connection/dialer.hpp"
 #include "redis/core/deadline.hpp"
@@ -29,7 +29,7 @@ Result<std::optional<ServerAddress>> primary_answer(const Reply& reply);
 class SentinelDialer final : public ConnectionSource {
  public:
   /// The credentials are the primary's and the sentinels'.
-  SentinelDialer(const ConnectionOptions& options, std::size_t maximum_reply_bytes,
+  SentinelDialer(const ConnectionOptions& options, std::size_t max_reply_bytes,
                  std::shared_ptr<CredentialsSource> credentials,
                  const std::shared_ptr<CredentialsSource>& sentinel_credentials);
 
@@ -50,7 +50,7 @@ class SentinelDialer final : public ConnectionSource {
   void ask_last(const Sentinel& sentinel);
 
   const ConnectionOptions options_;
-  const std::size_t maximum_reply_bytes_;
+  const std::size_t max_reply_bytes_;
   const std::shared_ptr<CredentialsSource> credentials_;
   mutable std::mutex mutex_;
   std::vector<Sentinel> sentinels_;  ///< In the order in which they are asked.

@@ -15,7 +15,7 @@
 namespace obol::inline v0::redis {
 namespace {
 
-constexpr auto any_group = ~Dormitory::Groups{0};
+constexpr auto any_group = ~ParkingLot::Groups{0};
 
 }  // namespace
 
@@ -52,9 +52,9 @@ void Tracking::stop() {
   std::unique_ptr<std::thread> thread;
   {
     const std::scoped_lock lock(mutex_);
-    stop_.post(Notice::look);
+    stop_.post(WakeSignal::look);
     if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_RDWR);
-    dormitory_.wake(any_group);
+    parking_lot_.wake(any_group);
     if (thread_id_ == std::this_thread::get_id()) return;
     if (!thread_ && !is_joining_) return;
     thread = std::move(thread_);
@@ -62,14 +62,14 @@ void Tracking::stop() {
   }
   if (!thread) return await_end();
   thread->join();
-  ended_.post(Notice::look);
-  dormitory_.wake(any_group);
+  ended_.post(WakeSignal::look);
+  parking_lot_.wake(any_group);
 }
 
 // Another caller joins the thread.
 void Tracking::await_end() {
-  const auto has_ended = [this] { return ended_.word() != Notice::none; };
-  while (!has_ended()) dormitory_.sleep(0, Deadline::Time::now() + std::chrono::seconds(1), has_ended);
+  const auto has_ended = [this] { return ended_.word() != WakeSignal::none; };
+  while (!has_ended()) parking_lot_.sleep(0, Deadline::Time::now() + std::chrono::seconds(1), has_ended);
 }
 
 // The thread is not here; its handle must be neither joined nor destroyed.
@@ -78,7 +78,7 @@ void Tracking::forget_parent() {
   thread_id_ = {};
   is_joining_ = false;
   descriptor_ = -1;
-  stop_.post(Notice::look);
+  stop_.post(WakeSignal::look);
   listener_.on_fork();
 }
 
@@ -109,7 +109,7 @@ Result<Connection> Tracking::begin() {
   auto connection = subscribe();
   if (!connection) return connection;
   listener_.on_listening(connection->identity());
-  if (auto alive = ask_for_life(*connection); !alive) {
+  if (auto alive = send_heartbeat(*connection); !alive) {
     listener_.on_lost(alive.error().message);
     return std::unexpected(source_.at_endpoint(std::move(alive.error())));
   }
@@ -149,7 +149,7 @@ std::string Tracking::listen(Connection& connection) {
     if (!reply) return reply.error().message;
     if (*reply) return "a reply came that nobody asked for";
     if (Deadline::Time::now() >= next_question) {
-      if (auto alive = ask_for_life(connection); !alive) return alive.error().message;
+      if (auto alive = send_heartbeat(connection); !alive) return alive.error().message;
       if (Deadline::Time::now() >= lifetime_ends) {
         if (auto renewed = renew(connection); !renewed) return renewed.error().message;
         lifetime_ends = Deadline::Time::now() + jittered(settings_.lifetime);
@@ -166,14 +166,14 @@ std::string Tracking::listen(Connection& connection) {
 Result<void> Tracking::renew(Connection& connection) {
   auto next = subscribe();
   if (!next) return std::unexpected(std::move(next.error()));
-  if (auto alive = ask_for_life(connection); !alive) return alive;
+  if (auto alive = send_heartbeat(connection); !alive) return alive;
   set_descriptor(next->descriptor());
   connection = std::move(*next);
   return {};
 }
 
 // Whatever the server changed before it answered was told in front of the answer.
-Result<void> Tracking::ask_for_life(Connection& connection) {
+Result<void> Tracking::send_heartbeat(Connection& connection) {
   const auto asked_at = Deadline::Time::now();
   if (auto primary = connection.confirm_role(Deadline::after(settings_.patience)); !primary) return primary;
   if (source_.latest() != connection.identity()) {
@@ -199,7 +199,7 @@ bool Tracking::set_descriptor(int descriptor) {
 
 void Tracking::pause(std::chrono::microseconds time) {
   const auto end = Deadline::Time::now() + time;
-  while (!is_stopping() && Deadline::Time::now() < end) dormitory_.sleep(0, end, [this] { return is_stopping(); });
+  while (!is_stopping() && Deadline::Time::now() < end) parking_lot_.sleep(0, end, [this] { return is_stopping(); });
 }
 
 }  // namespace obol::inline v0::redis

@@ -13,7 +13,7 @@
 #include "redis/connection/connection.hpp"
 #include "redis/connection/identifying_source.hpp"
 #include "redis/core/deadline.hpp"
-#include "redis/net/notice.hpp"
+#include "redis/net/wake_signal.hpp"
 #include "redis/protocol/server_identity.hpp"
 
 namespace obol::inline v0::redis {
@@ -65,9 +65,9 @@ class Tracking {
   std::string follow(Connection& connection);
   std::string listen(Connection& connection);
   Result<void> renew(Connection& connection);
-  Result<void> ask_for_life(Connection& connection);
+  Result<void> send_heartbeat(Connection& connection);
   void take_push(const Reply& push);
-  bool is_stopping() const { return stop_.word() != Notice::none; }
+  bool is_stopping() const { return stop_.word() != WakeSignal::none; }
   bool set_descriptor(int descriptor);
   void pause(std::chrono::microseconds time);
   void await_end();
@@ -81,10 +81,10 @@ class Tracking {
   std::unique_ptr<std::thread> thread_;
   std::thread::id thread_id_{};
   bool is_joining_ = false;
-  Notice stop_{};
-  Notice ended_{};  ///< Posted by the caller that joined the thread.
+  WakeSignal stop_{};
+  WakeSignal ended_{};  ///< Posted by the caller that joined the thread.
   /// Not a condition variable: a forked child could not destroy one that a thread of its parent waits on.
-  Dormitory dormitory_;
+  ParkingLot parking_lot_;
   ForkRegistration fork_registration_;
 };
 

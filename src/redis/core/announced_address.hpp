@@ -3,8 +3,8 @@
 
 #include <vector>
 
+#include "obol/connection_options.hpp"
 #include "obol/error.hpp"
-#include "obol/redis_options.hpp"
 
 namespace obol::inline v0::redis {
 

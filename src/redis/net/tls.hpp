@@ -8,7 +8,7 @@
 
 #include "base/fork_registration.hpp"
 #include "obol/error.hpp"
-#include "obol/redis_options.hpp"
+#include "obol/tls_options.hpp"
 #include "redis/net/socket.hpp"
 #include "redis/net/stream.hpp"
 

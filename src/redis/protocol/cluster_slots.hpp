@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "obol/error.hpp"
-#include "obol/redis_options.hpp"
+#include "obol/server_address.hpp"
 #include "redis/protocol/command.hpp"
 #include "redis/protocol/reply.hpp"
 

@@ -13,8 +13,8 @@ namespace obol::inline v0::redis {
 namespace {
 
 // HELLO nests two levels deep, everything else one; hiredis before 1.2.1 overflows the stack on thousands.
-constexpr int maximum_depth = 8;
-constexpr long long maximum_elements = 4'000'000;
+constexpr int max_depth = 8;
+constexpr long long max_elements = 4'000'000;
 
 // Beyond this memory follows the bytes received, not the count a server announces.
 constexpr std::size_t most_reserved = 64;
@@ -32,7 +32,7 @@ constexpr std::size_t longest_line = 65'536;
 
 /// The reply that is being read, as hiredis' callbacks know it.
 struct ReplyBuild {
-  std::size_t maximum_cost;
+  std::size_t max_cost;
   std::string texts{};
   std::size_t held = 0;      ///< Bytes that the parser was given since the last reply.
   std::size_t elements = 0;  ///< That were announced.
@@ -49,11 +49,11 @@ struct ReplyBuild {
   std::size_t cost(std::size_t bytes) const { return bytes + elements * ReplyReader::element_cost; }
 
   /// What the limit leaves for bytes that are still to come.
-  std::size_t room() const { return maximum_cost - std::min(maximum_cost, cost(held)); }
+  std::size_t room() const { return max_cost - std::min(max_cost, cost(held)); }
 
   bool announce(std::size_t more) {
     elements += more;
-    is_too_large = is_too_large || cost(held - unparsed()) > maximum_cost;
+    is_too_large = is_too_large || cost(held - unparsed()) > max_cost;
     return !is_too_large;
   }
 
@@ -138,7 +138,7 @@ void* create_string(const redisReadTask* task, char* bytes, std::size_t length) 
 
 void* create_array(const redisReadTask* task, std::size_t elements) {
   auto& build = *static_cast<ReplyBuild*>(task->privdata);
-  build.is_too_deep = depth_of(task) >= maximum_depth;
+  build.is_too_deep = depth_of(task) >= max_depth;
   if (build.is_too_deep || !build.announce(elements)) return nullptr;
   Reply* reply = place_of(task);
   if (reply == nullptr) return nullptr;
@@ -196,7 +196,7 @@ redisReplyObjectFunctions object_functions = {create_string, create_array, creat
 redisReader* new_parser(ReplyBuild& build) {
   redisReader* parser = redisReaderCreateWithFunctions(&object_functions);
   if (parser == nullptr) return nullptr;
-  parser->maxelements = maximum_elements;
+  parser->maxelements = max_elements;
   parser->privdata = &build;
   build.parser = parser;
   return parser;
@@ -214,10 +214,10 @@ std::unexpected<Error> no_reply() {
 }
 
 std::unexpected<Error> too_large(std::size_t limit) {
-  return std::unexpected(Error{ErrorCode::too_large,
-                               fmt::format("a reply would take more than {} bytes; raise maximum_reply_bytes, or store "
-                                           "fewer or smaller sessions of one user",
-                                           limit)});
+  return std::unexpected(
+      Error{ErrorCode::too_large, fmt::format("a reply would take more than {} bytes; raise max_reply_bytes, or store "
+                                              "fewer or smaller sessions of one user",
+                                              limit)});
 }
 
 std::unexpected<Error> too_much_waste(std::size_t limit) {
@@ -240,8 +240,8 @@ void ReplyReader::Free::operator()(redisReader* reader) const noexcept { redisRe
 
 void ReplyReader::FreeBuild::operator()(ReplyBuild* build) const noexcept { delete build; }
 
-ReplyReader::ReplyReader(std::size_t maximum_bytes)
-    : build_(new ReplyBuild{.maximum_cost = maximum_bytes}), parser_(new_parser(*build_)) {
+ReplyReader::ReplyReader(std::size_t max_bytes)
+    : build_(new ReplyBuild{.max_cost = max_bytes}), parser_(new_parser(*build_)) {
   if (!parser_) throw std::bad_alloc();
 }
 
@@ -262,7 +262,7 @@ Result<bool> ReplyReader::feed_some() {
   const auto left = std::string_view(received_).substr(fed_);
   if (left.empty()) return false;
   const auto some = left.substr(0, std::min(most_fed_at_once, build_->room()));
-  if (some.empty()) return too_large(build_->maximum_cost);
+  if (some.empty()) return too_large(build_->max_cost);
   fed_ += some.size();
   build_->held += some.size();
   if (redisReaderFeed(parser_.get(), some.data(), some.size()) == REDIS_OK) return true;
@@ -270,11 +270,11 @@ Result<bool> ReplyReader::feed_some() {
 }
 
 Result<std::optional<Reply>> ReplyReader::next() {
-  if (build_->wasted > build_->maximum_cost) return too_much_waste(build_->maximum_cost);
+  if (build_->wasted > build_->max_cost) return too_much_waste(build_->max_cost);
   void* object = nullptr;
   for (;;) {
     const bool is_fine = redisReaderGetReply(parser_.get(), &object) == REDIS_OK;
-    if (build_->is_too_large) return too_large(build_->maximum_cost);
+    if (build_->is_too_large) return too_large(build_->max_cost);
     // Callbacks give null if there is no memory, and hiredis reports that as it reports its own want.
     if (!is_fine && parser_->err == REDIS_ERR_OOM && !build_->is_too_deep) throw std::bad_alloc();
     if (!is_fine) return no_reply();
@@ -292,7 +292,7 @@ Result<std::optional<Reply>> ReplyReader::take_out(Reply& reply) {
   auto& build = *build_;
   const auto bytes = build.held - build.unparsed();
   build.last_cost = build.cost(bytes);
-  if (build.last_cost > build.maximum_cost) return too_large(build.maximum_cost);
+  if (build.last_cost > build.max_cost) return too_large(build.max_cost);
   give_texts(reply, build.texts);
   build.begin_anew();
   if (reply.kind != Reply::Kind::push) build.wasted = 0;

@@ -37,7 +37,7 @@ struct Reply {
 
 struct ReplyBuild;
 
-/// Makes replies out of bytes as they come, with hiredis' parser. A reply that would cost more than `maximum_bytes`,
+/// Makes replies out of bytes as they come, with hiredis' parser. A reply that would cost more than `max_bytes`,
 /// and nesting deeper than any reply Obol asks for, are refused, so that no server can exhaust memory or stack.
 class ReplyReader {
  public:
@@ -45,7 +45,7 @@ class ReplyReader {
   static constexpr std::size_t element_cost = sizeof(Reply);
 
   /// A reply's cost: its bytes as received, and `element_cost` for each element that it announces.
-  explicit ReplyReader(std::size_t maximum_bytes);
+  explicit ReplyReader(std::size_t max_bytes);
 
   /// Takes bytes that were received.
   void feed(std::string_view bytes);

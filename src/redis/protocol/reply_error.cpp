@@ -128,8 +128,8 @@ Error error_of(const Reply& error, std::string_view command) {
   return make(ErrorCode::server, error, command, "an error Obol does not know; the server's log may say more");
 }
 
-Error error_of_introduction(const Reply& error, Introduction introduction) {
-  const auto [is_to_sentinel, sent_credentials] = introduction;
+Error error_of_handshake(const Reply& error, HandshakeContext context) {
+  const auto [is_to_sentinel, sent_credentials] = context;
   const std::string_view options = is_to_sentinel ? "connection.sentinel" : "connection";
   if (is_missing_command(error) || error.error_word() == "NOPROTO") {
     return make(ErrorCode::unsupported_server, error, "HELLO",

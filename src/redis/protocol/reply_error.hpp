@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "obol/error.hpp"
-#include "obol/redis_options.hpp"
+#include "obol/server_address.hpp"
 #include "redis/protocol/reply.hpp"
 
 namespace obol::inline v0::redis {
@@ -39,14 +39,14 @@ std::optional<Redirect> redirect_of(const Reply& error);
 /// empty where the error does not hang on it.
 Error error_of(const Reply& error, std::string_view command = {});
 
-/// What an introduction told the server about us, for advice that fits.
-struct Introduction {
+/// What the handshake told the server, so that the advice fits.
+struct HandshakeContext {
   bool is_to_sentinel = false;
   bool sent_credentials = false;
 };
 
 /// The same for HELLO and AUTH, and for SELECT, whose refusals mean something of their own.
-Error error_of_introduction(const Reply& error, Introduction introduction);
+Error error_of_handshake(const Reply& error, HandshakeContext context);
 Error error_of_select(const Reply& error, std::uint32_t database);
 
 }  // namespace obol::inline v0::redis

@@ -44,16 +44,16 @@ Result<std::vector<SlotRange>> ask_for_slots(Dialer& node, const ServerAddress& 
   return ranges;
 }
 
-Cluster::Cluster(ConnectionOptions options, std::size_t maximum_reply_bytes,
-                 std::shared_ptr<CredentialsSource> credentials, Node::Settings settings)
+Cluster::Cluster(ConnectionOptions options, std::size_t max_reply_bytes, std::shared_ptr<CredentialsSource> credentials,
+                 Node::Settings settings)
     : options_(std::move(options)),
-      maximum_reply_bytes_(maximum_reply_bytes),
+      max_reply_bytes_(max_reply_bytes),
       credentials_(std::move(credentials)),
       settings_(std::move(settings)),
       seeds_([this] {
         Members seeds;
         for (const auto& address : options_.cluster.seeds) {
-          auto dialer = std::make_shared<Dialer>(options_of_seed(options_, address), maximum_reply_bytes_,
+          auto dialer = std::make_shared<Dialer>(options_of_seed(options_, address), max_reply_bytes_,
                                                  Dialer::Place{.credentials = credentials_});
           seeds.push_back({.address = address, .dialer = std::move(dialer), .node = nullptr});
         }
@@ -115,7 +115,7 @@ NodeHandle Cluster::follow(const Redirect& redirect, const NodeHandle& from, Dea
   return find(redirect.slot);
 }
 
-void Cluster::doubt(const NodeHandle& node, Deadline deadline) { learn_if_due({.last = node.get()}, deadline); }
+void Cluster::suspect(const NodeHandle& node, Deadline deadline) { learn_if_due({.last = node.get()}, deadline); }
 
 void Cluster::close() {
   {
@@ -152,7 +152,7 @@ Result<void> Cluster::learn(const Order& order, Deadline deadline) {
     }
   }
   const auto all = candidates(order);
-  std::optional<Error> trouble;
+  std::optional<Error> last_error;
   for (std::size_t i = 0; i < all.size(); ++i) {
     // The pool of a node that does not answer would make us wait.
     auto ranges = ask_for_slots(*all[i].dialer, all[i].address, ends.share(all.size() - i));
@@ -160,10 +160,11 @@ Result<void> Cluster::learn(const Order& order, Deadline deadline) {
       adopt(*ranges);
       return {};
     }
-    if (!trouble || (may_pass(*trouble) && !may_pass(ranges.error()))) trouble = std::move(ranges.error());
+    if (!last_error || (is_transient(*last_error) && !is_transient(ranges.error())))
+      last_error = std::move(ranges.error());
   }
-  trouble->message = fmt::format("no node tells what the cluster is like: {}", trouble->message);
-  return std::unexpected(std::move(*trouble));
+  last_error->message = fmt::format("no node tells what the cluster is like: {}", last_error->message);
+  return std::unexpected(std::move(*last_error));
 }
 
 Result<std::vector<SlotRange>> Cluster::ask_over_pool(const NodeHandle& node, Deadline deadline) {
@@ -224,7 +225,7 @@ Cluster::Member Cluster::make_member(const ServerAddress& address) {
   auto options = options_;
   options.cluster = {};
   auto dialer = Dialer::to_announced(
-      options, maximum_reply_bytes_,
+      options, max_reply_bytes_,
       {.credentials = credentials_, .announced = AnnouncedAddress{.address = address, .by = Announcer::cluster}});
   auto node = std::make_shared<Node>(settings_, dialer, [this, address](Deadline deadline) {
     const auto known = members();

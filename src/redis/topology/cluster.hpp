@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/fork_registration.hpp"
-#include "obol/redis_options.hpp"
+#include "obol/connection_options.hpp"
 #include "redis/connection/dialer.hpp"
 #include "redis/protocol/cluster_slots.hpp"
 #include "redis/topology/topology.hpp"
@@ -31,7 +31,7 @@ class Cluster final : public Topology {
  public:
   static constexpr std::chrono::milliseconds least_pause{100};
 
-  Cluster(ConnectionOptions options, std::size_t maximum_reply_bytes, std::shared_ptr<CredentialsSource> credentials,
+  Cluster(ConnectionOptions options, std::size_t max_reply_bytes, std::shared_ptr<CredentialsSource> credentials,
           Node::Settings settings);
 
   Result<void> start(Deadline deadline) override;
@@ -40,7 +40,7 @@ class Cluster final : public Topology {
   std::vector<NodeHandle> nodes() override;
   std::string key_at(const Node& node, std::string_view key) override;
   NodeHandle follow(const Redirect& redirect, const NodeHandle& from, Deadline deadline) override;
-  void doubt(const NodeHandle& node, Deadline deadline) override;
+  void suspect(const NodeHandle& node, Deadline deadline) override;
   void close() override;
 
  private:
@@ -69,7 +69,7 @@ class Cluster final : public Topology {
   NodeHandle join(const ServerAddress& address, std::optional<std::uint16_t> slot);
 
   const ConnectionOptions options_;
-  const std::size_t maximum_reply_bytes_;
+  const std::size_t max_reply_bytes_;
   const std::shared_ptr<CredentialsSource> credentials_;
   const Node::Settings settings_;
   const Members seeds_;  ///< Without nodes.

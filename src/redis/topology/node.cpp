@@ -13,7 +13,7 @@ std::unique_ptr<Replicas> replicas_of(const Node::Settings& settings) {
   if (!settings.replica_source) return nullptr;
   auto own = settings;
   own.replica_source = nullptr;
-  return std::make_unique<Replicas>(settings.maximum_lag,
+  return std::make_unique<Replicas>(settings.max_lag,
                                     [own, source = settings.replica_source](const ServerAddress& address) {
                                       return std::make_shared<Node>(own, source(address));
                                     });
@@ -23,7 +23,7 @@ std::unique_ptr<Replicas> replicas_of(const Node::Settings& settings) {
 
 Node::Node(const Settings& settings, std::shared_ptr<ConnectionSource> source,
            std::function<void(Deadline)> on_unreachable)
-    : observer_(settings.observer),
+    : events_(settings.events),
       counts_(settings.counts),
       source_(std::move(source)),
       pool_(
@@ -31,7 +31,7 @@ Node::Node(const Settings& settings, std::shared_ptr<ConnectionSource> source,
           [this, connect = settings.timeouts.connect, on_unreachable = std::move(on_unreachable)](Deadline deadline) {
             auto connection = source_->dial(deadline.within(connect));
             if (!connection) ++counts_.failed;
-            if (!connection && may_pass(connection.error()) && on_unreachable) on_unreachable(deadline);
+            if (!connection && is_transient(connection.error()) && on_unreachable) on_unreachable(deadline);
             return connection;
           },
           [this](const Connection& connection, std::string_view reason) { report(connection, reason); }),
@@ -60,16 +60,11 @@ void Node::close() {
 // What there is no memory to tell goes untold: a connection that closes must not fail for that.
 void Node::report(const Connection& connection, std::string_view reason) const noexcept {
   if (reason.empty()) ++counts_.opened;
-  if (!observer_) return;
+  if (!events_.on_connection) return;
   try {
     const std::string endpoint = source_->endpoint();
     const std::string server = connection.server().name();
-    const ConnectionEvent event{.endpoint = endpoint, .server = server, .reason = reason};
-    if (reason.empty()) {
-      observer_->on_connection_opened(event);
-    } else {
-      observer_->on_connection_closed(event);
-    }
+    events_.on_connection(endpoint, server, reason);
   } catch (const std::bad_alloc&) {
     return;
   }

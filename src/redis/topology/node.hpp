@@ -8,14 +8,16 @@
 #include <string_view>
 
 #include "obol/error.hpp"
-#include "obol/observer.hpp"
-#include "obol/redis_options.hpp"
+#include "obol/pool_options.hpp"
+#include "obol/server_address.hpp"
 #include "obol/store_statistics.hpp"
+#include "obol/timeouts.hpp"
 #include "redis/connection/connection_source.hpp"
 #include "redis/core/deadline.hpp"
 #include "redis/core/retry_budget.hpp"
 #include "redis/core/server_clock.hpp"
 #include "redis/pool/pool.hpp"
+#include "redis/topology/client_events.hpp"
 #include "redis/topology/replicas.hpp"
 #include "redis/topology/single_flight.hpp"
 
@@ -33,10 +35,10 @@ class Node {
   struct Settings {
     PoolOptions pool;
     Timeouts timeouts;
-    std::shared_ptr<Observer> observer;
+    ClientEvents events;
     RetryBudget& budget;       ///< Must outlive the node.
     ConnectionCounts& counts;  ///< The same.
-    std::chrono::seconds maximum_lag{};
+    std::chrono::seconds max_lag{};
     /// Where a replica's connections come from; empty: none is read from.
     std::function<std::shared_ptr<ConnectionSource>(const ServerAddress&)> replica_source{};
   };
@@ -68,7 +70,7 @@ class Node {
  private:
   void report(const Connection& connection, std::string_view reason) const noexcept;
 
-  const std::shared_ptr<Observer> observer_;
+  const ClientEvents events_;
   ConnectionCounts& counts_;
   const std::shared_ptr<ConnectionSource> source_;
   std::atomic<bool> has_left_{false};

@@ -25,7 +25,7 @@ std::string_view value_in(std::string_view facts, std::string_view name) {
   return {};
 }
 
-std::optional<ServerAddress> replica_in(std::string_view line, std::chrono::seconds maximum_lag) {
+std::optional<ServerAddress> replica_in(std::string_view line, std::chrono::seconds max_lag) {
   const auto colon = line.find(':');
   if (!line.starts_with("slave") || colon == std::string_view::npos) return std::nullopt;
   if (!decimal<unsigned>(line.substr(5, colon - 5))) return std::nullopt;
@@ -33,25 +33,23 @@ std::optional<ServerAddress> replica_in(std::string_view line, std::chrono::seco
   const auto host = value_in(facts, "ip");
   const auto port = decimal<std::uint16_t>(value_in(facts, "port"));
   const auto lag = decimal<std::chrono::seconds::rep>(value_in(facts, "lag"));
-  const bool is_near = lag && *lag >= 0 && *lag <= maximum_lag.count();
+  const bool is_near = lag && *lag >= 0 && *lag <= max_lag.count();
   if (value_in(facts, "state") != "online" || host.empty() || !port || *port == 0 || !is_near) return std::nullopt;
   return ServerAddress{.host = std::string(host), .port = *port};
 }
 
 }  // namespace
 
-std::vector<ServerAddress> replicas_in(std::string_view info, std::chrono::seconds maximum_lag) {
+std::vector<ServerAddress> replicas_in(std::string_view info, std::chrono::seconds max_lag) {
   std::vector<ServerAddress> replicas;
   for (const auto part : info | std::views::split(std::string_view("\r\n"))) {
-    if (auto replica = replica_in({part.begin(), part.end()}, maximum_lag)) replicas.push_back(std::move(*replica));
+    if (auto replica = replica_in({part.begin(), part.end()}, max_lag)) replicas.push_back(std::move(*replica));
   }
   return replicas;
 }
 
-Replicas::Replicas(std::chrono::seconds maximum_lag, MakeNode make_node)
-    : maximum_lag_(maximum_lag),
-      make_node_(std::move(make_node)),
-      fork_registration_(mutex_, [this] { is_asking_ = false; }) {}
+Replicas::Replicas(std::chrono::seconds max_lag, MakeNode make_node)
+    : max_lag_(max_lag), make_node_(std::move(make_node)), fork_registration_(mutex_, [this] { is_asking_ = false; }) {}
 
 NodeHandle Replicas::pick(Pool& primary, Deadline deadline) {
   if (is_due()) ask(primary, deadline);
@@ -106,9 +104,9 @@ void Replicas::ask(Pool& primary, Deadline deadline) {
   const auto reply = primary.call(Command{"INFO", "replication"}, deadline);
   const bool is_told = reply && reply->kind == Reply::Kind::text;
   if (!is_told) return;
-  adopt(replicas_in(reply->text, maximum_lag_));
+  adopt(replicas_in(reply->text, max_lag_));
   const std::scoped_lock lock(mutex_);
-  known_until_ = asked_at + maximum_lag_;
+  known_until_ = asked_at + max_lag_;
 }
 
 void Replicas::adopt(const std::vector<ServerAddress>& addresses) {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/fork_registration.hpp"
-#include "obol/redis_options.hpp"
+#include "obol/server_address.hpp"
 #include "redis/core/deadline.hpp"
 #include "redis/pool/pool.hpp"
 
@@ -17,9 +17,9 @@ namespace obol::inline v0::redis {
 
 class Node;
 
-/// In a primary's reply to INFO replication: those that are online and have been heard of within `maximum_lag`.
+/// In a primary's reply to INFO replication: those that are online and have been heard of within `max_lag`.
 /// Source: https://redis.io/docs/latest/commands/info/
-std::vector<ServerAddress> replicas_in(std::string_view info, std::chrono::seconds maximum_lag);
+std::vector<ServerAddress> replicas_in(std::string_view info, std::chrono::seconds max_lag);
 
 /// The primary is asked for them when one is wanted, by one caller at a time and not more often than every `pause`.
 /// Thread-safe.
@@ -29,9 +29,9 @@ class Replicas {
 
   using MakeNode = std::function<std::shared_ptr<Node>(const ServerAddress&)>;
 
-  Replicas(std::chrono::seconds maximum_lag, MakeNode make_node);
+  Replicas(std::chrono::seconds max_lag, MakeNode make_node);
 
-  /// One of them; null where none is known to be up to date, or the primary has not answered for `maximum_lag`.
+  /// One of them; null where none is known to be up to date, or the primary has not answered for `max_lag`.
   std::shared_ptr<Node> pick(Pool& primary, Deadline deadline);
 
   /// It did not answer: not again before the primary has been asked anew.
@@ -53,7 +53,7 @@ class Replicas {
   void ask(Pool& primary, Deadline deadline);
   void adopt(const std::vector<ServerAddress>& addresses);
 
-  const std::chrono::seconds maximum_lag_;
+  const std::chrono::seconds max_lag_;
   const MakeNode make_node_;
   std::mutex mutex_;
   std::vector<Member> members_;

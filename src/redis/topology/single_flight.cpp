@@ -54,7 +54,7 @@ Result<void> SingleFlight::run(Deadline deadline, const std::function<Result<voi
       return std::unexpected(Error{ErrorCode::timeout, "what another call had begun was not done in time"});
     }
     const auto& outcome = flight->outcome;
-    if (outcome && (*outcome || !may_pass(outcome->error()))) return *outcome;
+    if (outcome && (*outcome || !is_transient(outcome->error()))) return *outcome;
   }
 }
 

@@ -23,7 +23,7 @@ class SinglePrimary final : public Topology {
   std::vector<NodeHandle> nodes() override { return {handle()}; }
   std::string key_at(const Node&, std::string_view key) override { return std::string(key); }
   NodeHandle follow(const Redirect&, const NodeHandle&, Deadline) override { return nullptr; }
-  void doubt(const NodeHandle&, Deadline) override {}
+  void suspect(const NodeHandle&, Deadline) override {}
   void close() override { node_.close(); }
 
  private:

@@ -40,7 +40,7 @@ class Topology {
   virtual NodeHandle follow(const Redirect& redirect, const NodeHandle& from, Deadline deadline) = 0;
 
   /// The node does not serve as it should: perhaps another has taken its place.
-  virtual void doubt(const NodeHandle& node, Deadline deadline) = 0;
+  virtual void suspect(const NodeHandle& node, Deadline deadline) = 0;
 
   /// Calls that wait for a connection, and all later ones, fail with `closed`.
   virtual void close() = 0;

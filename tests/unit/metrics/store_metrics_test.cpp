@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "support/metric_points.hpp"
-#include "values/error_name.hpp"
 
 namespace obol::testing {
 namespace {
@@ -218,16 +217,16 @@ TEST(StoreMetrics, LosesNoCallOfManyThreads) {
 }
 
 TEST(ErrorNames, AreThoseOfTheEnumerators) {
-  EXPECT_EQ(obol::name_of(ErrorCode::conflict), "conflict");
-  EXPECT_EQ(obol::name_of(ErrorCode::gone), "gone");
-  EXPECT_EQ(obol::name_of(ErrorCode::invalid_token), "invalid_token");
-  EXPECT_EQ(obol::name_of(ErrorCode::pool_timeout), "pool_timeout");
-  EXPECT_EQ(obol::name_of(ErrorCode::out_of_memory), "out_of_memory");
-  EXPECT_EQ(obol::name_of(ErrorCode::closed), "closed");
-  EXPECT_EQ(obol::name_of(ErrorCode::tls), "tls");
-  EXPECT_EQ(obol::name_of(ErrorCode::too_many_sessions), "too_many_sessions");
-  EXPECT_EQ(obol::name_of(ErrorCode::revoked), "revoked");
-  EXPECT_EQ(obol::name_of(ErrorCode::internal), "internal");
+  EXPECT_EQ(obol::to_string(ErrorCode::conflict), "conflict");
+  EXPECT_EQ(obol::to_string(ErrorCode::gone), "gone");
+  EXPECT_EQ(obol::to_string(ErrorCode::invalid_token), "invalid_token");
+  EXPECT_EQ(obol::to_string(ErrorCode::pool_timeout), "pool_timeout");
+  EXPECT_EQ(obol::to_string(ErrorCode::out_of_memory), "out_of_memory");
+  EXPECT_EQ(obol::to_string(ErrorCode::closed), "closed");
+  EXPECT_EQ(obol::to_string(ErrorCode::tls), "tls");
+  EXPECT_EQ(obol::to_string(ErrorCode::too_many_sessions), "too_many_sessions");
+  EXPECT_EQ(obol::to_string(ErrorCode::revoked), "revoked");
+  EXPECT_EQ(obol::to_string(ErrorCode::internal), "internal");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Connection URIs: what is read, what is refused, and that no refusal repeats a password.
 #include <gtest/gtest.h>
 
-#include "obol/redis_options.hpp"
+#include "obol/connection_options.hpp"
 
 namespace obol {
 namespace {

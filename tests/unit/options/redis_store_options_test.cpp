@@ -50,15 +50,15 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"key_prefix", [](Options& o) { o.key_prefix = "}"; }},
         Case{"key_prefix", [](Options& o) { o.key_prefix = std::string(65, 'a'); }},
         Case{"keyring", [](Options& o) { o.keyring = {}; }}, Case{"clock", [](Options& o) { o.clock = nullptr; }},
-        Case{"policy.maximum_sessions", [](Options& o) { o.policy.maximum_sessions = 1001; }},
-        Case{"policy.maximum_sessions is 64, and so many sessions of maximum_payload_bytes (1048576) take up to "
-             "67371008 bytes, but maximum_reply_bytes is 67108864",
-             [](Options& o) { o.policy.maximum_sessions = 64; }},
-        Case{"policy.maximum_sessions is 100, and so many sessions of maximum_payload_bytes (4096)",
+        Case{"policy.max_sessions", [](Options& o) { o.policy.max_sessions = 1001; }},
+        Case{"policy.max_sessions is 64, and so many sessions of max_payload_bytes (1048576) take up to "
+             "67371008 bytes, but max_reply_bytes is 67108864",
+             [](Options& o) { o.policy.max_sessions = 64; }},
+        Case{"policy.max_sessions is 100, and so many sessions of max_payload_bytes (4096)",
              [](Options& o) {
-               o.policy.maximum_sessions = 100;
-               o.maximum_payload_bytes = 4096;
-               o.maximum_reply_bytes = 100 * 4096;
+               o.policy.max_sessions = 100;
+               o.max_payload_bytes = 4096;
+               o.max_reply_bytes = 100 * 4096;
              }},
         Case{"policy.revocation_mark_lifetime",
              [](Options& o) { o.policy.revocation_mark_lifetime = std::chrono::seconds(-1); }},
@@ -67,8 +67,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"delete_durability.replicas", [](Options& o) { o.delete_durability.replicas = 101; }},
         Case{"delete_durability.timeout",
              [](Options& o) { o.delete_durability = {.replicas = 1, .timeout = o.timeouts.command}; }},
-        Case{"replica_reads.maximum_lag",
-             [](Options& o) { o.replica_reads = {.enabled = true, .maximum_lag = std::chrono::seconds(1)}; }},
+        Case{"replica_reads.max_lag",
+             [](Options& o) { o.replica_reads = {.enabled = true, .max_lag = std::chrono::seconds(1)}; }},
         Case{"connection.tls", [](Options& o) { o.connection.tls.enabled = true; }},
         Case{"connection.tls",
              [](Options& o) {
@@ -80,12 +80,12 @@ INSTANTIATE_TEST_SUITE_P(
                o.connection.unix_socket.clear();
                o.connection.tls = {.enabled = true, .ca_file = "/ca.pem", .insecure_skip_verification = true};
              }},
-        Case{"pool.maximum_waiting", [](Options& o) { o.pool.maximum_waiting = 0; }},
-        Case{"near_cache.maximum_bytes", [](Options& o) { o.near_cache = {.enabled = true, .maximum_bytes = 1000}; }},
+        Case{"pool.max_waiting", [](Options& o) { o.pool.max_waiting = 0; }},
+        Case{"near_cache.max_bytes", [](Options& o) { o.near_cache = {.enabled = true, .max_bytes = 1000}; }},
         Case{"near_cache.max_staleness",
              [](Options& o) { o.near_cache = {.enabled = true, .max_staleness = std::chrono::milliseconds(29)}; }},
-        Case{"maximum_reply_bytes", [](Options& o) { o.maximum_reply_bytes = 1000; }},
-        Case{"maximum_payload_bytes", [](Options& o) { o.maximum_payload_bytes = ~std::size_t{0}; }},
+        Case{"max_reply_bytes", [](Options& o) { o.max_reply_bytes = 1000; }},
+        Case{"max_payload_bytes", [](Options& o) { o.max_payload_bytes = ~std::size_t{0}; }},
         Case{"connection.unix_socket", [](Options& o) { o.connection.unix_socket = std::string(200, 'a'); }},
         Case{"connection.port",
              [](Options& o) {

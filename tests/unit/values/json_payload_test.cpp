@@ -96,7 +96,7 @@ TEST(JsonPayload, IsRefusedWhereItNestsTooDeepHoweverDeep) {
     EXPECT_EQ(decode_json(nested(depth)).error().code, ErrorCode::protocol) << depth;
     EXPECT_EQ(decode_json(std::string(depth, '{')).error().code, ErrorCode::protocol) << depth;
   }
-  EXPECT_TRUE(decode_json(nested(33), {.maximum_depth = 33}).has_value());
+  EXPECT_TRUE(decode_json(nested(33), {.max_depth = 33}).has_value());
 }
 
 TEST(JsonPayload, MayHaveAnyNumberOfBracketsInStringsAndSideBySide) {
@@ -108,8 +108,8 @@ TEST(JsonPayload, MayHaveAnyNumberOfBracketsInStringsAndSideBySide) {
 }
 
 TEST(JsonPayload, IsRefusedWhereItIsTooLarge) {
-  EXPECT_TRUE(decode_json("\"1234\"", {.maximum_bytes = 6}).has_value());
-  EXPECT_EQ(decode_json("\"12345\"", {.maximum_bytes = 6}).error().code, ErrorCode::too_large);
+  EXPECT_TRUE(decode_json("\"1234\"", {.max_bytes = 6}).has_value());
+  EXPECT_EQ(decode_json("\"12345\"", {.max_bytes = 6}).error().code, ErrorCode::too_large);
 }
 
 TEST(JsonPayload, SaysBytesThatAreNotUtf8AsReplacementCharacters) {

@@ -35,7 +35,7 @@ class ConnectionTest : public ::testing::Test {
   Connection introduced() {
     script->pieces.push_front(greeting("master"));
     auto made = connection();
-    EXPECT_TRUE(made.introduce({}, {}, Peer::node, far()).has_value());
+    EXPECT_TRUE(made.handshake({}, {}, Peer::node, far()).has_value());
     return made;
   }
 
@@ -56,7 +56,7 @@ TEST_F(ConnectionTest, AsksOnlyThoseForTheirRoleThatMustHaveOne) {
     *script = {};
     script->pieces.push_back(greeting(role, mode));
     auto asked = connection(milliseconds(0));
-    const auto introduced = asked.introduce({}, {}, peer, far());
+    const auto introduced = asked.handshake({}, {}, peer, far());
     ASSERT_TRUE(introduced.has_value()) << introduced.error().message;
     script->written.clear();
     if (asks_again) script->pieces.push_back(greeting(role, mode));

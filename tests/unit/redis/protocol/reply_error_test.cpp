@@ -111,11 +111,11 @@ TEST(CommandName, IsTheFirstWordAndOfAContainerTheSecondToo) {
   EXPECT_EQ((Command{"", "secret"}.name()), "");
 }
 
-std::string introduced(std::string_view text, Introduction introduction) {
-  return error_of_introduction(error_reply(text), introduction).message;
+std::string introduced(std::string_view text, HandshakeContext context) {
+  return error_of_handshake(error_reply(text), context).message;
 }
 
-TEST(ErrorOfIntroduction, TellsWhoHasSetAPasswordNotToSetOne) {
+TEST(ErrorOfHandshake, TellsWhoHasSetAPasswordNotToSetOne) {
   const auto* const text = "NOAUTH Authentication required.";
   EXPECT_NE(introduced(text, {}).find("set connection.password"), std::string::npos);
   const auto told = introduced(text, {.sent_credentials = true});
@@ -123,7 +123,7 @@ TEST(ErrorOfIntroduction, TellsWhoHasSetAPasswordNotToSetOne) {
   EXPECT_NE(told.find("a proxy in between"), std::string::npos) << told;
 }
 
-TEST(ErrorOfIntroduction, NamesTheSentinelsPasswordIfASentinelWantsOne) {
+TEST(ErrorOfHandshake, NamesTheSentinelsPasswordIfASentinelWantsOne) {
   EXPECT_NE(introduced("NOAUTH", {.is_to_sentinel = true}).find("set connection.sentinel.password"), std::string::npos);
 }
 
@@ -145,7 +145,7 @@ TEST(ErrorReply, IsToldByItsBeginningWhateverItQuotes) {
       EXPECT_EQ(told.message, plain.message);
     };
     expect_same(error_of(error_reply(beginning), "HGET"), error_of(error_reply(quoting), "HGET"));
-    expect_same(error_of_introduction(error_reply(beginning), {}), error_of_introduction(error_reply(quoting), {}));
+    expect_same(error_of_handshake(error_reply(beginning), {}), error_of_handshake(error_reply(quoting), {}));
     expect_same(error_of_select(error_reply(beginning), 3), error_of_select(error_reply(quoting), 3));
   }
 }

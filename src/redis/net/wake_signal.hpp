@@ -9,7 +9,7 @@
 namespace obol::inline v0::redis {
 
 /// Posted by others under their lock, read by the caller without it.
-class Notice {
+class WakeSignal {
  public:
   enum Word : std::uint32_t {
     none,
@@ -30,7 +30,7 @@ class Notice {
 /// Where callers sleep, in groups: those that will be told something together are woken by one system call, which
 /// costs far less than one for each. Thread-safe. A caller may be woken without a cause.
 /// Source: https://man7.org/linux/man-pages/man2/futex.2.html
-class Dormitory {
+class ParkingLot {
  public:
   /// Groups 0 to 15 are for callers that are told things together, 16 to 31 for those that are told alone.
   using Groups = std::uint32_t;

@@ -7,17 +7,18 @@
 
 #include "base/on_exit.hpp"
 #include "redis/core/deadline.hpp"
-#include "redis/net/notice.hpp"
+#include "redis/net/wake_signal.hpp"
 
 namespace obol::inline v0::redis {
 
-/// Offers at most one thing at a time. Whoever takes it owns it until it is given back. A thing has two members:
-/// `std::atomic<bool> is_back`, and `unsigned group`, where its holder sleeps in the dormitory. Thread-safe.
+/// Offers at most one thing at a time. Whoever takes it owns it until it is given back. A thing has two pooled
+/// connections: `std::atomic<bool> is_back`, and `unsigned group`, where its holder sleeps in the parking_lot.
+/// Thread-safe.
 template <class Thing>
-class Offer {
+class HandoffSlot {
  public:
-  /// The dormitory must outlive this.
-  explicit Offer(Dormitory& dormitory) : dormitory_(dormitory) {}
+  /// The parking_lot must outlive this.
+  explicit HandoffSlot(ParkingLot& parking_lot) : parking_lot_(parking_lot) {}
 
   /// By the holder. If another thing is offered already, the thing stays with its holder. Either way it is take_back
   /// that makes it the holder's own again.
@@ -64,7 +65,7 @@ class Offer {
     }
     ++sleepers_;
     const OnExit awake([this] { --sleepers_; });
-    while (!outcome) dormitory_.sleep(thing.group, Deadline::Time::time_point::max(), is_over);
+    while (!outcome) parking_lot_.sleep(thing.group, Deadline::Time::time_point::max(), is_over);
     return *outcome;
   }
 
@@ -81,10 +82,10 @@ class Offer {
 
   // A sleeper counts itself before it looks for the last time, so either it sees the thing or it is seen here.
   void wake(unsigned group) {
-    if (sleepers_ > 0) dormitory_.wake(Dormitory::Groups{1} << group);
+    if (sleepers_ > 0) parking_lot_.wake(ParkingLot::Groups{1} << group);
   }
 
-  Dormitory& dormitory_;
+  ParkingLot& parking_lot_;
   std::atomic<Thing*> offered_{nullptr};
   std::atomic<unsigned> sleepers_{0};
 };

@@ -10,11 +10,11 @@ namespace obol::inline v0::redis {
 /// Each call costs host and server a little time. While that of all the calls at once is short against a round trip,
 /// time is lost on the way, and with more connections less of it; where it is longer, both are at their limit, and
 /// larger batches save work. Measured in docs/performance.md. Not thread-safe.
-class Lanes {
+class ConcurrencyLimit {
  public:
   using Time = std::chrono::steady_clock;
 
-  explicit Lanes(std::size_t maximum) : maximum_(maximum) {}
+  explicit ConcurrencyLimit(std::size_t maximum) : max_(maximum) {}
 
   std::size_t limit() const { return limit_; }
 
@@ -30,7 +30,7 @@ class Lanes {
     if (work > 4 * quiet) {
       limit_ = std::max<std::size_t>(limit_ - 1, 1);
     } else if (work < 3 * quiet && at_once > limit_) {
-      limit_ = std::min(limit_ + 1, maximum_);
+      limit_ = std::min(limit_ + 1, max_);
     }
   }
 
@@ -50,7 +50,7 @@ class Lanes {
     quiet_ = std::clamp(round_trip, Time::duration(0), quiet_);
   }
 
-  std::size_t maximum_;
+  std::size_t max_;
   std::size_t limit_ = 1;
   double at_once_ = 1;  ///< Of late.
   Time::duration quiet_ = Time::duration::max();

@@ -1,9 +1,8 @@
-// The near cache: verified sessions kept in this process.
+// Whether reads may be answered from this process's memory.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 
 namespace obol::inline v0 {
 
@@ -13,22 +12,12 @@ namespace obol::inline v0 {
 /// Source: https://redis.io/docs/latest/develop/reference/client-side-caching/
 struct NearCacheOptions {
   bool enabled = false;  ///< Needs the ACL rules `+client|tracking` and `+info`, else connect fails with `permission`.
-  std::size_t maximum_bytes = std::size_t{64} * 1024 * 1024;  ///< Of sessions kept; the least used go first.
+  std::size_t max_bytes = std::size_t{64} * 1024 * 1024;  ///< Of sessions kept; the least used go first.
 
   /// How old an answer may be: a change made elsewhere at this time is seen at the latest so much later, even where the
   /// server or the network fell silent just before it. Without a sign of life for so long, every `get` asks the server.
   /// The server is asked for one every third of it; 30 ms to 1 minute.
   std::chrono::milliseconds max_staleness{1000};
-};
-
-/// Counted since the store was made, but for the last two.
-struct NearCacheStatistics {
-  std::uint64_t hits = 0;           ///< Answered from memory.
-  std::uint64_t misses = 0;         ///< Asked of the server.
-  std::uint64_t invalidations = 0;  ///< Told by the server, made by own writes, or found by own reads.
-  std::uint64_t evictions = 0;      ///< To stay within `maximum_bytes`.
-  std::size_t sessions = 0;         ///< Kept now.
-  std::size_t bytes = 0;            ///< Estimated, of those.
 };
 
 }  // namespace obol::inline v0

@@ -1,5 +1,5 @@
 // Sleeping and waking by futex.
-#include "redis/net/notice.hpp"
+#include "redis/net/wake_signal.hpp"
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -13,7 +13,7 @@ namespace obol::inline v0::redis {
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free && sizeof(std::atomic<std::uint32_t>) == 4);
 
 // steady_clock is CLOCK_MONOTONIC, which FUTEX_WAIT_BITSET measures its absolute time by.
-void Dormitory::sleep_through(std::uint32_t turn, unsigned group, Deadline::Time::time_point time) {
+void ParkingLot::sleep_through(std::uint32_t turn, unsigned group, Deadline::Time::time_point time) {
   const auto since_boot = time.time_since_epoch();
   const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
   const std::timespec until{.tv_sec = seconds.count(),
@@ -21,7 +21,7 @@ void Dormitory::sleep_through(std::uint32_t turn, unsigned group, Deadline::Time
   ::syscall(SYS_futex, &turn_, FUTEX_WAIT_BITSET_PRIVATE, turn, &until, nullptr, Groups{1} << group);
 }
 
-void Dormitory::wake(Groups woken) {
+void ParkingLot::wake(Groups woken) {
   ++turn_;
   ::syscall(SYS_futex, &turn_, FUTEX_WAKE_BITSET_PRIVATE, std::numeric_limits<int>::max(), nullptr, nullptr, woken);
 }

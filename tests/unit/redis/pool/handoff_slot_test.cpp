@@ -1,5 +1,5 @@
 // A thing that others may take while its holder has no use for it.
-#include "redis/pool/offer.hpp"
+#include "redis/pool/handoff_slot.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -19,65 +19,65 @@ namespace {
 struct Thing {
   int uses = 0;
   std::atomic<bool> is_back{false};
-  unsigned group = Dormitory::shared_groups;
+  unsigned group = ParkingLot::shared_groups;
 };
 
 bool never() { return false; }
 
-class OfferTest : public ::testing::Test {
+class HandoffSlotTest : public ::testing::Test {
  protected:
-  Dormitory dormitory;
-  Offer<Thing> offer{dormitory};
+  ParkingLot parking_lot;
+  HandoffSlot<Thing> slot{parking_lot};
   Thing thing;
   Thing other;
 };
 
-TEST_F(OfferTest, IsTakenOnce) {
-  offer.make(thing);
-  EXPECT_EQ(offer.take(), &thing);
-  EXPECT_EQ(offer.take(), nullptr);
+TEST_F(HandoffSlotTest, IsTakenOnce) {
+  slot.make(thing);
+  EXPECT_EQ(slot.take(), &thing);
+  EXPECT_EQ(slot.take(), nullptr);
 }
 
-TEST_F(OfferTest, HoldsOneThingAtATimeAndLeavesAnotherToItsHolder) {
-  offer.make(thing);
-  offer.make(other);
-  EXPECT_TRUE(offer.take_back(other, never));
-  EXPECT_EQ(offer.take(), &thing);
+TEST_F(HandoffSlotTest, HoldsOneThingAtATimeAndLeavesAnotherToItsHolder) {
+  slot.make(thing);
+  slot.make(other);
+  EXPECT_TRUE(slot.take_back(other, never));
+  EXPECT_EQ(slot.take(), &thing);
 }
 
-TEST_F(OfferTest, IsTakenBackByItsHolder) {
-  offer.make(thing);
-  EXPECT_TRUE(offer.take_back(thing, never));
-  EXPECT_EQ(offer.take(), nullptr);
+TEST_F(HandoffSlotTest, IsTakenBackByItsHolder) {
+  slot.make(thing);
+  EXPECT_TRUE(slot.take_back(thing, never));
+  EXPECT_EQ(slot.take(), nullptr);
 }
 
-TEST_F(OfferTest, MayBeTakenAgainOnceItWasGivenBack) {
-  offer.make(thing);
-  offer.give_back(*offer.take());
-  EXPECT_EQ(offer.take(), &thing);
+TEST_F(HandoffSlotTest, MayBeTakenAgainOnceItWasGivenBack) {
+  slot.make(thing);
+  slot.give_back(*slot.take());
+  EXPECT_EQ(slot.take(), &thing);
 }
 
-TEST_F(OfferTest, IsTakenByNobodyElseOnceItWasGivenToItsHolder) {
-  offer.make(thing);
-  offer.give_to_holder(*offer.take());
-  EXPECT_EQ(offer.take(), nullptr);
-  EXPECT_TRUE(offer.take_back(thing, never));
+TEST_F(HandoffSlotTest, IsTakenByNobodyElseOnceItWasGivenToItsHolder) {
+  slot.make(thing);
+  slot.give_to_holder(*slot.take());
+  EXPECT_EQ(slot.take(), nullptr);
+  EXPECT_TRUE(slot.take_back(thing, never));
 }
 
-TEST_F(OfferTest, IsNotTakenBackOnceWhoeverTookItHasSettledIt) {
-  offer.make(thing);
-  offer.take();
-  EXPECT_FALSE(offer.take_back(thing, [] { return true; }));
+TEST_F(HandoffSlotTest, IsNotTakenBackOnceWhoeverTookItHasSettledIt) {
+  slot.make(thing);
+  slot.take();
+  EXPECT_FALSE(slot.take_back(thing, [] { return true; }));
 }
 
 /// A holder that waits for its thing in a thread of its own.
 class Holder {
  public:
   template <class IsSettled>
-  Holder(Offer<Thing>& offer, Thing& thing, IsSettled is_settled)
-      : took_back_(std::async(std::launch::async, [this, &offer, &thing, is_settled] {
+  Holder(HandoffSlot<Thing>& slot, Thing& thing, IsSettled is_settled)
+      : took_back_(std::async(std::launch::async, [this, &slot, &thing, is_settled] {
           thread_ = ::gettid();
-          return offer.take_back(thing, is_settled);
+          return slot.take_back(thing, is_settled);
         })) {}
 
   bool falls_asleep() const {
@@ -106,70 +106,70 @@ class Holder {
 };
 
 // A thread that only yields never gives the processor to one of lower priority, and so might wait for ever.
-TEST_F(OfferTest, LetsItsHolderSleepUntilItIsGivenBack) {
-  offer.make(thing);
-  Thing* const taken = offer.take();
-  Holder holder(offer, thing, never);
+TEST_F(HandoffSlotTest, LetsItsHolderSleepUntilItIsGivenBack) {
+  slot.make(thing);
+  Thing* const taken = slot.take();
+  Holder holder(slot, thing, never);
   EXPECT_TRUE(holder.falls_asleep());
-  offer.give_back(*taken);
+  slot.give_back(*taken);
   EXPECT_TRUE(holder.took_back());
 }
 
-TEST_F(OfferTest, LetsItsHolderSleepUntilItIsGivenToIt) {
-  offer.make(thing);
-  Thing* const taken = offer.take();
-  Holder holder(offer, thing, never);
+TEST_F(HandoffSlotTest, LetsItsHolderSleepUntilItIsGivenToIt) {
+  slot.make(thing);
+  Thing* const taken = slot.take();
+  Holder holder(slot, thing, never);
   EXPECT_TRUE(holder.falls_asleep());
-  offer.give_to_holder(*taken);
+  slot.give_to_holder(*taken);
   EXPECT_TRUE(holder.took_back());
 }
 
-TEST_F(OfferTest, LetsItsHolderSleepUntilItIsSettled) {
+TEST_F(HandoffSlotTest, LetsItsHolderSleepUntilItIsSettled) {
   std::atomic<bool> is_settled = false;
-  offer.make(thing);
-  offer.take();
-  Holder holder(offer, thing, [&is_settled] { return is_settled.load(); });
+  slot.make(thing);
+  slot.take();
+  Holder holder(slot, thing, [&is_settled] { return is_settled.load(); });
   EXPECT_TRUE(holder.falls_asleep());
   is_settled = true;
-  dormitory.wake(Dormitory::Groups{1} << thing.group);
+  parking_lot.wake(ParkingLot::Groups{1} << thing.group);
   EXPECT_FALSE(holder.took_back());
 }
 
 // The thing itself is not synchronised in any other way, as ThreadSanitizer would tell.
-TEST_F(OfferTest, LetsOneThreadAtATimeHaveTheThing) {
+TEST_F(HandoffSlotTest, LetsOneThreadAtATimeHaveTheThing) {
   constexpr int turns = 10'000;
-  offer.make(thing);
+  slot.make(thing);
   std::vector<std::jthread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([this] {
       for (int turn = 0; turn < turns;) {
-        Thing* const taken = offer.take();
+        Thing* const taken = slot.take();
         if (taken == nullptr) continue;
         ++taken->uses;
-        offer.give_back(*taken);
+        slot.give_back(*taken);
         ++turn;
       }
     });
   }
   threads.clear();
-  EXPECT_EQ(offer.take()->uses, 4 * turns);
+  EXPECT_EQ(slot.take()->uses, 4 * turns);
 }
 
 // Each wake that is missed would end the test by its time-out.
-TEST_F(OfferTest, IsNeverMissedByItsHolder) {
+TEST_F(HandoffSlotTest, IsNeverMissedByItsHolder) {
   std::atomic<bool> is_over = false;
   std::jthread taker([&] {
     for (int turn = 0; !is_over; ++turn) {
-      Thing* const taken = offer.take();
+      Thing* const taken = slot.take();
       std::this_thread::sleep_for(std::chrono::microseconds(20));
       if (taken == nullptr) continue;
-      turn % 2 == 0 ? offer.give_to_holder(*taken) : offer.give_back(*taken);
+      turn % 2 == 0 ? slot.give_to_holder(*taken) : slot.give_back(*taken);
     }
   });
   for (int turn = 0; turn < 200; ++turn) {
-    offer.make(thing);
+    slot.make(thing);
     std::this_thread::yield();
-    EXPECT_TRUE(offer.take_back(thing, never));
+    EXPECT_TRUE(slot.take_back(thing, never));
   }
   is_over = true;
 }

@@ -1,0 +1,18 @@
+// Host and port of a server.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace obol::inline v0 {
+
+/// Where a server listens.
+struct ServerAddress {
+  std::string host{};         ///< A name or an IP address.
+  std::uint16_t port = 6379;  ///< Of TCP; 1 to 65535.
+
+  /// Equal in every member.
+  bool operator==(const ServerAddress&) const = default;
+};
+
+}  // namespace obol::inline v0

@@ -1,0 +1,15 @@
+// How long a call may take.
+#pragma once
+
+#include <chrono>
+
+namespace obol::inline v0 {
+
+/// How long things may take. All must be positive; each call ends by `total`, whatever happens.
+struct Timeouts {
+  std::chrono::milliseconds connect{1000};  ///< To open a connection and introduce ourselves.
+  std::chrono::milliseconds command{1000};  ///< One command, from the first byte sent to the last received.
+  std::chrono::milliseconds total{5000};    ///< A whole call: waiting, connecting, commands, repeats.
+};
+
+}  // namespace obol::inline v0
