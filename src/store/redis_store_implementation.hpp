@@ -19,11 +19,11 @@
 #include "base/fork_registration.hpp"
 #include "base/process_end.hpp"
 #include "near_cache/tracked_cache.hpp"
-#include "obol/detail/observed_call.hpp"
 #include "obol/redis_store.hpp"
 #include "obol/session_id.hpp"
 #include "redis/client/client.hpp"
 #include "store/client_options.hpp"
+#include "store/observed_call.hpp"
 #include "store/session_commands.hpp"
 #include "values/closed_error.hpp"
 
@@ -83,12 +83,12 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
     {
       const Admission::Visit visit(*admission_);
       if (visit.is_admitted()) {
-        return observer_ ? detail::observed_call(*observer_, operation, work, found_near) : work();
+        return observer_ ? observed_call(*observer_, operation, work, found_near) : work();
       }
       // Told when the caller has left: those that go on calling a closed store must not keep its destructor waiting.
       observer = observer_;
     }
-    return observer ? detail::observed_call(*observer, operation, refuse<Work>) : refuse<Work>();
+    return observer ? observed_call(*observer, operation, refuse<Work>) : refuse<Work>();
   }
 
   /// The same for what no observer is told of.

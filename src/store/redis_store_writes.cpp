@@ -8,12 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "obol/detail/upsert_errors.hpp"
 #include "obol/session_id.hpp"
 #include "obol/session_limits.hpp"
 #include "sealing/cleansing.hpp"
 #include "sealing/sealing.hpp"
 #include "store/redis_store_implementation.hpp"
+#include "store/upsert_errors.hpp"
 
 namespace obol::inline v0 {
 namespace {
@@ -147,11 +147,11 @@ std::expected<Upserted, UpsertError> RedisStore::Implementation::managed_create(
       case CreateResult::Outcome::conflict:
         return lost_to(result->sealed, write);
       case CreateResult::Outcome::revoked:
-        return refused(detail::revoked(), write.session);
+        return refused(revoked(), write.session);
       case CreateResult::Outcome::expired:
         return expired_there();
       case CreateResult::Outcome::full:
-        return refused(detail::too_many_sessions(), write.session);
+        return refused(too_many_sessions(), write.session);
       case CreateResult::Outcome::crowded:
         if (auto made = make_room(write, deadline, evicted); !made) return std::unexpected(std::move(made.error()));
         counting = Counting::always;
@@ -176,7 +176,7 @@ std::expected<void, UpsertError> RedisStore::Implementation::make_room(const Wri
     for (auto& session : thinned->seen) {
       kept.insert(std::move(session));
       if (kept.size() < policy.max_sessions) continue;
-      if (policy.when_full == WhenFull::refuse) return refused(detail::too_many_sessions(), write.session);
+      if (policy.when_full == WhenFull::refuse) return refused(too_many_sessions(), write.session);
       doomed.push_back(std::move(kept.extract(kept.begin()).value()));
     }
     cursor = thinned->cursor == "0" ? std::string() : std::move(thinned->cursor);
@@ -212,7 +212,7 @@ std::expected<void, UpsertError> RedisStore::Implementation::replace(const redis
   }
   const auto& session = write.session;
   tell(&Observer::on_gone, [&] { return session_event(write.standing_id, session.type, session.lock_version - 1); });
-  return std::unexpected(detail::gone());
+  return std::unexpected(gone());
 }
 
 std::unexpected<UpsertError> RedisStore::Implementation::lost_to(std::optional<std::string_view> winner,
@@ -225,7 +225,7 @@ std::unexpected<UpsertError> RedisStore::Implementation::lost_to(std::optional<s
     const SessionKey key{.user_id = session.user_id, .type = session.type, .id = write.standing_id};
     if (auto theirs = opened(winner, write.place, key, write.keyring)) current = std::move(*theirs);
   }
-  return std::unexpected(detail::conflict(std::move(current)));
+  return std::unexpected(conflict(std::move(current)));
 }
 
 Result<Deleted> RedisStore::Implementation::run_delete(const redis::Command& command, const std::string& place) {
