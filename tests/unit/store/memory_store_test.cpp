@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "obol/session_id.hpp"
 #include "obol/testing/policy_conformance.hpp"
 #include "obol/testing/store_conformance.hpp"
 #include "support/recording_observer.hpp"
