@@ -158,7 +158,7 @@ TEST_P(CrowdTest, GetAllGivesTenThousandSessionsUnderTheDefaultLimit) {
 }
 
 TEST_P(CrowdTest, GetAllBeyondTheDefaultLimitSaysWhatToDoAndNothingElseFails) {
-  const auto limit = RedisStoreOptions{}.maximum_reply_bytes;
+  const auto limit = RedisStoreOptions{}.max_reply_bytes;
   auto store = store_with({});
   auto session = new_session("user", "one");
   ASSERT_TRUE(store.upsert(session).has_value());
@@ -168,7 +168,7 @@ TEST_P(CrowdTest, GetAllBeyondTheDefaultLimitSaysWhatToDoAndNothingElseFails) {
   EXPECT_EQ(all.error().code, ErrorCode::too_large);
   EXPECT_NE(all.error().message.find(fmt::format("more than {} bytes", limit)), std::string::npos)
       << all.error().message;
-  EXPECT_NE(all.error().message.find("raise maximum_reply_bytes, or store fewer or smaller sessions"),
+  EXPECT_NE(all.error().message.find("raise max_reply_bytes, or store fewer or smaller sessions"),
             std::string::npos)
       << all.error().message;
   EXPECT_EQ(store.get(session.key()).value(), session);
