@@ -1,4 +1,4 @@
-// A finished call of a store, as an observer is told of it.
+// A finished call of a store, as reported to an observer.
 #pragma once
 
 #include <chrono>
@@ -8,10 +8,10 @@
 
 namespace obol::inline v0 {
 
-/// A call of SessionStore; an upsert is a create (lock version 0) or an update.
+/// The functions of SessionStore; an upsert is a create (lock version 0) or an update.
 enum class Operation { get, get_many, create, update, rotate_id, delete_one, get_all, delete_all, delete_others };
 
-/// As the enumerator is called: "get", "get_many", ….
+/// Returns the name of the enumerator: "get", "get_many", ….
 constexpr std::string_view to_string(Operation operation) noexcept {
   switch (operation) {
     case Operation::get:
@@ -38,14 +38,14 @@ constexpr std::string_view to_string(Operation operation) noexcept {
 
 /// How a call ended.
 enum class CallOutcome {
-  done,        ///< Any call but `get`: what was asked for.
-  found,       ///< `get`: the session, from the server.
-  found_near,  ///< `get`: the session, from the near cache.
-  absent,      ///< `get`: no session; it is not stored, has expired or was not accepted.
-  failed,      ///< With an error.
+  done,        ///< A call other than `get` succeeded.
+  found,       ///< `get` returned the session from the server.
+  found_near,  ///< `get` returned the session from the near cache.
+  absent,      ///< `get` returned nothing: the session is not stored, has expired or failed verification.
+  failed,      ///< The call failed with an error.
 };
 
-/// As the enumerator is called: "done", "found", ….
+/// Returns the name of the enumerator: "done", "found", ….
 constexpr std::string_view to_string(CallOutcome outcome) noexcept {
   switch (outcome) {
     case CallOutcome::done:
@@ -66,8 +66,8 @@ constexpr std::string_view to_string(CallOutcome outcome) noexcept {
 struct CallEvent {
   Operation operation = Operation::get;     ///< Which call.
   CallOutcome outcome = CallOutcome::done;  ///< How it ended.
-  ErrorCode error{};                        ///< With `failed`.
-  std::chrono::nanoseconds duration{};      ///< All of it: waiting, repeats.
+  ErrorCode error{};                        ///< Set if the outcome is `failed`.
+  std::chrono::nanoseconds duration{};      ///< Total time, including waiting and repeats.
 };
 
 }  // namespace obol::inline v0

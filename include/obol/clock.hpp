@@ -1,4 +1,4 @@
-// The clock a store asks whether a session has expired.
+// The clock that a store uses to decide whether a session has expired.
 #pragma once
 
 #include <chrono>
@@ -6,10 +6,10 @@
 
 namespace obol::inline v0 {
 
-/// Gives the time of day. Called from any thread; must not throw.
+/// Returns the current time. Called from any thread; must not throw.
 using Clock = std::function<std::chrono::system_clock::time_point()>;
 
-/// The system's clock.
+/// Returns the system's clock.
 inline Clock system_clock() {
   return [] { return std::chrono::system_clock::now(); };
 }

@@ -1,4 +1,4 @@
-// Where the server is and how to log in to it, also as a URI.
+// Where the server is and how to authenticate; can be read from and written as a URI.
 #pragma once
 
 #include <cstdint>
@@ -14,94 +14,98 @@
 
 namespace obol::inline v0 {
 
-/// A primary that Redis Sentinel looks after. Before each connection the sentinels are asked which server is the
-/// primary; the first that answers is asked first the next time.
+/// A primary that Redis Sentinel monitors. Before each connection the sentinels are asked which server is the primary;
+/// the first that answers is asked first the next time.
 /// Source: https://redis.io/docs/latest/develop/reference/sentinel-clients/
 struct SentinelOptions {
   std::string primary_name{};              ///< As in `sentinel monitor <name> ...`; empty: no Sentinel.
-  std::vector<ServerAddress> sentinels{};  ///< Of that primary; at least one.
-  std::string username{};                  ///< ACL user of the sentinels; empty: "default".
-  std::string password{};                  ///< Of the sentinels; as ConnectionOptions::password.
-  std::string password_file{};             ///< Of the sentinels; as ConnectionOptions::password_file.
-  CredentialsProvider credentials{};       ///< Of the sentinels; as ConnectionOptions::credentials.
-  TlsOptions tls{};                        ///< Towards the sentinels.
+  std::vector<ServerAddress> sentinels{};  ///< The sentinels of that primary; at least one.
+  std::string username{};                  ///< ACL user on the sentinels; empty means "default".
+  std::string password{};                  ///< For the sentinels; like ConnectionOptions::password.
+  std::string password_file{};             ///< For the sentinels; like ConnectionOptions::password_file.
+  CredentialsProvider credentials{};       ///< For the sentinels; like ConnectionOptions::credentials.
+  TlsOptions tls{};                        ///< TLS of connections to the sentinels.
 
-  /// Equal in every member.
+  /// True if all members are equal.
   bool operator==(const SentinelOptions&) const = default;
 };
 
-/// A Redis Cluster or Valkey Cluster. Each user's sessions are on one primary; each primary has a pool of its own.
+/// A Redis Cluster or Valkey Cluster. A user's sessions are all on one primary. Each primary has its own pool.
 /// Source: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
 struct ClusterOptions {
-  std::vector<ServerAddress> seeds{};  ///< Nodes to ask for all others, any of the cluster's; empty: no cluster.
+  std::vector<ServerAddress> seeds{};  ///< Any nodes of the cluster; they are asked for all others. Empty: no cluster.
 
-  /// Equal in every member.
+  /// True if all members are equal.
   bool operator==(const ClusterOptions&) const = default;
 };
 
-/// Where servers that announce an address can be reached from here, through a forwarded port, a tunnel or the host of a
-/// container.
+/// Where a server that announces one address can be reached from here, for example through a forwarded port, a tunnel
+/// or the host of a container.
 struct AddressMapping {
   ServerAddress announced{};  ///< The host exactly as it is announced, or "*" for every host; port 0: every port.
   ServerAddress reachable{};  ///< Host "*" and port 0: as announced.
 
-  /// Equal in every member.
+  /// True if all members are equal.
   bool operator==(const AddressMapping&) const = default;
 };
 
-/// Whether a URI that is written shows user names and passwords.
+/// Whether a written URI contains user names and passwords.
 enum class Credentials {
-  omitted,   ///< Fit for a log.
-  included,  ///< A secret.
+  omitted,   ///< They are left out: the URI can be logged.
+  included,  ///< They are written: the URI is a secret.
 };
 
-/// Where the server is and who we are to it. With `sentinel` or `cluster`, host and port are not used; all else is
-/// meant for every server.
+/// Where the server is and how to authenticate. With `sentinel` or `cluster`, host and port are not used; all other
+/// members apply to every server.
 struct ConnectionOptions {
-  std::string host = "localhost";  ///< A name or an IP address; every address of a name is tried.
-  std::uint16_t port = 6379;       ///< Of TCP, for both plain and TLS; 1 to 65535.
-  std::string unix_socket{};       ///< Path of a unix socket; where set, host and port are not used.
-  std::string username{};          ///< ACL user; empty: "default".
-  std::string password{};          ///< Empty: no AUTH is sent, or with a username, AUTH for a user who needs none.
+  std::string host = "localhost";  ///< A name or an IP address; all addresses of a name are tried.
+  std::uint16_t port = 6379;       ///< TCP port, plain or TLS; 1 to 65535.
+  std::string unix_socket{};       ///< Path of a unix socket; if set, host and port are not used.
+  std::string username{};          ///< ACL user; empty means "default".
+  /// Empty: no AUTH is sent unless a username is set, which is then a user that needs no password.
+  std::string password{};
 
-  /// A file with the password alone, and at most one line end behind it; in place of `password`. It is read again for
-  /// each connection, so that one that has been replaced is used from then on.
+  /// A file that contains only the password and at most one line end after it; used instead of `password`. It is read
+  /// again for each connection, so a replaced file takes effect with the next one.
   std::string password_file{};
 
-  /// Asked for each connection, in place of `username`, `password` and `password_file`.
+  /// Called for each connection; used instead of `username`, `password` and `password_file`.
   CredentialsProvider credentials{};
   std::uint32_t database = 0;        ///< SELECTed on each connection; more than 0 needs +select. A cluster has only 0.
-  TlsOptions tls{};                  ///< Not for a unix socket.
-  std::string client_name = "obol";  ///< Shown by CLIENT LIST; printable ASCII without spaces; empty: none.
-  SentinelOptions sentinel{};        ///< Asked for the primary; unset: none.
-  ClusterOptions cluster{};          ///< Where the server is a cluster's; unset: none.
+  TlsOptions tls{};                  ///< Not supported on a unix socket.
+  std::string client_name = "obol";  ///< Shown by CLIENT LIST; printable ASCII without spaces; empty: no name.
+  SentinelOptions sentinel{};        ///< Sentinels to ask for the primary; unset: none.
+  ClusterOptions cluster{};          ///< Set if the server is part of a cluster.
 
-  /// For addresses that a cluster, sentinels or (of its replicas) a primary announce; the first entry that fits counts.
-  /// With TLS the certificate must bear the name or address that is reachable, or `tls.server_name`.
+  /// Maps addresses that are announced by a cluster, by sentinels, or by a primary for its replicas; the first matching
+  /// entry is used. With TLS the certificate must contain the reachable name or address, or `tls.server_name`.
   std::vector<AddressMapping> address_map{};
 
-  /// Reads one of
+  /// Parses a URI of one of these forms:
   ///
   ///     redis://[user[:password]@]host[:port][/database]
   ///     redis+sentinel://[user[:password]@]host[:port][,host[:port]...]/primary_name[/database]
   ///     redis+cluster://[user[:password]@]host[:port][,host[:port]...]
   ///     unix://[user[:password]@]/path
   ///
-  /// with `rediss` in place of `redis` for TLS, and `valkey` and `valkeys` meaning the same as those; upper case does
-  /// not matter in a scheme. User and password are the servers'; `user:@` is a user who needs no password. A sentinel's
-  /// port is 26379 if it is left out. Parameters: `client_name`, `db` (not in a cluster), `password_file`;
-  /// `address_map`, a list of `announced=reachable` with commas in between, each `host[:port]`; with Sentinel
-  /// `sentinel_username`, `sentinel_password` and `sentinel_password_file`; with TLS, which is for the sentinels as
-  /// well, `ca_file`, `certificate_file`, `private_key_file`, `server_name` and `insecure_skip_verification=true`.
-  /// Percent-encoding is decoded in every part, and needed for `/`, `?`, `#`, `%` and `@` in a user name or password.
-  /// `invalid_argument` for any other scheme or parameter; the message never repeats a password.
+  /// `rediss` instead of `redis` enables TLS. `valkey` and `valkeys` mean the same as `redis` and `rediss`. Schemes are
+  /// not case-sensitive. User and password are those of the servers; `user:@` is a user that needs no password. The
+  /// default port is 6379, and 26379 for sentinels.
+  ///
+  /// Parameters: `client_name`, `db` (not in a cluster), `password_file`; `address_map`, a list of
+  /// `announced=reachable` separated by commas, each `host[:port]`; with Sentinel `sentinel_username`,
+  /// `sentinel_password` and `sentinel_password_file`; with TLS, which then applies to the sentinels too, `ca_file`,
+  /// `certificate_file`, `private_key_file`, `server_name` and `insecure_skip_verification=true`. Percent-encoding is
+  /// decoded everywhere, and required for `/`, `?`, `#`, `%` and `@` in a user name or password.
+  ///
+  /// Fails with `invalid_argument` for any other scheme or parameter; the message never repeats a password.
   OBOL_EXPORT static Result<ConnectionOptions> from_uri(std::string_view uri);
 
-  /// The URI that from_uri reads as these options, if they are valid; `sentinel.tls` is taken to be as `tls`. Without
-  /// credentials it is fit for a log. A provider cannot be written and is left out.
+  /// Returns a URI that from_uri parses to these options, if they are valid; assumes that `sentinel.tls` equals `tls`.
+  /// Without credentials the URI can be logged. A provider cannot be written and is left out.
   OBOL_EXPORT std::string to_uri(Credentials shown = Credentials::omitted) const;
 
-  /// Equal in every member; for providers see CredentialsProvider::operator==.
+  /// True if all members are equal; for providers see CredentialsProvider::operator==.
   bool operator==(const ConnectionOptions&) const = default;
 };
 

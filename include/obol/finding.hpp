@@ -1,4 +1,4 @@
-// Something about the server or its settings that the host should know.
+// A fact about the server or its settings that the host should know.
 #pragma once
 
 #include <string>
@@ -6,14 +6,14 @@
 
 namespace obol::inline v0 {
 
-/// How much a finding matters.
+/// Severity of a finding.
 enum class Severity {
-  note,     ///< Good to know.
+  note,     ///< For information.
   warning,  ///< Sessions are at risk, or will be.
   problem,  ///< Some calls fail now.
 };
 
-/// "note", "warning" or "problem".
+/// Returns "note", "warning" or "problem".
 constexpr std::string_view to_string(Severity severity) noexcept {
   switch (severity) {
     case Severity::note:
@@ -28,7 +28,7 @@ constexpr std::string_view to_string(Severity severity) noexcept {
 
 /// What was found, and what to do about it.
 struct Finding {
-  Severity severity = Severity::note;  ///< How much it matters.
+  Severity severity = Severity::note;  ///< Severity.
   std::string_view topic{};            ///< One of a fixed set, such as "eviction_policy": see docs/operations.md.
   std::string message{};               ///< What was found and what to do, in English.
 };

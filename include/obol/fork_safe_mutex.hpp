@@ -1,4 +1,4 @@
-// A mutex for what a host gives a store, so that a forked child can use it.
+// A mutex for objects that a host passes to a store, usable in forked children.
 #pragma once
 
 #include <mutex>
@@ -8,9 +8,9 @@
 namespace obol::inline v0 {
 
 /// Like std::mutex, but every fork of the process waits until it is free, so that a child never finds it held by a
-/// thread that only the parent has. For observers and stores of the host's own that lock. Meets the requirements of
-/// std::scoped_lock. Several may be held at once, in any order; none may be created or destroyed, and the process must
-/// not be forked, by a thread that holds one.
+/// thread that exists only in the parent. For the host's own observers and stores. Meets the requirements of
+/// std::scoped_lock. A thread may hold several, in any order. A thread that holds one must not create or destroy a
+/// ForkSafeMutex and must not fork.
 class OBOL_EXPORT ForkSafeMutex {
  public:
   ForkSafeMutex();
@@ -18,13 +18,13 @@ class OBOL_EXPORT ForkSafeMutex {
   ForkSafeMutex(const ForkSafeMutex&) = delete;
   ForkSafeMutex& operator=(const ForkSafeMutex&) = delete;
 
-  /// Waits until the mutex is free and takes it.
+  /// Waits until the mutex is free and locks it.
   void lock();
 
-  /// Takes the mutex if it is free; returns whether it did.
+  /// Locks the mutex if it is free; returns whether it did.
   bool try_lock();
 
-  /// Gives the mutex back. Only the thread that holds it may call this.
+  /// Unlocks the mutex. Only the thread that holds it may call this.
   void unlock();
 
  private:

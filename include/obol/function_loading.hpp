@@ -3,10 +3,10 @@
 
 namespace obol::inline v0 {
 
-/// Where the function library comes from.
+/// Who loads the function library.
 enum class FunctionLoading {
-  load_at_connect,  ///< The store loads it at connect, and again where the server has lost it. Needs +function|load.
-  require_loaded,   ///< Somebody else loads it (docs/operations.md); connect fails where it is missing.
+  load_at_connect,  ///< The store loads it at connect, and again if the server has lost it. Needs +function|load.
+  require_loaded,   ///< It is loaded by other means (docs/operations.md); connect fails if it is missing.
 };
 
 }  // namespace obol::inline v0

@@ -1,5 +1,5 @@
-// Typed payloads as JSON, by nlohmann::json. For hosts that use that library (3.11 or newer): Obol itself does not, and
-// obol.hpp does not include this.
+// Typed payloads as JSON, with nlohmann::json. For hosts that use that library (3.11 or newer). Obol itself does not
+// use it, and obol.hpp does not include this header.
 #pragma once
 
 #include <algorithm>
@@ -16,11 +16,11 @@
 
 namespace obol::inline v0 {
 
-/// What decode_json accepts. Deeper texts are refused before they are parsed: nlohmann::json copies, compares and
-/// prints by recursion.
+/// Limits of decode_json. Texts that are nested deeper are refused before they are parsed, since nlohmann::json copies,
+/// compares and prints recursively.
 struct JsonLimits {
-  std::size_t max_bytes = default_max_payload_bytes;  ///< Of the text.
-  std::size_t max_depth = 32;                         ///< Of arrays and objects within each other.
+  std::size_t max_bytes = default_max_payload_bytes;  ///< Length of the text.
+  std::size_t max_depth = 32;                         ///< Nesting of arrays and objects.
 };
 
 namespace detail {
@@ -29,7 +29,7 @@ inline std::unexpected<Error> json_error(std::string reason) {
   return std::unexpected(Error{ErrorCode::protocol, "the payload " + std::move(reason)});
 }
 
-/// How deep arrays and objects lie within each other; brackets in strings do not count.
+/// Returns how deep arrays and objects are nested; brackets in strings do not count.
 inline std::size_t json_depth(std::string_view text) {
   std::size_t depth = 0;
   std::size_t deepest = 0;
@@ -52,12 +52,12 @@ inline std::size_t json_depth(std::string_view text) {
 
 }  // namespace detail
 
-/// The value as JSON text (RFC 8259). Bytes that are not UTF-8 become U+FFFD, since JSON has no way to say them.
+/// Returns the value as JSON text (RFC 8259). Bytes that are not UTF-8 become U+FFFD, since JSON cannot represent them.
 inline std::string encode_json(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-/// The value of a JSON text, or `too_large` or `protocol`. The message never repeats the text.
+/// Parses a JSON text. Fails with `too_large` or `protocol`; the message never repeats the text.
 inline Result<nlohmann::json> decode_json(std::string_view text, const JsonLimits& limits = {}) {
   if (text.size() > limits.max_bytes) {
     return std::unexpected(Error{ErrorCode::too_large, "the payload's JSON has " + std::to_string(text.size()) +
@@ -72,16 +72,16 @@ inline Result<nlohmann::json> decode_json(std::string_view text, const JsonLimit
   return value;
 }
 
-/// JSON as it is: `session.set_payload(json)`, `session.payload<nlohmann::json>()`.
+/// Uses JSON values directly: `session.set_payload(json)`, `session.payload<nlohmann::json>()`.
 template <>
 struct PayloadCodec<nlohmann::json> {
-  /// As encode_json.
+  /// Same as encode_json.
   static std::string encode(const nlohmann::json& value) { return encode_json(value); }
-  /// As decode_json, with its usual limits.
+  /// Same as decode_json with the default limits.
   static Result<nlohmann::json> decode(std::string_view bytes) { return decode_json(bytes); }
 };
 
-/// A codec for a type that nlohmann::json can convert, to inherit from:
+/// A codec for types that nlohmann::json can convert. Inherit from it:
 ///
 ///     struct Device {
 ///       std::string name;
@@ -92,14 +92,14 @@ struct PayloadCodec<nlohmann::json> {
 ///     template <>
 ///     struct obol::PayloadCodec<Device> : obol::JsonPayloadCodec<Device> {};
 ///
-/// With `_WITH_DEFAULT` members may be added later: in sessions stored before, they have their default. Decoding fails
-/// with `too_large` or `protocol`, also where `from_json` throws; `to_json` must not throw.
+/// With `_WITH_DEFAULT`, members can be added later; sessions stored before then get their default. Decoding fails with
+/// `too_large` or `protocol`, also if `from_json` throws. `to_json` must not throw.
 template <class T>
 struct JsonPayloadCodec {
-  /// The value as JSON text.
+  /// Returns the value as JSON text.
   static std::string encode(const T& value) { return encode_json(nlohmann::json(value)); }
 
-  /// The value that the text says, or why it says none; what `from_json` threw is not repeated.
+  /// Returns the value that the text represents, or an error, which does not repeat what `from_json` threw.
   static Result<T> decode(std::string_view bytes) {
     auto json = decode_json(bytes);
     if (!json) return std::unexpected(std::move(json.error()));

@@ -1,4 +1,4 @@
-// Sessions in the memory of this process: for tests, demos and programs without a server.
+// Sessions in the memory of this process, for tests, demos and programs without a server.
 #pragma once
 
 #include <cstddef>
@@ -19,17 +19,18 @@ namespace obol::inline v0 {
 
 /// Options of a MemoryStore; all have usable defaults.
 struct MemoryStoreOptions {
-  std::size_t max_payload_bytes = default_max_payload_bytes;  ///< Of Session::extra_payload.
-  SessionPolicy policy{};                ///< How many sessions a user may have; logins during a logout everywhere.
+  std::size_t max_payload_bytes = default_max_payload_bytes;  ///< Longest Session::extra_payload.
+  /// How many sessions a user may have, and whether "log out everywhere" stops logins in progress.
+  SessionPolicy policy{};
   std::shared_ptr<Observer> observer{};  ///< May be null.
-  Clock clock = system_clock();          ///< Judges expiry; a test gives its own.
+  Clock clock = system_clock();          ///< Decides whether a session has expired; tests can replace it.
 };
 
-/// Keeps every promise of SessionStore within one process, and loses all sessions with it. Thread-safe. Expired
-/// sessions are removed by the writes that follow.
+/// Gives every guarantee of SessionStore within one process. All sessions are lost with the store. Thread-safe. Expired
+/// sessions are removed by later writes.
 class OBOL_EXPORT MemoryStore final : public SessionStore {
  public:
-  /// An empty store.
+  /// Creates an empty store.
   explicit MemoryStore(MemoryStoreOptions options = {});
   ~MemoryStore() override;
 

@@ -10,10 +10,10 @@
 
 namespace obol::inline v0 {
 
-/// Passes each event on to all of its observers, in their order. Null pointers are left out.
+/// Passes each event to all its observers, in order. Null pointers are ignored.
 class OBOL_EXPORT ObserverList final : public Observer {
  public:
-  /// Shares their ownership.
+  /// Shares ownership of the observers.
   explicit ObserverList(std::vector<std::shared_ptr<Observer>> observers) : observers_(std::move(observers)) {
     std::erase(observers_, nullptr);
   }

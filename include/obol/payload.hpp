@@ -1,4 +1,4 @@
-// Typed payloads: how a host's own type becomes Session::extra_payload and back.
+// Typed payloads: converts a type of the host to Session::extra_payload and back.
 #pragma once
 
 #include <concepts>
@@ -9,14 +9,14 @@
 
 namespace obol::inline v0 {
 
-/// The customisation point: specialise it for your own type with the two functions that PayloadType asks for.
+/// Customisation point. Specialise it for your own type with the two functions that PayloadType requires.
 ///
 ///     template <> struct obol::PayloadCodec<Device> {
 ///       static std::string encode(const Device& device);
 ///       static obol::Result<Device> decode(std::string_view bytes);
 ///     };
 ///
-/// examples/quickstart.cpp has one written by hand; obol/json_payload.hpp makes one of nlohmann::json's macro.
+/// examples/quickstart.cpp has a hand-written one; obol/json_payload.hpp makes one from nlohmann::json's macro.
 template <class T>
 struct PayloadCodec;
 

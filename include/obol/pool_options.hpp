@@ -1,4 +1,4 @@
-// How many connections a store keeps.
+// How many connections a store has.
 #pragma once
 
 #include <chrono>
@@ -6,20 +6,20 @@
 
 namespace obol::inline v0 {
 
-/// How many connections there are and how long they live. They are opened as they are needed; calls that find none free
-/// share the next one, so a few serve many threads. Durations must be positive.
+/// Number and lifetime of connections. They are opened when they are needed. Calls that find none free share the next
+/// one, so a few connections serve many threads. Durations must be positive.
 struct PoolOptions {
-  std::size_t size = 10;             ///< Connections that stay open; at least 1.
-  std::size_t max_overflow = 5;      ///< More that are opened under load and closed when they are no longer used.
-  std::size_t max_waiting = 10'000;  ///< Calls that may wait at once; one more fails with `pool_timeout`.
+  std::size_t size = 10;         ///< Connections that stay open; at least 1.
+  std::size_t max_overflow = 5;  ///< Additional connections, opened under load and closed when they are no longer used.
+  std::size_t max_waiting = 10'000;  ///< Calls that may wait at the same time; one more fails with `pool_timeout`.
   std::chrono::milliseconds checkout_timeout{5000};  ///< How long a call waits for a connection.
-  std::chrono::milliseconds idle_limit{300'000};     ///< A connection unused for longer is replaced.
+  std::chrono::milliseconds idle_limit{300'000};     ///< A connection that was unused for longer is replaced.
   std::chrono::milliseconds lifetime_limit{
-      3'600'000};  ///< One older than this is replaced (less up to 10 %, at random).
+      3'600'000};  ///< A connection older than this (less up to 10 %, at random) is replaced.
 
-  /// Near a server, a call looks for its answer for so long before it sleeps, letting other threads run in between:
-  /// that takes less time, and less processor time, than to sleep and to be woken. Elsewhere it soon stops trying. 0:
-  /// never.
+  /// How long a call polls for its reply, letting other threads run in between, before it sleeps. Near the server that
+  /// takes less time and less processor time than to sleep and be woken. Adapts: a call far from the server soon stops
+  /// trying. 0 disables it.
   std::chrono::microseconds busy_wait{50};
 };
 

@@ -9,9 +9,9 @@ namespace obol::inline v0 {
 /// Where a server listens.
 struct ServerAddress {
   std::string host{};         ///< A name or an IP address.
-  std::uint16_t port = 6379;  ///< Of TCP; 1 to 65535.
+  std::uint16_t port = 6379;  ///< TCP port; 1 to 65535.
 
-  /// Equal in every member.
+  /// True if all members are equal.
   bool operator==(const ServerAddress&) const = default;
 };
 

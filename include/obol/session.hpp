@@ -1,4 +1,4 @@
-// The values Obol keeps: a session, and the key that names it.
+// The values that Obol stores: a session and the key that identifies it.
 #pragma once
 
 #include <chrono>
@@ -10,51 +10,52 @@
 
 namespace obol::inline v0 {
 
-/// What names one session. Sessions of one type are listed and deleted together, and never with those of another type.
+/// Identifies one session. Sessions of one type are listed and deleted together, and never with those of another type.
 struct SessionKey {
-  std::string user_id{};      ///< Any bytes, 1 to 256.
-  std::string type = "full";  ///< What kind of login: 1 to 64 of A-Z a-z 0-9 _ -
-  std::string id{};           ///< Any bytes, 1 to 256.
+  std::string user_id{};      ///< 1 to 256 bytes of any value.
+  std::string type = "full";  ///< The kind of login: 1 to 64 characters of A-Z a-z 0-9 _ -
+  std::string id{};           ///< 1 to 256 bytes of any value.
 
-  /// Equal in every member.
+  /// True if all members are equal.
   bool operator==(const SessionKey&) const = default;
 };
 
-/// One login of one user on one device: the record that a refresh token points at.
+/// One login of one user on one device: the record that a refresh token refers to.
 struct Session {
-  std::string id{};                ///< Any bytes, 1 to 256; use generate_session_id().
-  std::string user_id{};           ///< Any bytes, 1 to 256.
-  std::string type = "full";       ///< What kind of login: 1 to 64 of A-Z a-z 0-9 _ -
-  std::string refresh_token_id{};  ///< Any bytes, 0 to 256.
-  /// When the login began: the moment the host read what it was to check (the password's hash, say), before it checked
-  /// it. A revocation mark is held against it.
+  std::string id{};                ///< 1 to 256 bytes of any value; use generate_session_id().
+  std::string user_id{};           ///< 1 to 256 bytes of any value.
+  std::string type = "full";       ///< The kind of login: 1 to 64 characters of A-Z a-z 0-9 _ -
+  std::string refresh_token_id{};  ///< 0 to 256 bytes of any value.
+  /// When the login began: the time at which the host read what it was about to check (such as the password's hash),
+  /// before it checked it. It is compared with the revocation mark.
   std::chrono::sys_seconds created_at{};
-  std::chrono::sys_seconds refreshed_at{};        ///< When the host last refreshed it; Obol only keeps it.
-  std::chrono::sys_seconds refresh_expires_at{};  ///< From then on the session is gone; at most the year 3999.
-  std::chrono::sys_seconds
-      tokens_fresh_from{};  ///< Tokens issued earlier are of an older generation: the host's to judge.
-  std::chrono::sys_seconds prev_tokens_fresh_from{};  ///< The same, of the generation before.
-  std::optional<std::chrono::sys_seconds>
-      expires_at{};                ///< An absolute end; nullopt: lives as long as it is refreshed.
+  std::chrono::sys_seconds refreshed_at{};  ///< When the host last refreshed the session; Obol only stores it.
+  /// The session is gone from this time on; at most the end of the year 3999.
+  std::chrono::sys_seconds refresh_expires_at{};
+  /// Tokens issued before this time are of an older generation; Obol only stores it.
+  std::chrono::sys_seconds tokens_fresh_from{};
+  std::chrono::sys_seconds prev_tokens_fresh_from{};  ///< The same for the generation before that.
+  /// An absolute end; nullopt: the session lives as long as it is refreshed.
+  std::optional<std::chrono::sys_seconds> expires_at{};
   std::uint64_t lock_version = 0;  ///< Counts the stored writes; 0: never stored.
-  std::string extra_payload{};     ///< The host's own bytes.
+  std::string extra_payload{};     ///< Data of the host, as bytes.
 
-  /// The key that names this session.
+  /// Returns the key that identifies this session.
   SessionKey key() const { return {.user_id = user_id, .type = type, .id = id}; }
 
-  /// extra_payload as the host's own type; the codec's error where it does not decode.
+  /// Returns extra_payload decoded as a type of the host, or the codec's error if it cannot be decoded.
   template <PayloadType T>
   Result<T> payload() const {
     return PayloadCodec<T>::decode(extra_payload);
   }
 
-  /// Puts a value of the host's own type into extra_payload.
+  /// Encodes a value of a type of the host into extra_payload.
   template <PayloadType T>
   void set_payload(const T& value) {
     extra_payload = PayloadCodec<T>::encode(value);
   }
 
-  /// Equal in every member.
+  /// True if all members are equal.
   bool operator==(const Session&) const = default;
 };
 

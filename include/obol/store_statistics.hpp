@@ -1,4 +1,4 @@
-// What a store counts of itself, at one moment.
+// Statistics of a store at one moment.
 #pragma once
 
 #include <cstddef>
@@ -8,33 +8,33 @@
 
 namespace obol::inline v0 {
 
-/// The connections of a store. The near cache's own is not among them.
+/// Connections of a store, without that of the near cache.
 struct PoolStatistics {
-  std::size_t idle = 0;      ///< Open, and with no call on them.
-  std::size_t used = 0;      ///< On loan to calls.
-  std::size_t waiting = 0;   ///< Calls that wait for a connection or for one that is shared.
-  std::size_t maximum = 0;   ///< PoolOptions::size and max_overflow together, for each server there is a pool for.
-  std::uint64_t opened = 0;  ///< Since the store was made.
-  std::uint64_t failed = 0;  ///< Attempts to open one that failed, since the store was made.
+  std::size_t idle = 0;      ///< Open and not in use.
+  std::size_t used = 0;      ///< In use by calls.
+  std::size_t waiting = 0;   ///< Calls that wait for a connection of their own or a shared one.
+  std::size_t maximum = 0;   ///< PoolOptions::size plus max_overflow, for each server that has a pool.
+  std::uint64_t opened = 0;  ///< Connections opened since the store was created.
+  std::uint64_t failed = 0;  ///< Failed attempts to open a connection since the store was created.
 };
 
-/// Counted since the store was made, but for the last two.
+/// Statistics of the near cache. Counted since the store was created, except the last two.
 struct NearCacheStatistics {
-  std::uint64_t hits = 0;           ///< Answered from memory.
-  std::uint64_t misses = 0;         ///< Asked of the server.
-  std::uint64_t invalidations = 0;  ///< Told by the server, made by own writes, or found by own reads.
-  std::uint64_t evictions = 0;      ///< To stay within `max_bytes`.
-  std::size_t sessions = 0;         ///< Kept now.
-  std::size_t bytes = 0;            ///< Estimated, of those.
+  std::uint64_t hits = 0;           ///< Reads answered from memory.
+  std::uint64_t misses = 0;         ///< Reads that asked the server.
+  std::uint64_t invalidations = 0;  ///< Reported by the server, caused by own writes, or found by own reads.
+  std::uint64_t evictions = 0;      ///< Sessions evicted to stay within `max_bytes`.
+  std::size_t sessions = 0;         ///< Sessions cached now.
+  std::size_t bytes = 0;            ///< Estimated memory of those.
 };
 
-/// Both in one.
+/// Statistics of the connections and of the near cache.
 struct StoreStatistics {
-  PoolStatistics pool{};             ///< Of its connections.
-  NearCacheStatistics near_cache{};  ///< All zero where it is off.
+  PoolStatistics pool{};             ///< Statistics of the connections.
+  NearCacheStatistics near_cache{};  ///< Statistics of the near cache; all zero if it is off.
 };
 
-/// Gives the statistics of a store, or nothing once it is closed or destroyed. Thread-safe.
+/// Returns the statistics of a store, or nothing if it was closed or destroyed. Thread-safe.
 using StatisticsSource = std::function<std::optional<StoreStatistics>()>;
 
 }  // namespace obol::inline v0

@@ -1,20 +1,20 @@
-// Why a stored session is not accepted.
+// Why a stored session failed verification.
 #pragma once
 
 #include <string_view>
 
 namespace obol::inline v0 {
 
-/// Why a stored session was not accepted.
+/// Why a stored session failed verification.
 enum class VerificationFailure {
-  malformed,      ///< Not a sealed session, or cut short.
-  unknown_key,    ///< Sealed with a key that is not in the keyring (any more).
+  malformed,      ///< Not a sealed session, or truncated.
+  unknown_key,    ///< Sealed with a key that is not, or no longer, in the keyring.
   bad_signature,  ///< Changed, or moved here from another user, type, id, version or prefix.
-  not_encrypted,  ///< Genuine, but only signed, where Encryption::require is set.
-  newer_format,   ///< Genuine, but written by a newer Obol; the call fails with `protocol`.
+  not_encrypted,  ///< Authentic, but only signed although Encryption::require is set.
+  newer_format,   ///< Authentic, but written by a newer Obol; the call fails with `protocol`.
 };
 
-/// As the enumerator is called: "malformed", "unknown_key", ….
+/// Returns the name of the enumerator: "malformed", "unknown_key", ….
 constexpr std::string_view to_string(VerificationFailure failure) noexcept {
   switch (failure) {
     case VerificationFailure::malformed:

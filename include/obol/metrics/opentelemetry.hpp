@@ -1,4 +1,4 @@
-// A store's metrics for OpenTelemetry, by the API of opentelemetry-cpp. Link obol::opentelemetry.
+// Metrics of a store for OpenTelemetry, with the API of opentelemetry-cpp. Link obol::opentelemetry.
 #pragma once
 
 #include <opentelemetry/metrics/meter_provider.h>
@@ -11,10 +11,10 @@
 
 namespace obol::inline v0 {
 
-/// Observes a store and reports its metrics to a meter named "obol" of the provider. Durations are recorded as calls
-/// end, all else is observed when the provider collects. The default buckets of a histogram are for milliseconds: give
-/// the provider a view with duration_bounds() (docs/metrics.md). Thread-safe; a collection may meet the store's
-/// destruction.
+/// Observes a store and reports its metrics to a meter named "obol" of the provider. Durations are recorded when calls
+/// end; everything else is observed when the provider collects. The default buckets of a histogram are for
+/// milliseconds: give the provider a view with duration_bounds() (docs/metrics.md). Thread-safe. A collection may run
+/// while the store is destroyed.
 ///
 ///     auto metrics = std::make_shared<obol::OpenTelemetryMetrics>();
 ///     options.observer = metrics;                      // ObserverList, where there are others
@@ -22,14 +22,14 @@ namespace obol::inline v0 {
 ///     metrics->watch(store->statistics_source());
 class OBOL_EXPORT OpenTelemetryMetrics final : public StoreMetrics {
  public:
-  /// As OpenTelemetry hands it out.
+  /// The provider type of OpenTelemetry.
   using MeterProvider = ::opentelemetry::nostd::shared_ptr<::opentelemetry::metrics::MeterProvider>;
 
-  /// Makes its instruments with that provider, by default the process's.
+  /// Creates its instruments with that provider, by default the global one.
   explicit OpenTelemetryMetrics(StoreMetricsOptions options = {},
                                 const MeterProvider& provider = ::opentelemetry::metrics::Provider::GetMeterProvider());
 
-  /// Waits for a collection under way.
+  /// Waits for a collection in progress.
   ~OpenTelemetryMetrics() override;
 
   void on_call(const CallEvent& event) noexcept override;

@@ -1,4 +1,4 @@
-// A store's metrics for Prometheus, by prometheus-cpp. Link obol::prometheus.
+// Metrics of a store for Prometheus, with prometheus-cpp. Link obol::prometheus.
 #pragma once
 
 #include <prometheus/collectable.h>
@@ -12,8 +12,8 @@
 
 namespace obol::inline v0 {
 
-/// Observes a store and gives its metrics to prometheus-cpp. One for each store; give each a path of its own, or a
-/// registry that tells them apart. Thread-safe; a scrape may meet the store's destruction.
+/// Observes a store and provides its metrics to prometheus-cpp. Use one object per store, each with its own path or
+/// with a registry that distinguishes them. Thread-safe. A scrape may run while the store is destroyed.
 ///
 ///     auto metrics = std::make_shared<obol::PrometheusMetrics>();
 ///     options.observer = metrics;                      // ObserverList, where there are others
@@ -22,14 +22,14 @@ namespace obol::inline v0 {
 ///     exposer.RegisterCollectable(metrics);            // a prometheus::Exposer
 class OBOL_EXPORT PrometheusMetrics final : public StoreMetrics, public ::prometheus::Collectable {
  public:
-  /// With StoreMetricsOptions or none.
+  /// Takes optional StoreMetricsOptions.
   using StoreMetrics::StoreMetrics;
 
-  /// All of instruments(), but those without a point. Names are Prometheus' forms of OpenTelemetry's.
+  /// Returns all instruments() that have points. Names follow OpenTelemetry's rules for Prometheus.
   std::vector<::prometheus::MetricFamily> Collect() const override;
 };
 
-/// The name of a metric in Prometheus: "db.client.operation.duration" is db_client_operation_duration_seconds.
+/// Returns the name of a metric in Prometheus: "db.client.operation.duration" is db_client_operation_duration_seconds.
 /// Source: https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/
 OBOL_EXPORT std::string prometheus_name(const Instrument& instrument);
 

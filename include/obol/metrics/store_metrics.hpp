@@ -1,4 +1,4 @@
-// Counts what a store tells, for adapters to metrics systems: the same metrics whatever the system.
+// Counts a store's events for adapters to metrics systems; every system gets the same metrics.
 #pragma once
 
 #include <array>
@@ -17,26 +17,26 @@
 
 namespace obol::inline v0 {
 
-/// How a metric behaves.
+/// Kind of a metric.
 enum class InstrumentKind {
-  counter,          ///< Only grows.
-  up_down_counter,  ///< What there is now; a gauge in Prometheus' words.
+  counter,          ///< Only increases.
+  up_down_counter,  ///< A current value; Prometheus calls it a gauge.
   histogram,
 };
 
-/// A metric: its name, unit and meaning. docs/metrics.md has all of them.
+/// A metric: its name, unit and meaning. docs/metrics.md lists all of them.
 /// Source: https://opentelemetry.io/docs/specs/semconv/database/database-metrics/
 struct Instrument {
   std::string_view name{};                        ///< Such as "db.client.connection.count".
-  std::string_view unit{};                        ///< By UCUM: "s", "By", or what is counted in braces.
-  std::string_view description{};                 ///< A sentence for the reader of a dashboard.
-  InstrumentKind kind = InstrumentKind::counter;  ///< How it is to be read.
+  std::string_view unit{};                        ///< In UCUM: "s", "By", or what is counted in braces.
+  std::string_view description{};                 ///< One sentence for readers of a dashboard.
+  InstrumentKind kind = InstrumentKind::counter;  ///< Kind of the metric.
 };
 
-/// All metrics of a store. The first, "db.client.operation.duration", is the only histogram.
+/// Returns all metrics of a store. The first, "db.client.operation.duration", is the only histogram.
 OBOL_EXPORT std::span<const Instrument> instruments();
 
-/// Upper bounds of the buckets of "db.client.operation.duration": from 1 µs, for the near cache, to 10 s.
+/// Returns the upper bounds of the buckets of "db.client.operation.duration": from 1 µs, for the near cache, to 10 s.
 constexpr std::array<std::chrono::nanoseconds, 20> duration_bounds() {
   using std::chrono::microseconds;
   return {microseconds(1),        microseconds(5),         microseconds(25),        microseconds(50),
@@ -52,37 +52,38 @@ struct MetricAttribute {
   std::string value{};      ///< Such as "get".
 };
 
-/// What a metric stands at for one set of attributes.
+/// Value of a metric for one set of attributes.
 struct MetricPoint {
-  std::vector<MetricAttribute> attributes{};   ///< What tells it from the metric's other points.
-  std::uint64_t value = 0;                     ///< Of a histogram: how many durations.
-  std::chrono::nanoseconds sum{};              ///< Of a histogram's durations.
-  std::vector<std::uint64_t> bucket_counts{};  ///< One for each of duration_bounds(), and one for what is longer.
+  std::vector<MetricAttribute> attributes{};  ///< Attributes that distinguish it from the metric's other points.
+  std::uint64_t value = 0;                    ///< Value; for a histogram, the number of durations.
+  std::chrono::nanoseconds sum{};             ///< For a histogram, the sum of its durations.
+  /// For a histogram, one count for each of duration_bounds() and one for longer durations.
+  std::vector<std::uint64_t> bucket_counts{};
 };
 
 /// Options of the metrics of one store.
 struct StoreMetricsOptions {
-  /// Tells the stores of a process apart: "db.client.connection.pool.name" on every metric.
+  /// Distinguishes the stores of a process: "db.client.connection.pool.name" on every metric.
   std::string store_name = "obol";
 };
 
-/// An observer of one store that counts. The values of its pool and its near cache are looked up when metrics are read,
-/// once `watch` was called. Thread-safe. Memory and the number of points are bounded, whatever stands in the server:
-/// keys that are not in the keyring are counted as "unknown".
+/// An observer that counts the events of one store. After `watch` was called, the values of the store's pool and near
+/// cache are sampled when metrics are read. Thread-safe. Memory and the number of points are bounded, whatever the
+/// server contains: keys that are not in the keyring are counted as "unknown".
 class OBOL_EXPORT StoreMetrics : public Observer {
  public:
-  /// Counts from zero.
+  /// Starts counting from zero.
   explicit StoreMetrics(StoreMetricsOptions options = {});
   ~StoreMetrics() override;
 
-  /// From now on reads the pool and the near cache there: `metrics->watch(store.statistics_source())`. Without it, or
-  /// once that store is closed, their metrics have no points.
+  /// Samples the pool and near cache of that store from now on: `metrics->watch(store.statistics_source())`. Without
+  /// it, or after that store is closed, their metrics have no points.
   void watch(StatisticsSource source);
 
-  /// The points of one of instruments(), by its index there.
+  /// Returns the points of the instrument with this index in instruments().
   std::vector<MetricPoint> points(std::size_t instrument) const;
 
-  /// The points of all instruments(), in their order; pool and near cache as of one moment.
+  /// Returns the points of all instruments(), in their order; pool and near cache are sampled at one moment.
   std::vector<std::vector<MetricPoint>> points() const;
 
   void on_call(const CallEvent& event) noexcept override;
@@ -103,10 +104,10 @@ class OBOL_EXPORT StoreMetrics : public Observer {
   void on_connection_closed(const ConnectionEvent& event) noexcept override;
 
  protected:
-  /// The attributes of a call, as on_call counts it.
+  /// Returns the attributes of a call, as on_call counts it.
   std::vector<MetricAttribute> attributes_of(const CallEvent& event) const;
 
-  /// Counts all that on_call does but the duration, for an adapter that hands durations on at once.
+  /// Counts everything that on_call does except the duration, for adapters that pass durations on at once.
   void count_call(const CallEvent& event) noexcept;
 
  private:

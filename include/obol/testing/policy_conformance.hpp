@@ -1,4 +1,5 @@
-// A GoogleTest suite for any SessionStore that takes a SessionPolicy: the cap on sessions and "log out everywhere".
+// A GoogleTest suite for any SessionStore that has a SessionPolicy: the maximum number of sessions and "log out
+// everywhere".
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,11 +16,11 @@
 #include "obol/session_policy.hpp"
 #include "obol/session_store.hpp"
 
-/// Used as StoreConformance is; the factory's `make_store(SessionPolicy)` gives a store on a fresh, empty place,
-/// and `make_second_store(SessionPolicy)`, where it has one, another store on the same place.
+/// Used like StoreConformance. The factory's `make_store(SessionPolicy)` returns a store on fresh, empty data. Its
+/// optional `make_second_store(SessionPolicy)` returns another store on the same data.
 namespace obol::testing {
 
-/// Holds a store with the policy that its test asks for.
+/// Owns a store with the policy that the test asks for.
 template <class Factory>
 class PolicyConformance : public ::testing::Test {
  protected:

@@ -1,4 +1,4 @@
-// A GoogleTest suite that any SessionStore can be put through: every promise of obol/session_store.hpp, races included.
+// A GoogleTest suite for any SessionStore: checks every guarantee of obol/session_store.hpp, including races.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@
 #include "obol/session_limits.hpp"
 #include "obol/session_store.hpp"
 
-/// How to use it: write a factory and instantiate the suite with it.
+/// To use it, write a factory and instantiate the suite with it:
 ///
 ///     struct MyStoreFactory {
 ///       std::unique_ptr<obol::SessionStore> make_store();  // On a fresh, empty place; maximum payload 1 MiB.
@@ -33,20 +33,20 @@
 ///     }
 namespace obol::testing {
 
-/// The error's code; none where there is no error.
+/// Returns the code of the error, or none if there is no error.
 template <class T, class E>
 std::error_code code_of(const std::expected<T, E>& outcome) {
   return outcome ? std::error_code() : outcome.error().code;
 }
 
-/// All 256 byte values.
+/// Returns all 256 byte values.
 inline std::string every_byte() {
   std::string bytes;
   for (int byte = 0; byte < 256; ++byte) bytes += static_cast<char>(byte);
   return bytes;
 }
 
-/// Holds a store that lives as long as its test.
+/// Owns a store that lives as long as the test.
 template <class Factory>
 class StoreConformance : public ::testing::Test {
  protected:
@@ -85,7 +85,7 @@ class StoreConformance : public ::testing::Test {
     return all ? all->size() : 0;
   }
 
-  /// Runs the work in that many threads, all let go at once.
+  /// Runs the work in that many threads, which start at the same time.
   static void in_threads(int threads, const std::function<void(int)>& work) {
     std::latch start(threads);
     std::vector<std::jthread> running;
@@ -97,7 +97,7 @@ class StoreConformance : public ::testing::Test {
     }
   }
 
-  /// A refresh and a logout at once, many times: whichever comes first, the session is gone afterwards.
+  /// Runs a refresh and a logout at the same time, many times: whichever comes first, the session is gone afterwards.
   void expect_logout_to_win(const std::function<Result<Deleted>(const Session&)>& log_out) {
     for (int round = 0; round < 100; ++round) {
       Session session = stored(make_session("user", "race " + std::to_string(round)));
@@ -116,7 +116,7 @@ class StoreConformance : public ::testing::Test {
     }
   }
 
-  /// Every call refuses the session's key, and nothing is stored.
+  /// Checks that every call refuses the session's key, and that nothing is stored.
   void expect_refused(const Session& session) {
     Session copy = session;
     EXPECT_EQ(code_of(store->upsert(copy)), ErrorCode::invalid_argument);
@@ -350,7 +350,7 @@ TYPED_TEST_P(StoreConformance, GetAllIsEverySessionThatGetReturns) {
 TYPED_TEST_P(StoreConformance, GetManyIsWhatGetReturnsForEachKey) {
   std::vector<SessionKey> keys;
   std::vector<std::optional<Session>> expected;
-  // More than one batch holds.
+  // More than fits into one batch.
   for (int i = 0; i < 1100; ++i) {
     const auto session = this->make_session("user " + std::to_string(i % 7), "id " + std::to_string(i));
     keys.push_back(session.key());
@@ -425,7 +425,7 @@ TYPED_TEST_P(StoreConformance, OfManyRefreshesAtOnceExactlyOneWins) {
   auto session = this->stored(this->make_session());
   for (int round = 0; round < 30; ++round) {
     std::atomic<int> winners = 0;
-    std::vector<Session> attempts(16, session);  // The same to the byte.
+    std::vector<Session> attempts(16, session);  // Identical in every byte.
     std::vector<std::optional<Session>> seen(16);
     this->in_threads(16, [&](int thread) {
       const auto index = static_cast<std::size_t>(thread);
