@@ -12,27 +12,27 @@ constexpr auto counter = InstrumentKind::counter;
 constexpr auto up_down_counter = InstrumentKind::up_down_counter;
 
 constexpr std::array<Instrument, 19> all{{
-    {"db.client.operation.duration", "s", "Duration of the store's calls, waiting and repeats included.",
+    {"db.client.operation.duration", "s", "Duration of the store's calls, including waiting and repeats.",
      InstrumentKind::histogram},
     {"db.client.connection.count", "{connection}", "Connections of the pool by state.", up_down_counter},
-    {"db.client.connection.max", "{connection}", "Most connections that the pool may have.", up_down_counter},
+    {"db.client.connection.max", "{connection}", "Maximum number of connections of the pool.", up_down_counter},
     {"db.client.connection.pending_requests", "{request}", "Calls that wait for a connection.", up_down_counter},
     {"db.client.connection.timeouts", "{timeout}", "Calls that got no connection in time.", counter},
     {"obol.connection.opened", "{connection}", "Connections of the pool that were opened.", counter},
     {"obol.connection.closed", "{connection}", "Connections of the pool that were closed or lost.", counter},
-    {"obol.connection.failures", "{attempt}", "Attempts to open a connection that failed.", counter},
-    {"obol.near_cache.lookups", "{lookup}", "Calls of get that looked into the near cache, by what came of it.",
-     counter},
-    {"obol.near_cache.invalidations", "{invalidation}", "Changes that the near cache heard of.", counter},
+    {"obol.connection.failures", "{attempt}", "Failed attempts to open a connection.", counter},
+    {"obol.near_cache.lookups", "{lookup}", "Lookups of get in the near cache, by result.", counter},
+    {"obol.near_cache.invalidations", "{invalidation}", "Changes reported to the near cache.", counter},
     {"obol.near_cache.evictions", "{session}", "Sessions dropped to keep the near cache within its limit.", counter},
     {"obol.near_cache.sessions", "{session}", "Sessions in the near cache.", up_down_counter},
     {"obol.near_cache.size", "By", "Estimated memory of the sessions in the near cache.", up_down_counter},
-    {"obol.near_cache.in_use", "{cache}", "1 while the near cache hears of changes, else 0.", up_down_counter},
-    {"obol.session.events", "{event}", "What happened to sessions.", counter},
-    {"obol.session.refusals", "{session}", "New sessions that the session policy did not let in.", counter},
-    {"obol.verification.failures", "{session}", "Stored sessions that were not accepted, by reason and key.", counter},
+    {"obol.near_cache.in_use", "{cache}", "1 while changes are reported to the near cache, else 0.", up_down_counter},
+    {"obol.session.events", "{event}", "Events of sessions.", counter},
+    {"obol.session.refusals", "{session}", "New sessions that the session policy refused.", counter},
+    {"obol.verification.failures", "{session}", "Stored sessions that failed verification, by reason and key.",
+     counter},
     {"obol.functions.loaded", "{load}", "Times the function library was loaded into the server.", counter},
-    {"obol.findings", "{finding}", "What connecting found about the server and its settings.", up_down_counter},
+    {"obol.findings", "{finding}", "Findings about the server and its settings at connect.", up_down_counter},
 }};
 static_assert(all.size() == static_cast<std::size_t>(metrics::Index::findings) + 1);
 

@@ -16,7 +16,7 @@ namespace obol::ctl {
 namespace {
 
 constexpr const char* overview =
-    "Looks after Obol's login sessions in Redis or Valkey.\n"
+    "Manages Obol's login sessions in Redis or Valkey.\n"
     "Passwords and keys come from files or the environment: OBOL_REDIS_URI or OBOL_REDIS_PASSWORD, "
     "OBOL_SENTINEL_PASSWORD, OBOL_SECRET, OBOL_OLD_SECRETS.";
 
@@ -66,18 +66,18 @@ CommandLine::CommandLine(const Environment& environment) : context_{.common = {}
   app_.set_version_flag("--version", std::string("obolctl ") + OBOL_VERSION_STRING);
   app_.failure_message(CLI::FailureMessage::simple);
   add_common_options();
-  add(app_, "diagnose", "Look at the server and say what endangers sessions", [this] { return diagnose(context_); });
+  add(app_, "diagnose", "Check the server and report what endangers sessions", [this] { return diagnose(context_); });
   add_session_commands();
   add_revoke_commands();
   auto* stats_command =
       add(app_, "stats", "Count sessions and users, by type and by key", [this] { return stats(context_, stats_); });
-  stats_command->add_flag("--memory", stats_.with_memory, "Estimate the server's memory by samples");
+  stats_command->add_flag("--memory", stats_.with_memory, "Estimate the server's memory from samples");
   add_function_commands();
   add_acl();
   add_moving_commands();
-  auto* rekey_command = add(app_, "rekey", "Seal anew, under the current key, what older keys have sealed",
+  auto* rekey_command = add(app_, "rekey", "Re-seal sessions of older keys with the current key",
                             [this] { return rekey(context_, rekey_); });
-  rekey_command->add_flag("--encrypt", rekey_.encrypts, "Encrypt what is only signed");
+  rekey_command->add_flag("--encrypt", rekey_.encrypts, "Also encrypt sessions that are only signed");
 }
 
 CLI::App* CommandLine::add(CLI::App& parent, const char* name, const char* description, Command command) {
@@ -90,18 +90,18 @@ void CommandLine::add_common_options() {
   auto& common = context_.common;
   app_.add_option("--uri", common.uri,
                   "Server, without a password: redis://, valkey://, rediss:// or unix:// (OBOL_REDIS_URI)");
-  app_.add_option("--password-file", common.password_file, "File of the server's password (OBOL_REDIS_PASSWORD)");
+  app_.add_option("--password-file", common.password_file, "File with the server's password (OBOL_REDIS_PASSWORD)");
   app_.add_option("--sentinel-password-file", common.sentinel_password_file,
-                  "File of the sentinels' password (OBOL_SENTINEL_PASSWORD)");
+                  "File with the sentinels' password (OBOL_SENTINEL_PASSWORD)");
   app_.add_option("--map-address", common.address_map,
-                  "ANNOUNCED=REACHABLE, HOST[:PORT] each: where an announced address can be reached; again for more")
+                  "ANNOUNCED=REACHABLE, each HOST[:PORT]: where an announced address can be reached; repeatable")
       ->allow_extra_args(false);
   app_.add_option("--prefix", common.prefix, "Key prefix of the hosts")->capture_default_str();
-  app_.add_option("--secret-file", common.secret_file, "File of secrets: the current one, then older ones, one a line");
-  app_.add_option("--timeout", common.timeout_seconds, "Seconds that a call may take")
+  app_.add_option("--secret-file", common.secret_file, "File with secrets, one per line, the current one first");
+  app_.add_option("--timeout", common.timeout_seconds, "Time limit of a call in seconds")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();
-  app_.add_flag("--json", common.is_json, "Print JSON, one object a line");
+  app_.add_flag("--json", common.is_json, "Print JSON, one object per line");
   app_.add_flag("--escaped", is_escaped_, R"(USER and ID are written as they are printed, with \\ and \xHH)");
 }
 
@@ -117,17 +117,18 @@ void CommandLine::add_session_commands() {
   auto* list_command = add(app_, "list", "List the sessions of a user",
                            [this] { return list(context_, {.user_id = key_.user_id, .type = type_}); });
   add_user(list_command);
-  list_command->add_option("--type", type_, "Only of this type; without it all keys are scanned");
+  list_command->add_option("--type", type_, "Only sessions of this type; without it all keys are scanned");
   auto* show_command = add(app_, "show", "Show one session", [this] {
     show_.key = key_;
     return show(context_, show_);
   });
   add_session_key(show_command);
-  show_command->add_flag("--payload", show_.with_payload, "With its payload and refresh token id");
+  show_command->add_flag("--payload", show_.with_payload, "Include its payload and refresh token id");
 }
 
 void CommandLine::add_revoke_options(CLI::App* command) {
-  command->add_option("--replicas", revoke_.replicas, "Wait until so many replicas have it")->check(CLI::Range(0, 100));
+  command->add_option("--replicas", revoke_.replicas, "Wait until this many replicas have it")
+      ->check(CLI::Range(0, 100));
 }
 
 void CommandLine::add_revoke_commands() {
@@ -147,25 +148,25 @@ void CommandLine::add_revoke_commands() {
   which->require_option(1);
   add_revoke_options(all);
   all->add_option("--mark-lifetime", revoke_.mark_lifetime_seconds,
-                  "Leave a revocation mark for so many seconds, as the hosts' SessionPolicy does")
+                  "Leave a revocation mark for this many seconds, like the hosts' SessionPolicy")
       ->check(CLI::Range(0, 30 * 24 * 3600));
   all->add_flag("--yes", is_confirmed_, "Do not ask");
 }
 
 void CommandLine::add_function_commands() {
-  auto* functions = add(app_, "functions", "Look after the function libraries", nullptr);
+  auto* functions = add(app_, "functions", "Manage the function libraries", nullptr);
   functions->require_subcommand(1);
-  add(*functions, "load", "Load this release's", [this] { return load_functions(context_); });
-  add(*functions, "list", "List those of all releases", [this] { return list_functions(context_); });
-  auto* prune = add(*functions, "prune", "Remove those of other releases", [this] {
+  add(*functions, "load", "Load the library of this release", [this] { return load_functions(context_); });
+  add(*functions, "list", "List the libraries of all releases", [this] { return list_functions(context_); });
+  auto* prune = add(*functions, "prune", "Remove the libraries of other releases", [this] {
     return prune_functions(context_, {.is_dry_run = is_dry_run_, .is_confirmed = is_confirmed_});
   });
-  prune->add_flag("--dry-run", is_dry_run_, "Only say what would be removed");
+  prune->add_flag("--dry-run", is_dry_run_, "Only print what would be removed");
   prune->add_flag("--yes", is_confirmed_, "Do not ask");
 }
 
 void CommandLine::add_acl() {
-  auto* command = add(app_, "acl", "Print the least rights of each role, for the hosts' options",
+  auto* command = add(app_, "acl", "Print the minimum rights of each role, for the hosts' options",
                       [this] { return acl(context_, acl_); });
   command->add_option("--database", acl_.database, "Database of the hosts");
   command->add_flag("--maximum-sessions", acl_.has_maximum_sessions, "policy.max_sessions is set");
@@ -181,13 +182,13 @@ void CommandLine::add_acl() {
 void CommandLine::add_moving_commands() {
   auto* export_command =
       add(app_, "export", "Write all sessions to a file", [this] { return export_sessions(context_, path_); });
-  export_command->add_option("FILE", path_, "A new file; one that was interrupted goes on")->required();
-  auto* import_command = add(app_, "import", "Put the sessions of a file into a server", [this] {
+  export_command->add_option("FILE", path_, "A new file; an interrupted export is continued")->required();
+  auto* import_command = add(app_, "import", "Import the sessions of a file into a server", [this] {
     import_.path = path_;
     return import_sessions(context_, import_);
   });
   import_command->add_option("FILE", path_, "An export")->required();
-  import_command->add_flag("--overwrite", import_.overwrites, "Replace also what is newer on the server");
+  import_command->add_flag("--overwrite", import_.overwrites, "Also replace sessions that are newer on the server");
 }
 
 /// Turns names into bytes; reads an id from standard input where that is asked for.
@@ -223,7 +224,7 @@ ExitCode CommandLine::run(int count, const char* const* words) {
     return ExitCode::done;
   } catch (const CLI::ParseError& error) {
     fmt::print(stderr, "obolctl: error: {}\n", printable(error.what()));
-    fmt::print(stderr, "Run obolctl --help, or obolctl COMMAND --help. An id that begins with - goes behind --.\n");
+    fmt::print(stderr, "Run obolctl --help, or obolctl COMMAND --help. Write an id that begins with - after --.\n");
     return ExitCode::usage;
   }
   return execute();

@@ -13,8 +13,8 @@ namespace obol::ctl {
 Result<bool> confirm(const std::string& question, bool is_confirmed) {
   if (is_confirmed) return true;
   if (::isatty(STDIN_FILENO) != 1) {
-    return std::unexpected(
-        Error{ErrorCode::invalid_argument, "there is no terminal to ask on; nothing was done. Add --yes to go ahead"});
+    return std::unexpected(Error{ErrorCode::invalid_argument,
+                                 "there is no terminal to ask on, so nothing was done; add --yes to go ahead"});
   }
   fmt::print(stderr, "{} [y/N] ", question);
   std::string answer;

@@ -57,15 +57,15 @@ Result<std::size_t> Export::first_primary(Checkpoint& position) {
   const auto& resumed = writer_.resumed_at();
   if (resumed && server_.is_cluster()) {
     // Sessions may have gone from a primary that was not reached yet to one that was.
-    fmt::print(stderr, "obolctl: the export of a cluster begins anew\n");
+    fmt::print(stderr, "obolctl: the export of a cluster starts again\n");
   } else if (resumed && !resumed->run_id.empty()) {
     for (std::size_t number = 0; number < server_.primaries().size(); ++number) {
       if (server_.primaries()[number]->run_id() != resumed->run_id) continue;
       position = *resumed;
-      fmt::print(stderr, "obolctl: goes on behind {} exported before\n", counted(writer_.sessions(), "session"));
+      fmt::print(stderr, "obolctl: continues after {} exported before\n", counted(writer_.sessions(), "session"));
       return number;
     }
-    fmt::print(stderr, "obolctl: the server is another one or was restarted; the export begins anew\n");
+    fmt::print(stderr, "obolctl: this is another server, or it was restarted; the export starts again\n");
   }
   if (auto restarted = writer_.restart(); !restarted) return std::unexpected(std::move(restarted.error()));
   if (auto written = write_header(); !written) return std::unexpected(std::move(written.error()));
@@ -164,14 +164,14 @@ Result<ExitCode> export_sessions(const Context& context, const std::string& path
     Export exporting(*server, options->key_prefix, *writer);
     if (auto run = exporting.run(); !run) {
       if (run.error().code == std::errc::interrupted) {
-        run.error().message = fmt::format("interrupted; the same command goes on from {}.partial", path);
+        run.error().message = fmt::format("interrupted; the same command continues from {}.partial", path);
       }
       return std::unexpected(std::move(run.error()));
     }
     without_expiry = exporting.without_expiry();
   }
   if (without_expiry > 0) {
-    fmt::print(stderr, "obolctl: {} left out that would never expire\n", counted(without_expiry, "session"));
+    fmt::print(stderr, "obolctl: {} left out because they would never expire\n", counted(without_expiry, "session"));
   }
   if (context.common.is_json) {
     print_json(Json{{"sessions", writer->sessions()}, {"marks", writer->marks()}, {"left_out", without_expiry}});

@@ -27,7 +27,7 @@ Result<ExportWriter> ExportWriter::open(const std::string& path, const std::stri
   ExportWriter writer(path);
   if (::access(path.c_str(), F_OK) == 0) {
     return std::unexpected(
-        Error{ErrorCode::invalid_argument, fmt::format("{} is there already; move it away or name another", path)});
+        Error{ErrorCode::invalid_argument, fmt::format("{} already exists; move it away or name another file", path)});
   }
   auto file = open_own_file(writer.partial_);
   if (!file) return std::unexpected(std::move(file.error()));
@@ -109,7 +109,7 @@ Result<void> ExportWriter::finish() {
   if (auto written = write(trailer); !written) return written;
   if (auto flushed = flush(); !flushed) return flushed;
   if (::fsync(file_.number()) != 0) return file_error("write", partial_);
-  if (!rename_to_new_name(partial_, path_)) return file_error("give its name to", path_);
+  if (!rename_to_new_name(partial_, path_)) return file_error("rename the finished export to", path_);
   if (!is_named(file_, path_)) {
     return std::unexpected(
         Error{ErrorCode::internal, fmt::format("{} is not what was written: somebody replaced {} meanwhile. Remove it, "
@@ -145,7 +145,7 @@ Result<void> ExportReader::verify() {
   for (std::uint64_t number = 0; lines.next(text); ++number) {
     end += text.size() + 1;
     line = parse_export_line(text);
-    if (!line) return damaged(path_, number == 0 ? "is no export that this release reads" : "was changed");
+    if (!line) return damaged(path_, number == 0 ? "is not an export that this release can read" : "was changed");
     if (number == 0 && !std::holds_alternative<ExportHeader>(*line)) return damaged(path_, "has no header");
     if (number == 0) header_ = std::get<ExportHeader>(*line);
     if (std::holds_alternative<ExportTrailer>(*line)) break;
@@ -153,9 +153,9 @@ Result<void> ExportReader::verify() {
     if (std::holds_alternative<ExportedMark>(*line)) ++marks;
     checksum.add(text.append("\n"));
   }
-  if (!line || !std::holds_alternative<ExportTrailer>(*line)) return damaged(path_, "is cut short");
+  if (!line || !std::holds_alternative<ExportTrailer>(*line)) return damaged(path_, "is truncated");
   trailer_ = std::get<ExportTrailer>(*line);
-  if (end != size_) return damaged(path_, "goes on behind its end");
+  if (end != size_) return damaged(path_, "continues after its end");
   if (trailer_.sessions != sessions || trailer_.marks != marks || trailer_.sha256 != checksum.hex()) {
     return damaged(path_, "was changed");
   }

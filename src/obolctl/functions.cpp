@@ -69,7 +69,7 @@ Result<ExitCode> load_functions(const Context& context) {
   for (const auto& primary : server->primaries()) {
     const auto loaded = load(*primary);
     if (!loaded) return std::unexpected(loaded.error());
-    tell(context, primary->endpoint(), session_functions().name, *loaded ? "loaded" : "there was already");
+    tell(context, primary->endpoint(), session_functions().name, *loaded ? "loaded" : "already loaded");
   }
   return ExitCode::done;
 }

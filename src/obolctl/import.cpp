@@ -202,7 +202,7 @@ Result<void> run(ExportReader& reader, Import& import, ImportProgress& progress,
   std::uint64_t records = 0;
   for (bool is_last = false; !is_last;) {
     if (auto going = check_interruption(); !going) {
-      going.error().message = "interrupted; the same command goes on where this one ended";
+      going.error().message = "interrupted; the same command continues where this one ended";
       return going;
     }
     const auto batch = next_batch(reader);
@@ -232,8 +232,8 @@ void report(const Counts& counts, bool is_json) {
   fmt::print("imported {} and {}\n", counted(counts.imported, "session"), counted(counts.marks, "revocation mark"));
   const std::array<std::pair<std::uint64_t, std::string_view>, 4> others{
       {{counts.replaced, "replaced an older one"},
-       {counts.same, "stood there already"},
-       {counts.kept, "left out: a newer one stands there"},
+       {counts.same, "were there already"},
+       {counts.kept, "left out: the server has a newer one"},
        {counts.expired, "left out: expired"}}};
   for (const auto& [count, what] : others) {
     if (count > 0) fmt::print("{} {}\n", count, what);
@@ -254,8 +254,8 @@ Result<ExitCode> import_sessions(const Context& context, const ImportArguments& 
   if (reader->header().key_prefix != options->key_prefix) {
     return std::unexpected(Error{
         ErrorCode::invalid_argument,
-        fmt::format("the export is of the prefix {}, not {}: a session is sealed for its key, and would not verify "
-                    "under another; give --prefix {}",
+        fmt::format("the export is of the prefix {}, not {}: a session is sealed for its key and would not verify "
+                    "under another one; give --prefix {}",
                     escaped(reader->header().key_prefix), escaped(options->key_prefix),
                     escaped(reader->header().key_prefix))});
   }
@@ -267,7 +267,7 @@ Result<ExitCode> import_sessions(const Context& context, const ImportArguments& 
   if (*earlier && (*earlier)->offset < reader->size()) {
     progress = **earlier;
     reader->seek(progress.offset);
-    fmt::print(stderr, "obolctl: goes on where an earlier import ended\n");
+    fmt::print(stderr, "obolctl: continues where an earlier import ended\n");
   }
   Import import(*server, options->key_prefix, arguments.overwrites);
   if (auto done = run(*reader, import, progress, arguments.path); !done) {

@@ -16,14 +16,15 @@ namespace {
 constexpr std::size_t read_at_once = std::size_t{256} * 1024;
 
 std::unexpected<Error> untrusted(const std::string& path, std::string_view why) {
-  return std::unexpected(Error{
-      ErrorCode::invalid_argument,
-      fmt::format("{} {}, so it cannot be trusted: look who made it, then remove it or name another file", path, why)});
+  return std::unexpected(
+      Error{ErrorCode::invalid_argument,
+            fmt::format("{} {}, so it cannot be trusted: check who made it, then remove it or name another file", path,
+                        why)});
 }
 
 /// Why the open file may be somebody else's work; empty if it cannot be.
 std::string_view objection_to(const struct stat& status) {
-  if (!S_ISREG(status.st_mode)) return "is no regular file";
+  if (!S_ISREG(status.st_mode)) return "is not a regular file";
   if (status.st_uid != ::geteuid()) return "belongs to another user";
   if (status.st_nlink != 1) return "has a second name (a hard link)";
   if ((status.st_mode & 07777) != 0600) return "is open to other users (its mode is not 0600)";
@@ -32,7 +33,7 @@ std::string_view objection_to(const struct stat& status) {
 
 Result<Descriptor> checked(Descriptor file, const std::string& path) {
   struct stat status{};
-  if (::fstat(file.number(), &status) != 0) return file_error("look at", path);
+  if (::fstat(file.number(), &status) != 0) return file_error("examine", path);
   if (const auto objection = objection_to(status); !objection.empty()) return untrusted(path, objection);
   return file;
 }

@@ -133,7 +133,7 @@ void Rekeying::report(bool is_json) const {
   }
   fmt::print("rekeyed {} of {}\n", counted(rekeyed_, "session"), looked_at_);
   if (changed_ > 0) fmt::print("{} refreshed or logged out meanwhile\n", changed_);
-  if (unsettled_ > 0) fmt::print("{} still under an old key: hosts go on writing with it\n", unsettled_);
+  if (unsettled_ > 0) fmt::print("{} still under an old key: hosts still write with it\n", unsettled_);
   for (const auto& [failure, count] : failures_) fmt::print("{} not verified: {}\n", count, to_string(failure));
 }
 

@@ -25,7 +25,8 @@ Result<ScanPage> scan(Primary& primary, std::string_view cursor, std::string_vie
   const auto& parts = reply->elements;
   if (reply->kind != Reply::Kind::list || parts.size() != 2 || parts[0].kind != Reply::Kind::text ||
       parts[1].kind != Reply::Kind::list || !is_cursor(parts[0].text)) {
-    return std::unexpected(Error{ErrorCode::protocol, "the server's reply to SCAN is none; is a proxy changing it?"});
+    return std::unexpected(
+        Error{ErrorCode::protocol, "the server's reply to SCAN is invalid; is a proxy changing it?"});
   }
   ScanPage page{.keys = {}, .cursor = std::string(parts[0].text)};
   page.keys.reserve(parts[1].elements.size());

@@ -25,7 +25,7 @@ constexpr std::size_t most_bytes_at_once = std::size_t{4} * 1024 * 1024;
 
 Error slots_moved() {
   return {ErrorCode::unavailable,
-          "slots of the cluster moved meanwhile, so some sessions may be missing here; run the same command again"};
+          "slots of the cluster moved in the meantime, so some sessions may be missing; run the same command again"};
 }
 
 /// How many of the commands fit into one send.

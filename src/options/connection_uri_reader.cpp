@@ -70,7 +70,7 @@ Result<void> read_credentials(std::string_view text, ConnectionOptions& options)
 
 Result<void> read_database(std::string_view text, ConnectionOptions& options) {
   const auto database = decimal<std::uint32_t>(text);
-  if (!database) return refuse_uri("the database is no number");
+  if (!database) return refuse_uri("the database is not a number");
   options.database = *database;
   return {};
 }
@@ -95,9 +95,9 @@ Result<AddressParts> split_address(std::string_view text) {
     return AddressParts{.host = host, .port = port};
   }
   const auto end = text.find(']');
-  if (end == std::string_view::npos) return refuse_uri("an IPv6 address lacks its ']'");
+  if (end == std::string_view::npos) return refuse_uri("an IPv6 address has no closing ']'");
   const auto behind = text.substr(end + 1);
-  if (!behind.empty() && behind.front() != ':') return refuse_uri("there is something between ']' and the port");
+  if (!behind.empty() && behind.front() != ':') return refuse_uri("there is text between ']' and the port");
   AddressParts parts{.host = text.substr(1, end - 1), .port = std::nullopt};
   if (!behind.empty()) parts.port = behind.substr(1);
   return parts;
@@ -110,7 +110,7 @@ Result<ServerAddress> read_address(std::string_view text, std::uint16_t port_lef
   if (!host || host->empty()) return refuse_uri("the host is missing");
   if (!parts->port) return ServerAddress{.host = std::move(*host), .port = port_left_out};
   const auto port = decimal<std::uint16_t>(*parts->port);
-  if (!port || *port == 0) return refuse_uri("the port is no number from 1 to 65535");
+  if (!port || *port == 0) return refuse_uri("the port is not a number from 1 to 65535");
   return ServerAddress{.host = std::move(*host), .port = *port};
 }
 
@@ -149,7 +149,7 @@ Result<ServerAddress> read_mapped(std::string_view text) {
   if (parts->host.empty() || parts->host.find_first_of("[]") != std::string_view::npos) {
     return refuse_uri("a host of address_map is missing");
   }
-  if (!port || (parts->port && *port == 0)) return refuse_uri("a port of address_map is no number from 1 to 65535");
+  if (!port || (parts->port && *port == 0)) return refuse_uri("a port of address_map is not a number from 1 to 65535");
   return ServerAddress{.host = std::string(parts->host), .port = *port};
 }
 
@@ -159,7 +159,7 @@ Result<void> read_address_map(std::string_view text, ConnectionOptions& options)
     const auto [mapping, more] = split(*rest, ',');
     rest = more;
     const auto [announced, reachable] = split(mapping, '=');
-    if (!reachable || reachable->contains('=')) return refuse_uri("address_map is no list of announced=reachable");
+    if (!reachable || reachable->contains('=')) return refuse_uri("address_map is not a list of announced=reachable");
     auto from = read_mapped(announced);
     if (!from) return std::unexpected(std::move(from.error()));
     auto to = read_mapped(*reachable);
@@ -175,21 +175,21 @@ Result<void> read_parameter(std::string_view name, std::string value, Connection
   std::string* const of_sentinel = sentinel_text(name, options.sentinel);
   std::string* const of_tls = tls_text(name, options.tls);
   if (of_sentinel != nullptr && options.sentinel.sentinels.empty()) {
-    return refuse_uri(fmt::format("{} is for Sentinel alone (redis+sentinel://)", name));
+    return refuse_uri(fmt::format("{} is only for Sentinel (redis+sentinel://)", name));
   }
   if ((of_tls != nullptr || is_flag) && !options.tls.enabled) {
-    return refuse_uri(fmt::format("{} is for TLS alone (rediss://)", name));
+    return refuse_uri(fmt::format("{} is only for TLS (rediss://)", name));
   }
   if (is_flag) return read_flag(value, options.tls.insecure_skip_verification);
   if (name == "address_map") return read_address_map(value, options);
   if (name == "db") {
-    if (!options.cluster.seeds.empty()) return refuse_uri("there is a db; a cluster has only database 0");
+    if (!options.cluster.seeds.empty()) return refuse_uri("there is a db, but a cluster has only database 0");
     return read_database(value, options);
   }
   std::string* text = of_sentinel != nullptr ? of_sentinel : of_tls;
   if (name == "client_name") text = &options.client_name;
   if (name == "password_file") text = &options.password_file;
-  if (text == nullptr) return refuse_uri("there is a parameter that is unknown");
+  if (text == nullptr) return refuse_uri("there is an unknown parameter");
   *text = std::move(value);
   return {};
 }
@@ -236,13 +236,13 @@ Result<void> read_sentinels(Place place, ConnectionOptions& options) {
   options.sentinel.sentinels = std::move(*addresses);
   const auto [name, database] = split(place.path.empty() ? place.path : place.path.substr(1), '/');
   auto decoded = percent_decoded(name);
-  if (!decoded || decoded->empty()) return refuse_uri("the primary's name is missing behind the sentinels");
+  if (!decoded || decoded->empty()) return refuse_uri("the primary's name is missing after the sentinels");
   options.sentinel.primary_name = std::move(*decoded);
   return database ? read_database(*database, options) : Result<void>{};
 }
 
 Result<void> read_cluster(Place place, ConnectionOptions& options) {
-  if (place.path.size() > 1) return refuse_uri("there is a path; a cluster has only database 0");
+  if (place.path.size() > 1) return refuse_uri("there is a path, but a cluster has only database 0");
   auto addresses = read_addresses(place.authority, default_port);
   if (!addresses) return std::unexpected(std::move(addresses.error()));
   options.cluster.seeds = std::move(*addresses);
@@ -282,18 +282,18 @@ struct EmptyPasswords {
 Result<void> check_users(const ConnectionOptions& options, EmptyPasswords empty) {
   const auto& sentinel = options.sentinel;
   if (!options.password_file.empty() && (!options.password.empty() || empty.of_servers)) {
-    return refuse_uri("there is a password beside a password_file; leave one out");
+    return refuse_uri("there is both a password and a password_file; leave one out");
   }
   if (!sentinel.password_file.empty() && !sentinel.password.empty()) {
-    return refuse_uri("there is a sentinel_password beside a sentinel_password_file; leave one out");
+    return refuse_uri("there is both a sentinel_password and a sentinel_password_file; leave one out");
   }
   if (!options.username.empty() && options.password.empty() && options.password_file.empty() && !empty.of_servers) {
-    return refuse_uri("there is a user name without a password; a user who needs none is written as user:@");
+    return refuse_uri("there is a user name without a password; a user that needs none is written as user:@");
   }
   if (!sentinel.username.empty() && sentinel.password.empty() && sentinel.password_file.empty() &&
       !empty.of_sentinels) {
     return refuse_uri(
-        "there is a sentinel_username without a sentinel_password; for a user who needs none, set it to nothing");
+        "there is a sentinel_username without a sentinel_password; for a user that needs none, leave its value empty");
   }
   return {};
 }
@@ -334,13 +334,13 @@ Result<ConnectionOptions> ConnectionOptions::from_uri(std::string_view uri) {
   const auto scheme_end = uri.find("://");
   const auto* const scheme = std::ranges::find(schemes, canonical_scheme(uri.substr(0, scheme_end)), &Scheme::name);
   if (scheme_end == std::string_view::npos || scheme == schemes.end()) {
-    return refuse_uri("the scheme is none of those that are known");
+    return refuse_uri("the scheme is unknown");
   }
   const auto behind_scheme = uri.substr(scheme_end + 3);
   auto options = read_uri(*scheme, behind_scheme);
   if (options || !may_have_raw_password(behind_scheme)) return options;
   return refuse_uri(
-      "there is an @ behind a /, ? or #: if these belong to the user name or password, write them percent-encoded "
+      "there is an @ after a /, ? or #: if these belong to the user name or password, write them percent-encoded "
       "(/ as %2F, ? as %3F, # as %23, @ as %40, % as %25)");
 }
 

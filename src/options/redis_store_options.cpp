@@ -29,15 +29,14 @@ bool is_client_name(std::string_view name) {
 /// `name`: of the options, for messages.
 Result<void> check(const TlsOptions& tls, std::string_view name) {
   for (const auto& text : {tls.ca_file, tls.certificate_file, tls.private_key_file, tls.server_name}) {
-    if (holds_nul(text)) return refuse(fmt::format("a file or name of {} holds a zero byte", name));
+    if (holds_nul(text)) return refuse(fmt::format("a file or name of {} contains a zero byte", name));
   }
   if (tls.certificate_file.empty() != tls.private_key_file.empty()) {
     return refuse(fmt::format("{} has one of certificate_file and private_key_file; set both or neither", name));
   }
   if (tls.insecure_skip_verification && !(tls.ca_file.empty() && tls.server_name.empty())) {
     return refuse(fmt::format(
-        "{} sets insecure_skip_verification beside ca_file or server_name, which it would ignore; leave one out",
-        name));
+        "{} sets insecure_skip_verification, which would ignore ca_file and server_name; leave one out", name));
   }
   return {};
 }
@@ -48,7 +47,7 @@ Result<void> check(const std::vector<ServerAddress>& addresses, std::string_view
     return refuse(fmt::format("{} has {} addresses; at most {} are allowed", name, addresses.size(), most_addresses));
   }
   for (const auto& [host, port] : addresses) {
-    if (host.empty() || holds_nul(host)) return refuse(fmt::format("{} has a host that is empty or no name", name));
+    if (host.empty() || holds_nul(host)) return refuse(fmt::format("{} has an empty or invalid host", name));
     if (port == 0) return refuse(fmt::format("{} has the port 0; 1 to 65535 are allowed", name));
   }
   return {};
@@ -57,14 +56,13 @@ Result<void> check(const std::vector<ServerAddress>& addresses, std::string_view
 /// `name`: of the options, for messages.
 Result<void> check_credentials(std::string_view name, const std::string& username, const std::string& password,
                                const std::string& password_file, const CredentialsProvider& provider) {
-  if (holds_nul(password_file)) return refuse(fmt::format("{}.password_file holds a zero byte", name));
+  if (holds_nul(password_file)) return refuse(fmt::format("{}.password_file contains a zero byte", name));
   if (!password.empty() && !password_file.empty()) {
     return refuse(fmt::format("{0}.password and {0}.password_file are both set; set one of them", name));
   }
   if (provider && !(username.empty() && password.empty() && password_file.empty())) {
     return refuse(fmt::format(
-        "{0}.credentials is set beside {0}.username, password or password_file, which it would ignore; leave them out",
-        name));
+        "{0}.credentials is set, which would ignore {0}.username, password and password_file; leave those out", name));
   }
   return {};
 }
@@ -79,7 +77,7 @@ Result<void> check(const std::vector<AddressMapping>& map) {
   for (const auto& [announced, reachable] : map) {
     for (const auto& host : {announced.host, reachable.host}) {
       if (host.empty() || holds_nul(host) || host.find_first_of(",=[]") != std::string::npos) {
-        return refuse("connection.address_map has a host that is empty or no name; * stands for every host");
+        return refuse("connection.address_map has an empty or invalid host; * matches every host");
       }
     }
   }
@@ -91,7 +89,7 @@ Result<void> check(const SentinelOptions& sentinel) {
     return refuse("connection.sentinel has one of primary_name and sentinels; set both or neither");
   }
   if (sentinel.primary_name.size() > 256 || holds_nul(sentinel.primary_name)) {
-    return refuse("connection.sentinel.primary_name is no name of at most 256 bytes");
+    return refuse("connection.sentinel.primary_name is not a name of at most 256 bytes");
   }
   if (auto valid = check_credentials("connection.sentinel", sentinel.username, sentinel.password,
                                      sentinel.password_file, sentinel.credentials);
@@ -116,11 +114,11 @@ Result<void> check_place(const ConnectionOptions& connection) {
   if (by_sentinel || by_cluster) return {};
   if (connection.unix_socket.empty()) {
     if (connection.host.empty() || holds_nul(connection.host))
-      return refuse("connection.host is empty or no host name");
+      return refuse("connection.host is empty or not a host name");
     if (connection.port == 0) return refuse("connection.port is 0; 1 to 65535 are allowed");
   }
   if (connection.unix_socket.size() > max_socket_path_bytes || holds_nul(connection.unix_socket)) {
-    return refuse(fmt::format("connection.unix_socket is no path of at most {} bytes", max_socket_path_bytes));
+    return refuse(fmt::format("connection.unix_socket is not a path of at most {} bytes", max_socket_path_bytes));
   }
   return {};
 }
@@ -130,7 +128,7 @@ Result<void> check(const ConnectionOptions& connection) {
   if (auto valid = check_place(connection); !valid) return valid;
   if (connection.tls.enabled) {
     if (!connection.unix_socket.empty())
-      return refuse("connection.tls is set for a unix socket; it never leaves this machine");
+      return refuse("connection.tls is set for a unix socket, which never leaves this machine; leave it out");
     if (auto valid = check(connection.tls, "connection.tls"); !valid) return valid;
   }
   if (auto valid = check_credentials("connection", connection.username, connection.password, connection.password_file,
@@ -168,9 +166,8 @@ Result<void> check(const SessionPolicy& policy) {
   }
   if (policy.revocation_mark_lifetime.count() == 0 && (policy.mark_on_delete_others || policy.mark_on_rotate_id)) {
     return refuse(
-        "policy.mark_on_delete_others and mark_on_rotate_id leave a mark that lives for "
-        "policy.revocation_mark_lifetime, "
-        "which is 0 s; set it");
+        "policy.mark_on_delete_others and mark_on_rotate_id need "
+        "policy.revocation_mark_lifetime, which is 0 s; set it");
   }
   if (policy.revocation_mark_lifetime.count() < 0 || policy.revocation_mark_lifetime > longest) {
     return refuse(fmt::format("policy.revocation_mark_lifetime is {} s; 0 to 30 days are allowed",
@@ -247,7 +244,7 @@ Result<void> check_reply_of_all(const RedisStoreOptions& options) {
   const auto bytes = options.policy.max_sessions * (options.max_payload_bytes + most_beside_payload);
   if (bytes <= options.max_reply_bytes) return {};
   return refuse(
-      fmt::format("policy.max_sessions is {}, and so many sessions of max_payload_bytes ({}) take up "
+      fmt::format("policy.max_sessions is {}, and that many sessions of max_payload_bytes ({}) take up "
                   "to {} bytes, but max_reply_bytes is {}, so that get_all would fail; lower one of the "
                   "first two or raise the last",
                   options.policy.max_sessions, options.max_payload_bytes, bytes, options.max_reply_bytes));
@@ -266,7 +263,7 @@ Result<void> validate(const RedisStoreOptions& options) {
   if (auto valid = check(options.replica_reads); !valid) return valid;
   if (options.near_cache.enabled && !options.connection.cluster.seeds.empty()) {
     return refuse(
-        "near_cache is enabled for a cluster, where it is not supported; switch it off, or use one primary "
+        "near_cache is not supported in a cluster; switch it off, or use one primary "
         "with connection.sentinel");
   }
   if (options.key_prefix.size() > max_key_prefix_bytes) {
@@ -274,9 +271,9 @@ Result<void> validate(const RedisStoreOptions& options) {
                               max_key_prefix_bytes));
   }
   if (options.key_prefix.find_first_of("{}") != std::string::npos) {
-    return refuse("key_prefix holds a brace; Obol puts the user id in braces behind it, so choose one without");
+    return refuse("key_prefix contains a brace; Obol puts the user id in braces after it, so choose one without");
   }
-  if (options.keyring.empty()) return refuse("keyring holds no key; make one with Keyring::from_base_secret");
+  if (options.keyring.empty()) return refuse("keyring is empty; make one with Keyring::from_base_secret");
   if (!options.clock) return refuse("clock is empty; leave it out for the system's clock");
   return {};
 }

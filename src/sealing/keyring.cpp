@@ -40,7 +40,7 @@ Result<void> sealing::KeyringKeys::check_ids_against(const KeyringKeys& other) c
     const auto* const own = find(key->id);
     if (own == nullptr || own->fingerprint == key->fingerprint) continue;
     return refuse(
-        fmt::format("two different keys have the id {}; give each key an id of its own, or none, so that "
+        fmt::format("two different keys have the id {}; give each key its own id, or none, so that "
                     "it is derived from the key",
                     printable_key_id(key->id)));
   }

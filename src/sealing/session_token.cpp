@@ -31,7 +31,7 @@ Result<std::string> issue_token(const SessionKey& key, const Keyring& keyring) {
   if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
   if (keyring.empty()) {
     return std::unexpected(
-        Error{ErrorCode::invalid_argument, "the keyring holds no key; make one with Keyring::from_base_secret"});
+        Error{ErrorCode::invalid_argument, "the keyring is empty; make one with Keyring::from_base_secret"});
   }
   std::string payload;
   sealing::cbor::Writer(payload).array(3).bytes(key.user_id).text(key.type).bytes(key.id);

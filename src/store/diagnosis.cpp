@@ -93,13 +93,12 @@ class Diagnosis {
   void look_at_connection(bool is_exposed, const TlsOptions& tls) {
     if (is_exposed) {
       add(Severity::warning, "unencrypted_connection",
-          "the connection leaves this machine unencrypted: whoever sits on the network reads the password and can "
-          "change "
-          "answers; set connection.tls");
+          "the connection leaves this machine unencrypted: anybody on the network path can read the password and "
+          "change replies; set connection.tls");
     }
     if (tls.enabled && tls.insecure_skip_verification) {
       add(Severity::warning, "unverified_tls",
-          "any certificate is accepted: whoever sits on the network can read everything; set connection.tls.ca_file "
+          "any certificate is accepted: anybody on the network path can read everything; set connection.tls.ca_file "
           "instead");
     }
   }
@@ -116,21 +115,20 @@ class Diagnosis {
   void look_at_persistence(std::string_view info, const Reply& configuration) {
     for (const auto* name : {"rdb_last_bgsave_status", "aof_last_bgrewrite_status", "aof_last_write_status"}) {
       if (redis::info_field(info, name).value_or("ok") == "ok") continue;
-      add(Severity::warning, "persistence", fmt::format("{} is not ok: look at the server's disk and log", name));
+      add(Severity::warning, "persistence", fmt::format("{} is not ok: check the server's disk and log", name));
     }
     if (redis::info_field(info, "aof_enabled") != "0") return;
     const Reply* schedule = configuration.find("save");
     if (schedule == nullptr) {
       add(Severity::note, "persistence",
-          "there is no append-only file, and whether snapshots are saved cannot be seen (no +config|get)");
+          "there is no append-only file, and snapshots cannot be checked (no +config|get)");
     } else if (schedule->text.empty()) {
       add(Severity::warning, "persistence",
           "nothing is saved: a restart of the server logs everybody out; set appendonly yes");
     } else {
       add(Severity::note, "persistence",
           "only snapshots are saved: a crash brings back sessions that were logged out since the last one; set "
-          "appendonly "
-          "yes");
+          "appendonly yes");
     }
   }
 
@@ -140,11 +138,10 @@ class Diagnosis {
     const Reply* all_clients = configuration.find("maxmemory-clients");
     if (limits == nullptr) {
       add(Severity::note, "output_buffers",
-          "whether the server bounds what it keeps for a near cache that does not read cannot be seen (no "
-          "+config|get)");
+          "the limit on output buffers of a near cache that does not read cannot be checked (no +config|get)");
     } else if (!bounds_normal_clients(limits->text) && (all_clients == nullptr || all_clients->text == "0")) {
       add(Severity::warning, "output_buffers",
-          "the server keeps invalidations without a bound for a near cache that does not read: one process that is "
+          "the server buffers invalidations without a limit for a near cache that does not read: one process that is "
           "stopped fills its memory; set client-output-buffer-limit to \"normal 256mb 64mb 60\", or maxmemory-clients");
     }
   }
@@ -153,13 +150,14 @@ class Diagnosis {
     const auto replicas = decimal<std::size_t>(redis::info_field(info, "connected_slaves").value_or("0")).value_or(0);
     if (replicas < wanted) {
       add(Severity::warning, "replication",
-          fmt::format("{} replicas are connected and delete_durability wants {}: every delete waits in vain", replicas,
-                      wanted));
+          fmt::format(
+              "{} replicas are connected and delete_durability asks for {}: every delete waits until its timeout",
+              replicas, wanted));
     } else if (replicas == 0) {
-      add(Severity::note, "replication", "no replica is connected: with this server all sessions are lost");
+      add(Severity::note, "replication", "no replica is connected: if this server is lost, so are all sessions");
     } else if (!redis::info_field(info, "min_slaves_good_slaves")) {
       add(Severity::note, "replication",
-          "min-replicas-to-write is 0: a primary cut off from its replicas goes on taking writes that a fail-over "
+          "min-replicas-to-write is 0: a primary cut off from its replicas goes on accepting writes that a failover "
           "loses");
     }
   }
@@ -168,7 +166,7 @@ class Diagnosis {
     const auto theirs = redis::server_time(time);
     if (!theirs) {
       add(Severity::problem, "permission",
-          "TIME fails, and the server's clock is asked to tell whether what expires soon was stored: allow +time");
+          "TIME fails, which is needed to tell whether a session that expires soon was stored: allow +time");
       return;
     }
     constexpr seconds tolerated{2};
@@ -224,7 +222,7 @@ std::vector<Finding> diagnose(const redis::Inspection& inspection, const RedisSt
   if (const auto& info = replies[question_info]; info.is_error()) {
     diagnosis.add(
         Severity::note, "settings",
-        "eviction, persistence and replication cannot be seen (no +info); run diagnose once as a user that may");
+        "eviction, persistence and replication cannot be checked (no +info); run diagnose once as a user that has it");
   } else {
     diagnosis.look_at_eviction(info.text);
     diagnosis.look_at_persistence(info.text, configuration);

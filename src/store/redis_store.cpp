@@ -42,8 +42,7 @@ Result<std::vector<Finding>> RedisStore::Implementation::diagnose() {
 
 Result<void> RedisStore::Implementation::replace_keyring(Keyring keyring) {
   if (keyring.empty()) {
-    return std::unexpected(
-        Error{ErrorCode::invalid_argument, "the new keyring holds no key; the old one stays in use"});
+    return std::unexpected(Error{ErrorCode::invalid_argument, "the new keyring is empty; the old one stays in use"});
   }
   {
     const std::scoped_lock lock(keyring_mutex_);

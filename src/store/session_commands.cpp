@@ -19,7 +19,7 @@ using redis::Reply;
 
 std::unexpected<Error> unexpected_reply() {
   return std::unexpected(Error{ErrorCode::protocol,
-                               "the server's reply is not of the kind its command has; is a proxy changing replies?"});
+                               "the server's reply has the wrong type for its command; is a proxy changing replies?"});
 }
 
 std::string milliseconds(FieldExpiry expiry) { return fmt::format("{}", expiry.time_since_epoch().count()); }

@@ -21,7 +21,7 @@ inline UpsertError gone() {
 
 inline UpsertError too_many_sessions() {
   return {{ErrorCode::too_many_sessions,
-           "the user has the most sessions that SessionPolicy allows; let one be logged out first"},
+           "the user already has the maximum number of sessions (SessionPolicy); log one out first"},
           {}};
 }
 

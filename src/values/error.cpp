@@ -26,17 +26,17 @@ Meaning meaning(ErrorCode code) noexcept {
     case ErrorCode::expired:
       return {"expired", "the session has expired"};
     case ErrorCode::invalid_argument:
-      return {"invalid_argument", "an argument is outside what is allowed"};
+      return {"invalid_argument", "an argument or option is not allowed"};
     case ErrorCode::too_large:
       return {"too_large", "over the size limit"};
     case ErrorCode::invalid_token:
       return {"invalid_token", "the session token was not issued by this keyring"};
     case ErrorCode::pool_timeout:
-      return {"pool_timeout", "no connection came free in time"};
+      return {"pool_timeout", "no connection became free in time"};
     case ErrorCode::timeout:
       return {"timeout", "the server did not answer in time"};
     case ErrorCode::unavailable:
-      return {"unavailable", "the server cannot be reached or cannot serve for now"};
+      return {"unavailable", "the server cannot be reached or is temporarily unable to serve"};
     case ErrorCode::auth:
       return {"auth", "the server refused the user name or the password"};
     case ErrorCode::permission:
@@ -48,17 +48,17 @@ Meaning meaning(ErrorCode code) noexcept {
     case ErrorCode::server:
       return {"server", "the server answered with an error"};
     case ErrorCode::protocol:
-      return {"protocol", "a reply or stored session that this version does not understand"};
+      return {"protocol", "this version does not understand a reply or stored session"};
     case ErrorCode::closed:
       return {"closed", "the store is closed"};
     case ErrorCode::tls:
-      return {"tls", "TLS cannot be set up or is not accepted"};
+      return {"tls", "TLS cannot be set up or was rejected"};
     case ErrorCode::too_many_sessions:
       return {"too_many_sessions", "the user has too many sessions"};
     case ErrorCode::revoked:
-      return {"revoked", "the session was begun before its user was logged out everywhere"};
+      return {"revoked", "the session began before its user's other logins were revoked"};
     case ErrorCode::internal:
-      return {"internal", "OpenSSL or the operating system refused a basic service"};
+      return {"internal", "OpenSSL or the operating system refused a basic operation"};
   }
   return {};
 }

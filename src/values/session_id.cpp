@@ -15,7 +15,8 @@ Result<std::string> generate_session_id() {
   std::array<unsigned char, 16> bytes{};
   if (!random_bytes(bytes.data(), bytes.size())) {
     return std::unexpected(
-        Error{ErrorCode::internal, "the kernel gives no random bytes; is getrandom(2) forbidden here, as by seccomp?"});
+        Error{ErrorCode::internal,
+              "the kernel provided no random bytes; is getrandom(2) forbidden here, for example by seccomp?"});
   }
   return base64url_encode({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }

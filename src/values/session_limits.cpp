@@ -26,7 +26,7 @@ bool is_type_character(char c) {
 Result<void> check_type(std::string_view type) {
   if (auto valid = check_length("the session type", type.size(), 1, max_session_type_bytes); !valid) return valid;
   if (std::ranges::all_of(type, is_type_character)) return {};
-  return refuse(ErrorCode::invalid_argument, "the session type holds a character other than A-Z a-z 0-9 _ -");
+  return refuse(ErrorCode::invalid_argument, "the session type contains a character other than A-Z a-z 0-9 _ -");
 }
 
 }  // namespace
@@ -54,10 +54,10 @@ Result<void> validate(const Session& session, std::size_t max_payload_bytes,
                                                     session.extra_payload.size(), max_payload_bytes));
   }
   if (session.refresh_expires_at > latest_expiry) {
-    return refuse(ErrorCode::invalid_argument, "refresh_expires_at lies after the year 3999; give an earlier one");
+    return refuse(ErrorCode::invalid_argument, "refresh_expires_at is after the year 3999; give an earlier one");
   }
   if (session.lock_version == std::numeric_limits<std::uint64_t>::max()) {
-    return refuse(ErrorCode::invalid_argument, "lock_version cannot be counted up any more; store a new session");
+    return refuse(ErrorCode::invalid_argument, "lock_version cannot be incremented any more; store a new session");
   }
   if (!is_live(session, now)) {
     return refuse(ErrorCode::expired,

@@ -322,7 +322,7 @@ TEST_P(ClusterTest, ThatIsNoneIsAnInvalidArgumentAndItsSlotsNeedARight) {
   options.connection.cluster.seeds = {{.host = "127.0.0.1", .port = port.number()}};
   const auto error = refused(options);
   EXPECT_EQ(error.code, ErrorCode::invalid_argument);
-  EXPECT_NE(error.message.find("no node of a cluster"), std::string::npos) << error.message;
+  EXPECT_NE(error.message.find("not a node of a cluster"), std::string::npos) << error.message;
 
   alone.command({"ACL", "SETUSER", "web", "on", ">pw", "~*", "+@all", "-cluster"});
   options.connection.username = "web";

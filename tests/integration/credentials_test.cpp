@@ -359,7 +359,7 @@ TEST_P(ChangingCredentials, InAFileThatIsOfNoUseAreAnAuthErrorThatNamesTheFileAn
   EXPECT_NE(RedisStore::connect(options).error().message.find("/nonexistent/password cannot be read: No such file"),
             std::string::npos);
   options.connection.password_file = "/tmp";
-  EXPECT_NE(RedisStore::connect(options).error().message.find("is no regular file"), std::string::npos);
+  EXPECT_NE(RedisStore::connect(options).error().message.find("is not a regular file"), std::string::npos);
 }
 
 TEST_P(ChangingCredentials, OfAUserWhoNeedsNoPasswordLogThatUserIn) {

@@ -94,7 +94,7 @@ TEST_P(CommandThatAProxyRefuses, IsAProblemThatADiagnosisTells) {
   proxy.always(Fault::garbage("-ERR unknown command\r\n"), "HSETEX");
   const auto findings = store.diagnose().value();
   const auto told = std::ranges::find_if(findings, [](const Finding& finding) {
-    return finding.severity == Severity::problem && finding.message.contains("to HSETEX: it does not know a command");
+    return finding.severity == Severity::problem && finding.message.contains("to HSETEX: Obol needs this command");
   });
   EXPECT_NE(told, findings.end());
 }

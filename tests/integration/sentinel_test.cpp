@@ -100,7 +100,7 @@ TEST_P(SentinelTest, WithoutAnySentinelConnectIsUnavailableAndWhatIsConnectedSer
   expect_served(store, "after");
   const auto error = refused(options_for(sentinel));
   EXPECT_EQ(error.code, ErrorCode::unavailable);
-  EXPECT_NE(error.message.find("no sentinel names the primary"), std::string::npos) << error.message;
+  EXPECT_NE(error.message.find("no sentinel returned the primary's address"), std::string::npos) << error.message;
 }
 
 TEST_P(SentinelTest, WithANameThatNoSentinelKnowsConnectIsAnInvalidArgument) {
@@ -109,7 +109,7 @@ TEST_P(SentinelTest, WithANameThatNoSentinelKnowsConnectIsAnInvalidArgument) {
   options.connection.sentinel.primary_name = "other";
   const auto error = refused(options);
   EXPECT_EQ(error.code, ErrorCode::invalid_argument);
-  EXPECT_NE(error.message.find("watch no primary called 'other'"), std::string::npos) << error.message;
+  EXPECT_NE(error.message.find("monitor no primary called 'other'"), std::string::npos) << error.message;
 }
 
 TEST_P(SentinelTest, IsLoggedInToWithCredentialsOfItsOwn) {

@@ -82,7 +82,7 @@ std::string diagnosis_complaints(RedisStore& store) {
   std::string complaints;
   for (const auto& finding : *findings) {
     const bool is_complaint =
-        finding.severity == Severity::problem || finding.message.find("cannot be seen") != std::string::npos;
+        finding.severity == Severity::problem || finding.message.find("cannot be checked") != std::string::npos;
     if (is_complaint) complaints += finding.message + '\n';
   }
   return complaints;
@@ -213,7 +213,7 @@ class OperatorRules : public AclRules {
       const auto [status, out] = run_as(server, "operator", words);
       const bool is_done =
           status == ctl::ExitCode::done || (status == ctl::ExitCode::negative && words[0] != "diagnose");
-      if (!is_done || out.find("cannot be seen") != std::string::npos) return words[0];
+      if (!is_done || out.find("cannot be checked") != std::string::npos) return words[0];
     }
     return {};
   }

@@ -127,7 +127,7 @@ TEST_P(ObolctlOnACluster, SaysThatASlotIsOnItsWay) {
   cluster.move_keys(slot, to);
   const auto outcome = run({"show", "7", "full", "id"});
   EXPECT_NE(outcome.status, 0);
-  EXPECT_NE(outcome.err.find("slots of the cluster moved meanwhile"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("slots of the cluster moved in the meantime"), std::string::npos) << outcome.err;
   cluster.finish_move(slot, to);
   EXPECT_EQ(run({"show", "7", "full", "id"}).status, 0);
 }

@@ -96,11 +96,11 @@ TEST_F(OwnFile, IsOpenToNobodyElse) {
 
 TEST_F(OwnFile, IsAFile) {
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
-  expect_refused(open_own_file(path), "no regular file");
-  expect_refused(read_own_file(path), "no regular file");
+  expect_refused(open_own_file(path), "not a regular file");
+  expect_refused(read_own_file(path), "not a regular file");
   std::filesystem::remove(path);
   std::filesystem::create_directory(path);
-  expect_refused(read_own_file(path), "no regular file");
+  expect_refused(read_own_file(path), "not a regular file");
   EXPECT_FALSE(open_own_file(path));
 }
 

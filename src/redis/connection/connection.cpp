@@ -44,7 +44,7 @@ Error error_without_role(const Reply& hello) {
             "this server is a sentinel; set ConnectionOptions::sentinel (redis+sentinel://)"};
   }
   return {ErrorCode::unsupported_server,
-          "the answer to HELLO does not say whether this is a primary; does a proxy answer in its place?"};
+          "the reply to HELLO does not say whether this is a primary; is a proxy answering instead?"};
 }
 
 Result<void> check_role(const Reply& hello) {
@@ -52,14 +52,14 @@ Result<void> check_role(const Reply& hello) {
   if (role == nullptr) return std::unexpected(error_without_role(hello));
   if (role->text == "master") return {};
   return std::unexpected(
-      Error{ErrorCode::unavailable, "this server is a replica; connect to the primary, or wait for the fail-over"});
+      Error{ErrorCode::unavailable, "this server is a replica; connect to the primary, or wait for the failover"});
 }
 
 Result<void> check_sentinel(const Reply& hello) {
   const Reply* mode = hello.find("mode");
   if (mode != nullptr && mode->text == "sentinel") return {};
   return std::unexpected(
-      Error{ErrorCode::invalid_argument, "this server is no sentinel; check connection.sentinel.sentinels"});
+      Error{ErrorCode::invalid_argument, "this server is not a sentinel; check connection.sentinel.sentinels"});
 }
 
 std::int64_t client_id_in(const Reply& hello) {
@@ -241,7 +241,7 @@ Result<void> Connection::take_role(const Reply& role) {
     return std::unexpected(std::move(error));
   }
   if (identity_.is_known() && client_id_in(role) != client_id_) {
-    return std::unexpected(Error{ErrorCode::unavailable, "something in between has moved the connection"});
+    return std::unexpected(Error{ErrorCode::unavailable, "a proxy in between moved the connection to another server"});
   }
   return check_role(role);
 }

@@ -26,7 +26,7 @@ Result<UserCredentials> ask_provider(const CredentialsProvider& provider, std::s
   };
   try {
     auto credentials = provider();
-    if (!credentials) return failed(fmt::format("gave none: {}", credentials.error().message));
+    if (!credentials) return failed(fmt::format("returned an error: {}", credentials.error().message));
     return credentials;
   } catch (...) {
     return failed("threw an exception");

@@ -50,7 +50,7 @@ class File {
 Result<std::string> read_password_file(const std::string& path) {
   const File file(path);
   if (file.descriptor() < 0) return unreadable(path, errno);
-  if (!file.is_regular()) return refuse(path, "is no regular file");
+  if (!file.is_regular()) return refuse(path, "is not a regular file");
   std::string text(most_bytes + 1, '\0');
   std::size_t size = 0;
   while (size < text.size()) {
@@ -65,7 +65,7 @@ Result<std::string> read_password_file(const std::string& path) {
   if (text.ends_with('\n')) text.pop_back();
   if (text.ends_with('\r')) text.pop_back();
   if (text.empty()) return refuse(path, "is empty");
-  if (text.contains('\n')) return refuse(path, "has more than one line; it must hold the password alone");
+  if (text.contains('\n')) return refuse(path, "has more than one line; it must contain only the password");
   return text;
 }
 

@@ -32,7 +32,7 @@ Result<std::optional<ServerAddress>> primary_answer(const Reply& reply) {
     const auto port = decimal<std::uint16_t>(reply.elements[1].text);
     if (!host.empty() && port && *port != 0) return ServerAddress{.host = std::string(host), .port = *port};
   }
-  return std::unexpected(Error{ErrorCode::protocol, "the sentinel's answer is no host and port"});
+  return std::unexpected(Error{ErrorCode::protocol, "the sentinel's reply is not a host and port"});
 }
 
 SentinelDialer::SentinelDialer(const ConnectionOptions& options, std::size_t max_reply_bytes,
@@ -73,11 +73,11 @@ Result<SentinelDialer::Named> SentinelDialer::find_primary(Deadline deadline) {
     }
   }
   if (last_error) {
-    last_error->message = fmt::format("no sentinel names the primary: {}", last_error->message);
+    last_error->message = fmt::format("no sentinel returned the primary's address: {}", last_error->message);
     return std::unexpected(std::move(*last_error));
   }
   return std::unexpected(
-      Error{ErrorCode::invalid_argument, fmt::format("the sentinels watch no primary called '{}'; check "
+      Error{ErrorCode::invalid_argument, fmt::format("the sentinels monitor no primary called '{}'; check "
                                                      "connection.sentinel.primary_name",
                                                      options_.sentinel.primary_name)});
 }

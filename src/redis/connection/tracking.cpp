@@ -147,7 +147,7 @@ std::string Tracking::listen(Connection& connection) {
     // Also of what came together with the last answer.
     const auto reply = connection.next_reply();
     if (!reply) return reply.error().message;
-    if (*reply) return "a reply came that nobody asked for";
+    if (*reply) return "an unexpected reply arrived";
     if (Deadline::Time::now() >= next_question) {
       if (auto alive = send_heartbeat(connection); !alive) return alive.error().message;
       if (Deadline::Time::now() >= lifetime_ends) {
@@ -177,7 +177,7 @@ Result<void> Tracking::send_heartbeat(Connection& connection) {
   const auto asked_at = Deadline::Time::now();
   if (auto primary = connection.confirm_role(Deadline::after(settings_.patience)); !primary) return primary;
   if (source_.latest() != connection.identity()) {
-    return std::unexpected(Error{ErrorCode::unavailable, "the address leads to another server now"});
+    return std::unexpected(Error{ErrorCode::unavailable, "the address now leads to another server"});
   }
   listener_.on_alive(asked_at);
   return {};

@@ -75,7 +75,7 @@ Result<void> finish_connect(int descriptor, const sockaddr* address, socklen_t l
   if (failure == 0) return {};
   if (failure != EINPROGRESS && failure != EINTR) return not_connected(failure);
   if (!await_ready(descriptor, POLLOUT, deadline)) {
-    return std::unexpected(Error{ErrorCode::timeout, "no answer to the attempt to connect; is a firewall in between?"});
+    return std::unexpected(Error{ErrorCode::timeout, "connecting timed out; is there a firewall in between?"});
   }
   int error = 0;
   socklen_t size = sizeof error;

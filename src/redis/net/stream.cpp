@@ -11,7 +11,7 @@ std::unexpected<Error> not_answered() {
 }
 
 std::unexpected<Error> not_taken() {
-  return std::unexpected(Error{ErrorCode::timeout, "the server did not take the command in time"});
+  return std::unexpected(Error{ErrorCode::timeout, "the server did not accept the command in time"});
 }
 
 }  // namespace

@@ -214,7 +214,7 @@ class TlsStream final : public Stream {
     const bool is_refusal = is_refusal_by_peer(code);
     auto message = fmt::format("TLS failed: {}", openssl_reason());
     if (!is_refusal) return {ErrorCode::unavailable, std::move(message)};
-    return {ErrorCode::tls, message + "; the server does not accept our certificate or TLS version"};
+    return {ErrorCode::tls, message + "; the server rejected our certificate or TLS version"};
   }
 
   /// During a handshake a broken certificate or a plain-text peer is no passing trouble.
@@ -222,14 +222,14 @@ class TlsStream final : public Stream {
     const long verdict = ::SSL_get_verify_result(ssl_.get());
     if (verdict != X509_V_OK) {
       return refuse(
-          fmt::format("the server's certificate is not accepted: {}; check its name and expiry, and "
+          fmt::format("the server's certificate was rejected: {}; check its name and expiry, and "
                       "connection.tls.ca_file",
                       ::X509_verify_cert_error_string(verdict)));
     }
     if (error.code == ErrorCode::unavailable && error.message.starts_with("TLS failed")) {
       return refuse(error.message + "; does this port speak TLS 1.2 or newer?");
     }
-    if (error.code == ErrorCode::timeout) error.message = "no TLS handshake in time; does this port speak TLS?";
+    if (error.code == ErrorCode::timeout) error.message = "the TLS handshake timed out; does this port speak TLS?";
     return std::unexpected(std::move(error));
   }
 
@@ -316,7 +316,7 @@ Result<TlsContext::Context> TlsContext::load() const {
   ::ERR_clear_error();
   Context context(::SSL_CTX_new(::TLS_client_method()), free_context);
   if (!context || ::SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) != 1) {
-    return refuse("OpenSSL cannot set TLS up: " + openssl_reason());
+    return refuse("OpenSSL cannot set up TLS: " + openssl_reason());
   }
   ::SSL_CTX_set_mode(context.get(),
                      SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
@@ -345,7 +345,7 @@ Result<std::unique_ptr<Stream>> TlsContext::handshake(Socket socket, Deadline de
   // A stream that cannot be used closes its socket when no use of OpenSSL goes on any more: closing takes a lock that a
   // fork holds while it waits for such uses.
   auto stream = std::make_unique<TlsStream>(std::move(socket));
-  if (!stream->prepare(context->get(), name_)) return refuse("OpenSSL cannot set TLS up: " + openssl_reason());
+  if (!stream->prepare(context->get(), name_)) return refuse("OpenSSL cannot set up TLS: " + openssl_reason());
   if (auto done = stream->handshake(deadline); !done) return std::unexpected(std::move(done.error()));
   return stream;
 }

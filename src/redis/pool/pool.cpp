@@ -24,7 +24,7 @@ constexpr std::chrono::milliseconds overflow_idle_limit{1000};
 Pool::Lease::~Lease() {
   if (!pooled_) return;
   if (std::uncaught_exceptions() > exceptions_) {
-    discard("what used it was broken off");
+    discard("the call that used it ended with an exception");
   } else {
     pool_->give_back(std::move(pooled_));
   }
@@ -80,9 +80,10 @@ void Pool::take_turn(Waiter& self) {
     return await_turn(lock, self);
   }
   fail(self, error_from(ErrorCode::pool_timeout, [this] {
-         return Error{ErrorCode::pool_timeout, fmt::format("{} calls wait already; raise pool.max_waiting or look "
-                                                           "for what keeps the server busy",
-                                                           queue_.size())};
+         return Error{ErrorCode::pool_timeout,
+                      fmt::format("{} calls are already waiting; raise pool.max_waiting or look "
+                                  "for what keeps the server busy",
+                                  queue_.size())};
        }));
 }
 
@@ -320,7 +321,7 @@ void Pool::give_back(std::unique_ptr<PooledConnection> pooled) {
 std::string_view Pool::why_retired(const PooledConnection& pooled, Deadline::Time::time_point now) const {
   if (closed_) return "the pool was closed";
   if (pooled.generation != generation_) return "another connection to this server was lost";
-  if (now >= pooled.retire_at) return "its lifetime is over";
+  if (now >= pooled.retire_at) return "its lifetime has ended";
   return {};
 }
 
@@ -373,7 +374,7 @@ std::unique_ptr<Pool::PooledConnection> Pool::take_stale_idle(Deadline::Time::ti
 
 std::string_view Pool::why_unusable(const PooledConnection& pooled) const {
   const auto now = Deadline::Time::now();
-  if (now >= pooled.retire_at) return "its lifetime is over";
+  if (now >= pooled.retire_at) return "its lifetime has ended";
   if (now - pooled.idle_since >= options_.idle_limit) return "unused for too long";
   if (!pooled.connection.is_reusable()) return "the server closed it";
   return {};

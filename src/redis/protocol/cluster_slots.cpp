@@ -50,7 +50,7 @@ Result<std::vector<SlotRange>> slots_answer(const Reply& reply, const ServerAddr
   if (reply.is_error()) {
     if (reply.text.starts_with("ERR This instance has cluster support disabled")) {
       return std::unexpected(Error{ErrorCode::invalid_argument,
-                                   "this server is no node of a cluster; set ConnectionOptions::host (redis://)"});
+                                   "this server is not a node of a cluster; set ConnectionOptions::host (redis://)"});
     }
     auto error = error_of(reply, slots_question().name());
     if (error.code == ErrorCode::permission) error.message += "; a cluster needs +cluster|slots";
@@ -71,7 +71,7 @@ Result<std::vector<SlotRange>> slots_answer(const Reply& reply, const ServerAddr
                       .primary = std::move(*primary)});
   }
   if (!ranges.empty()) return ranges;
-  return std::unexpected(Error{ErrorCode::unavailable, "this node knows of no slots; is it part of a cluster?"});
+  return std::unexpected(Error{ErrorCode::unavailable, "this node knows no slots; is it part of a cluster?"});
 }
 
 }  // namespace obol::inline v0::redis

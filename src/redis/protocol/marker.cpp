@@ -19,7 +19,7 @@ Result<void> Marker::check(const Reply& reply) const {
   if (reply.kind == Reply::Kind::text && reply.text == text_) return {};
   if (reply.is_error()) return std::unexpected(error_of(reply, command().name()));
   return std::unexpected(
-      Error{ErrorCode::unavailable, "replies did not belong to their commands; is a proxy on the way losing some?"});
+      Error{ErrorCode::unavailable, "replies did not match their commands; is a proxy losing some?"});
 }
 
 }  // namespace obol::inline v0::redis

@@ -209,7 +209,7 @@ bool is_endless_line(const redisReader& parser) {
 
 std::unexpected<Error> no_reply() {
   return std::unexpected(Error{ErrorCode::protocol,
-                               "the server sent bytes that are no Redis reply; is something else listening at this "
+                               "the server sent bytes that are not a Redis reply; is something else listening at this "
                                "address?"});
 }
 
@@ -221,10 +221,11 @@ std::unexpected<Error> too_large(std::size_t limit) {
 }
 
 std::unexpected<Error> too_much_waste(std::size_t limit) {
-  return std::unexpected(Error{
-      ErrorCode::protocol, fmt::format("more than {} bytes came unasked, and no reply; is something else than Redis "
-                                       "or Valkey listening at this address?",
-                                       limit)});
+  return std::unexpected(
+      Error{ErrorCode::protocol,
+            fmt::format("more than {} unsolicited bytes and no reply arrived; is something other than Redis "
+                        "or Valkey listening at this address?",
+                        limit)});
 }
 
 }  // namespace

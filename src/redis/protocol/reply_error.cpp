@@ -38,14 +38,14 @@ constexpr std::array rows{
     Row{"NOAUTH", Remedy::reconnect, ErrorCode::auth, "the server does not take this connection as authenticated"},
     Row{"WRONGPASS", Remedy::fail, ErrorCode::auth, "wrong user name or password, or the user is disabled"},
     Row{"DENIED", Remedy::fail, ErrorCode::auth,
-        "the server is in protected mode and takes no connections from other machines; give it a password"},
-    Row{"NOREPLICAS", Remedy::fail, ErrorCode::server, "too few replicas are in touch (min-replicas-to-write)"},
+        "the server is in protected mode and accepts no connections from other machines; give it a password"},
+    Row{"NOREPLICAS", Remedy::fail, ErrorCode::server, "too few replicas are connected (min-replicas-to-write)"},
     Row{"MISCONF", Remedy::fail, ErrorCode::server,
         "the server cannot persist and refuses writes; check its disk and log"},
     Row{"MOVED", Remedy::follow, ErrorCode::unsupported_server, follow_advice},
     Row{"ASK", Remedy::follow, ErrorCode::unsupported_server, follow_advice},
     Row{"WRONGTYPE", Remedy::fail, ErrorCode::server,
-        "a key with Obol's prefix holds something else; choose another key_prefix"},
+        "a key with Obol's prefix contains something else; choose another key_prefix"},
     Row{"ERR ACL failure in script", Remedy::fail, ErrorCode::permission,
         "the user lacks a command the functions use; give it the ACL rules in docs/operations.md"},
     Row{"ERR Function not found", Remedy::load_functions, ErrorCode::unsupported_server,
@@ -122,8 +122,8 @@ Error error_of(const Reply& error, std::string_view command) {
   }
   if (is_missing_command(error)) {
     return make(ErrorCode::unsupported_server, error, command,
-                "it does not know a command that Obol needs, or does not allow it: it is renamed or blocked, a proxy "
-                "does not pass it on, or the server is too old; docs/errors/unsupported_server.md lists the commands");
+                "Obol needs this command, but it is unknown or not allowed: it is renamed or blocked, a proxy does not "
+                "pass it on, or the server is too old; docs/errors/unsupported_server.md lists the commands");
   }
   return make(ErrorCode::server, error, command, "an error Obol does not know; the server's log may say more");
 }
@@ -133,14 +133,14 @@ Error error_of_handshake(const Reply& error, HandshakeContext context) {
   const std::string_view options = is_to_sentinel ? "connection.sentinel" : "connection";
   if (is_missing_command(error) || error.error_word() == "NOPROTO") {
     return make(ErrorCode::unsupported_server, error, "HELLO",
-                "it does not know HELLO 3; Obol needs Redis 8.0 or newer, or Valkey 9.0 or newer, and a proxy in "
+                "HELLO 3 is unknown; Obol needs Redis 8.0 or newer, or Valkey 9.0 or newer, and a proxy in "
                 "between must pass HELLO on");
   }
   auto told = error_of(error, "HELLO");
   if (error.error_word() == "NOAUTH" && sent_credentials) {
     told.message += fmt::format(
         ", although HELLO carried the user name and password of {}: a proxy in between does not pass them on; connect "
-        "to the server itself, or to a proxy that knows HELLO with AUTH",
+        "to the server itself, or to a proxy that supports HELLO with AUTH",
         options);
   } else if (error.error_word() == "NOAUTH") {
     told.message += fmt::format("; set {0}.password, {0}.password_file or {0}.credentials", options);

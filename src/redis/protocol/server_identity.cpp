@@ -25,7 +25,7 @@ Result<ServerIdentity> identity_answer(const Reply& reply) {
   }
   return std::unexpected(
       Error{ErrorCode::unsupported_server,
-            "INFO does not tell the server's run_id, which the near cache needs; switch near_cache off"});
+            "INFO does not contain the server's run_id, which the near cache needs; switch near_cache off"});
 }
 
 }  // namespace obol::inline v0::redis

@@ -22,10 +22,9 @@ Result<ServerVersion> check_server_version(const Reply& hello) {
   const Reply* kind = hello.find("server");
   const Reply* version = hello.find("version");
   if (kind == nullptr || version == nullptr) {
-    return std::unexpected(
-        Error{ErrorCode::unsupported_server,
-              fmt::format("the answer to HELLO does not say what the server is (does a proxy answer in its place?); {}",
-                          needed)});
+    return std::unexpected(Error{
+        ErrorCode::unsupported_server,
+        fmt::format("the reply to HELLO does not say what the server is (is a proxy answering instead?); {}", needed)});
   }
   const bool valkey = kind->text == "valkey";
   ServerVersion found{.kind = valkey ? "Valkey" : "Redis", .version = std::string(version->text.substr(0, 32))};

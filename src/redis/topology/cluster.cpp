@@ -163,7 +163,7 @@ Result<void> Cluster::learn(const Order& order, Deadline deadline) {
     if (!last_error || (is_transient(*last_error) && !is_transient(ranges.error())))
       last_error = std::move(ranges.error());
   }
-  last_error->message = fmt::format("no node tells what the cluster is like: {}", last_error->message);
+  last_error->message = fmt::format("no node returned the slot map: {}", last_error->message);
   return std::unexpected(std::move(*last_error));
 }
 

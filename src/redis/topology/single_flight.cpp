@@ -51,7 +51,7 @@ Result<void> SingleFlight::run(Deadline deadline, const std::function<Result<voi
       return *mine->outcome;
     }
     if (!flight->await(deadline)) {
-      return std::unexpected(Error{ErrorCode::timeout, "what another call had begun was not done in time"});
+      return std::unexpected(Error{ErrorCode::timeout, "timed out waiting for another call to load the functions"});
     }
     const auto& outcome = flight->outcome;
     if (outcome && (*outcome || !is_transient(outcome->error()))) return *outcome;

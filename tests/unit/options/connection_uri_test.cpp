@@ -158,8 +158,8 @@ TEST(ConnectionUri, TakesARawAtSignAndHashInAPasswordForWhatTheyCanOnlyBe) {
 }
 
 TEST(ConnectionUri, SaysWhereAParameterBelongsThatIsKnown) {
-  for (const auto& [uri, what] : {std::pair("redis://h?ca_file=/ca", "ca_file is for TLS alone"),
-                                  {"redis://h?sentinel_password=x", "sentinel_password is for Sentinel alone"},
+  for (const auto& [uri, what] : {std::pair("redis://h?ca_file=/ca", "ca_file is only for TLS"),
+                                  {"redis://h?sentinel_password=x", "sentinel_password is only for Sentinel"},
                                   {"rediss://h?insecure_skip_verification=1", "neither true nor false"},
                                   {"redis+cluster://h?db=1", "only database 0"},
                                   {"redis://:x@h?password_file=/f", "leave one out"},

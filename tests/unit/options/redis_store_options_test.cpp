@@ -51,10 +51,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"key_prefix", [](Options& o) { o.key_prefix = std::string(65, 'a'); }},
         Case{"keyring", [](Options& o) { o.keyring = {}; }}, Case{"clock", [](Options& o) { o.clock = nullptr; }},
         Case{"policy.max_sessions", [](Options& o) { o.policy.max_sessions = 1001; }},
-        Case{"policy.max_sessions is 64, and so many sessions of max_payload_bytes (1048576) take up to "
+        Case{"policy.max_sessions is 64, and that many sessions of max_payload_bytes (1048576) take up to "
              "67371008 bytes, but max_reply_bytes is 67108864",
              [](Options& o) { o.policy.max_sessions = 64; }},
-        Case{"policy.max_sessions is 100, and so many sessions of max_payload_bytes (4096)",
+        Case{"policy.max_sessions is 100, and that many sessions of max_payload_bytes (4096)",
              [](Options& o) {
                o.policy.max_sessions = 100;
                o.max_payload_bytes = 4096;
@@ -110,7 +110,7 @@ INSTANTIATE_TEST_SUITE_P(
                o.connection.sentinel = {
                    .primary_name = "s", .sentinels = {{.host = "s"}}, .password = "p", .password_file = "/f"};
              }},
-        Case{"connection.sentinel.credentials is set beside",
+        Case{"connection.sentinel.credentials is set, which would ignore",
              [](Options& o) {
                o.connection.sentinel = {
                    .primary_name = "s", .sentinels = {{.host = "s"}}, .username = "u", .credentials = provider};
@@ -120,12 +120,12 @@ INSTANTIATE_TEST_SUITE_P(
                o.connection.password = "p";
                o.connection.password_file = "/f";
              }},
-        Case{"connection.credentials is set beside",
+        Case{"connection.credentials is set, which would ignore",
              [](Options& o) {
                o.connection.password_file = "/f";
                o.connection.credentials = provider;
              }},
-        Case{"connection.credentials is set beside",
+        Case{"connection.credentials is set, which would ignore",
              [](Options& o) {
                o.connection.username = "u";
                o.connection.credentials = provider;
