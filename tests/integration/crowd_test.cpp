@@ -168,8 +168,7 @@ TEST_P(CrowdTest, GetAllBeyondTheDefaultLimitSaysWhatToDoAndNothingElseFails) {
   EXPECT_EQ(all.error().code, ErrorCode::too_large);
   EXPECT_NE(all.error().message.find(fmt::format("more than {} bytes", limit)), std::string::npos)
       << all.error().message;
-  EXPECT_NE(all.error().message.find("raise max_reply_bytes, or store fewer or smaller sessions"),
-            std::string::npos)
+  EXPECT_NE(all.error().message.find("raise max_reply_bytes, or store fewer or smaller sessions"), std::string::npos)
       << all.error().message;
   EXPECT_EQ(store.get(session.key()).value(), session);
   ASSERT_TRUE(store.delete_others(session.key()).has_value());
