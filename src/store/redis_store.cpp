@@ -14,7 +14,9 @@
 namespace obol::inline v0 {
 
 Result<void> RedisStore::Implementation::start() {
-  if (auto started = client_.start(probe_key(options_.key_prefix), probe_command); !started) return started;
+  // A function that also works at maxmemory.
+  const auto make_probe = [](std::string_view key) { return delete_others_command(key, "probe"); };
+  if (auto started = client_.start(probe_key(options_.key_prefix), make_probe); !started) return started;
   if (cache_) {
     if (auto started = cache_->start(); !started) return started;
   }

@@ -43,6 +43,24 @@ TEST_P(Connect, WithTheRightUserAndPasswordSucceeds) {
   EXPECT_TRUE(RedisStore::connect(options).has_value());
 }
 
+TEST_P(Connect, ToAServerAtMaxmemorySucceedsIfItHasTheFunctions) {
+  server.command({"CONFIG", "SET", "maxmemory", "1"});
+  EXPECT_EQ(refused(options_for(server)).code, ErrorCode::out_of_memory);
+  server.command({"CONFIG", "SET", "maxmemory", "0"});
+  auto before = RedisStore::connect(options_for(server)).value();
+  auto session = new_session();
+  ASSERT_TRUE(before.upsert(session).has_value());
+  server.command({"CONFIG", "SET", "maxmemory", "1"});
+  for (const auto loading : {FunctionLoading::load_at_connect, FunctionLoading::require_loaded}) {
+    auto options = options_for(server);
+    options.functions = loading;
+    auto store = RedisStore::connect(options);
+    ASSERT_TRUE(store.has_value()) << store.error().message;
+    EXPECT_EQ(store->get(session.key()).value(), session);
+    EXPECT_TRUE(store->delete_others(session.key()).has_value());
+  }
+}
+
 TEST_P(Connect, ToADatabaseThatDoesNotExistIsAnInvalidArgument) {
   auto options = options_for(server);
   options.connection.database = 99;

@@ -117,24 +117,31 @@ Result<void> Client::start(std::string_view probe_key, const MakeProbe& make_pro
   return std::unexpected(std::move(*last_error));
 }
 
-// Opens the connection without the pool's patience: who starts a program wants to know at once.
+// Opens the connection without the pool's patience: who starts a program wants to know at once. A server at maxmemory
+// loads no functions but runs those it has, so that a host that starts then can still log users out.
 Result<void> Client::start_on(Node& node, const Command& probe, Deadline deadline) {
   auto connection = node.source().dial(deadline.within(timeouts_.connect));
   if (!connection) return std::unexpected(std::move(connection.error()));
   auto lease = node.pool().adopt(std::move(*connection));
-  const bool loads = loading_ == FunctionLoading::load_at_connect;
   // As a batch of one: better to hear now than under load that batches are not permitted.
-  const Command command = loads ? functions_.load_command() : probe;
-  auto replies = lease.connection().call_all({&command, 1}, deadline.within(timeouts_.command));
-  if (!replies) {
+  const auto ask = [&](const Command& command) -> Result<std::vector<Reply>> {
+    auto replies = lease.connection().call_all({&command, 1}, deadline.within(timeouts_.command));
+    if (replies) return replies;
     lease.discard(replies.error().message);
     return std::unexpected(node.source().at_endpoint(std::move(replies.error())));
+  };
+  Result<void> loaded;
+  if (loading_ == FunctionLoading::load_at_connect) {
+    const auto reply = ask(functions_.load_command());
+    if (!reply) return std::unexpected(reply.error());
+    loaded = take_loaded(node, reply->front());
+    if (loaded || loaded.error().code != ErrorCode::out_of_memory) return loaded;
   }
-  if (loads) return take_loaded(node, replies->front());
-  if (replies->front().is_error()) {
-    return std::unexpected(node.source().at_endpoint(error_of(replies->front(), command.name())));
-  }
-  return {};
+  const auto reply = ask(probe);
+  if (!reply) return std::unexpected(reply.error());
+  if (!reply->front().is_error()) return {};
+  if (!loaded) return loaded;
+  return std::unexpected(node.source().at_endpoint(error_of(reply->front(), probe.name())));
 }
 
 // When the deadline was set is near enough to now, and spares a look at the clock.

@@ -49,8 +49,9 @@ class Client {
 
   Client(const ClientOptions& options, FunctionLibrary functions);
 
-  /// Opens the first connection and loads the functions, or, where this client may not, checks with a probe on every
-  /// primary that can be reached that they are there. Tries once.
+  /// Opens the first connection and loads the functions. If this client may not, it checks with a probe on every
+  /// primary that can be reached that they are there; the same if the server is at maxmemory, which loads none. Tries
+  /// once.
   Result<void> start(std::string_view probe_key, const MakeProbe& make_probe);
 
   /// The reply, never an error reply, of the server that holds the key. Repeats, with growing jittered pauses, what was
