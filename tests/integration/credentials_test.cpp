@@ -305,7 +305,8 @@ TEST_P(ChangingCredentials, OfAProviderThatFailsAreAnAuthErrorThatKeepsAnExcepti
       []() -> Result<UserCredentials> { return std::unexpected(Error{ErrorCode::unavailable, "the vault is down"}); }));
   ASSERT_FALSE(returned.has_value());
   EXPECT_EQ(returned.error().code, ErrorCode::auth);
-  EXPECT_NE(returned.error().message.find("connection.credentials gave none: the vault is down"), std::string::npos);
+  EXPECT_NE(returned.error().message.find("connection.credentials returned an error: the vault is down"),
+            std::string::npos);
   const auto thrown =
       RedisStore::connect(options_with([]() -> Result<UserCredentials> { throw std::runtime_error("hunter2"); }));
   ASSERT_FALSE(thrown.has_value());
