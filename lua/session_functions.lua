@@ -41,23 +41,37 @@ local function leave_mark(key, mark, lifetime)
   end
 end
 
--- KEYS[1] the user's sessions, KEYS[2] their revocation mark, if one shall be left; ARGV: the session id to keep, the
--- mark in Unix seconds, its lifetime in seconds.
--- The one that is kept is put back as it was, so the work does not grow with the number of the others.
+-- KEYS[1] the user's sessions, KEYS[2] their revocation mark, if one shall be left; ARGV: the session id to keep, a key of
+-- the same slot that nothing is stored under, the mark in Unix seconds, its lifetime in seconds.
+-- A few are deleted one by one. Many are unlinked together and the one that is kept is put back, so that the work does not
+-- grow with their number. While a cluster moves a slot, a key that is gone from it cannot be written any more: then the one
+-- could not be put back, and the caller has to wait.
 local function delete_others(keys, args)
   local call, key, id = redis.call, keys[1], args[1]
   if keys[2] then
-    leave_mark(keys[2], args[2], args[3])
+    leave_mark(keys[2], args[3], args[4])
   end
   local kept = call('HGET', key, id)
   local ends = call('HPEXPIRETIME', key, 'FIELDS', '1', id)[1]
-  local found = call('UNLINK', key)
+  if call('HLEN', key) <= 500 then
+    for _, other in ipairs(call('HKEYS', key)) do
+      if other ~= id then
+        call('HDEL', key, other)
+      end
+    end
+    return 1
+  end
+  local absent = redis.pcall('HGET', args[2], id)
+  if absent and absent.err then
+    return redis.error_reply('TRYAGAIN the slot is being moved')
+  end
+  call('UNLINK', key)
   if kept and ends > 0 then
     call('HSETEX', key, 'PXAT', ends, 'FIELDS', '1', id, kept)
   elseif kept then
     call('HSETEX', key, 'FIELDS', '1', id, kept)
   end
-  return found
+  return 1
 end
 
 -- When each of the sessions expires, by id, in Unix milliseconds; -2 for one that is not there. In pieces, since a Lua
@@ -111,7 +125,7 @@ local function create(keys, args)
   if args[4] == '1' and is_past(args[3]) then
     return {'expired'}
   end
-  local answer = {'stored'}
+  local evicted = {}
   local maximum = tonumber(args[6])
   if maximum > 0 then
     if args[8] ~= '' and call('HLEN', key) > maximum + tonumber(args[8]) then
@@ -122,13 +136,16 @@ local function create(keys, args)
       if args[7] ~= '1' then
         return {'full'}
       end
-      for i, evicted in ipairs(first_to_expire(key, ids, #ids - maximum + 1)) do
-        call('HDEL', key, evicted)
-        answer[i + 1] = evicted
-      end
+      evicted = first_to_expire(key, ids, #ids - maximum + 1)
     end
   end
+  -- Before the others go: a key that is gone from a slot that a cluster moves cannot be written any more.
   call('HSETEX', key, 'FNX', 'PXAT', args[3], 'FIELDS', '1', id, args[2])
+  local answer = {'stored'}
+  for i, one in ipairs(evicted) do
+    call('HDEL', key, one)
+    answer[i + 1] = one
+  end
   return answer
 end
 
@@ -142,21 +159,23 @@ local function thin_out(keys, args)
     doomed[#doomed + 1] = args[i]
   end
   local ends = ends_of(key, doomed)
+  -- Before any go, as in create.
+  local scanned = {'0', {}}
+  if args[1] ~= '' then
+    scanned = redis.call('HSCAN', key, args[1], 'COUNT', args[2], 'NOVALUES')
+  end
+  local ends_seen = ends_of(key, scanned[2])
   for i = 3, #args, 2 do
     if ends[args[i]] == tonumber(args[i + 1]) then
       redis.call('HDEL', key, args[i])
       evicted[#evicted + 1] = args[i]
+      ends_seen[args[i]] = nil
     end
   end
-  if args[1] == '' then
-    return {'0', evicted, seen}
-  end
-  local scanned = redis.call('HSCAN', key, args[1], 'COUNT', args[2], 'NOVALUES')
-  ends = ends_of(key, scanned[2])
   for _, id in ipairs(scanned[2]) do
-    if ends[id] > 0 then
+    if (ends_seen[id] or 0) > 0 then
       seen[#seen + 1] = id
-      seen[#seen + 1] = ends[id]
+      seen[#seen + 1] = ends_seen[id]
     end
   end
   return {scanned[1], evicted, seen}

@@ -61,8 +61,9 @@ std::vector<std::string> acl_rules(Role role, const AclOptions& options) {
   rules.add({"-@all"});
   switch (role) {
     case Role::web:
-      rules.add({"+hget", "+hgetall", "+hsetex", "+hdel", "+hpexpiretime", "+unlink", "+fcall", "+time", "+echo"});
-      rules.add_if(options.has_maximum_sessions, {"+hkeys", "+hlen", "+hscan"});
+      rules.add({"+hget", "+hgetall", "+hsetex", "+hdel", "+hkeys", "+hlen", "+hpexpiretime", "+unlink", "+fcall",
+                 "+time", "+echo"});
+      rules.add_if(options.has_maximum_sessions, {"+hscan"});
       rules.add_if(options.has_revocation_marks, {"+get", "+set"});
       rules.add_if(options.has_durability, {"+set", "+wait"});
       rules.add_if(options.has_near_cache, {"+client|tracking", "+info"});
@@ -76,10 +77,10 @@ std::vector<std::string> acl_rules(Role role, const AclOptions& options) {
       rules.add({"+function|load", "+echo"});
       break;
     case Role::operation:
-      rules.add({"+hget",          "+hkeys",         "+hgetall",        "+hsetex",       "+hdel", "+hpexpiretime",
-                 "+unlink",        "+fcall",         "+time",           "+echo",         "+scan", "+get",
-                 "+pexpiretime",   "+set",           "+wait",           "+memory|usage", "+info", "+config|get",
-                 "+function|load", "+function|list", "+function|delete"});
+      rules.add({"+hget",         "+hkeys",         "+hlen",          "+hgetall",        "+hsetex",       "+hdel",
+                 "+hpexpiretime", "+unlink",        "+fcall",         "+time",           "+echo",         "+scan",
+                 "+get",          "+pexpiretime",   "+set",           "+wait",           "+memory|usage", "+info",
+                 "+config|get",   "+function|load", "+function|list", "+function|delete"});
       break;
   }
   rules.add_if(options.has_cluster, {"+cluster|slots"});

@@ -161,8 +161,9 @@ Command delete_others_command(std::string_view stored_key, std::string_view kept
                               const std::optional<RevocationMark>& mark) {
   const MarkWords mark_words(stored_key, mark);
   Words words{"FCALL", embedded::delete_others_function};
+  const auto absent = redis::companion_key(stored_key, absent_suffix);
   add_keys(words, stored_key, mark_words.key);
-  words.push_back(kept_id);
+  words.insert(words.end(), {kept_id, absent});
   mark_words.add_to(words);
   return Command(words);
 }

@@ -27,6 +27,8 @@ std::string stored_key(std::string_view prefix, std::string_view user_id, std::s
 
 /// What the key of a user's revocation mark has behind the hash's. A type holds no '/', so it is nobody's sessions.
 inline constexpr std::string_view mark_suffix = "/revoked";
+/// Nothing is ever stored under a key with this suffix.
+inline constexpr std::string_view absent_suffix = "/absent";
 std::string mark_key(std::string_view stored_key);
 
 /// When the field that holds a session expires.

@@ -195,6 +195,49 @@ TEST_P(ClusterTest, WaitsForASlotThatIsHalfWayThere) {
   EXPECT_TRUE(waiting.get());
 }
 
+// A key that is gone from a slot on its way cannot be written any more.
+TEST_P(ClusterTest, LosesNoSessionThatIsKeptOrNewWhileItsSlotMoves) {
+  TestCluster cluster(GetParam(), {.replicas_each = 0});
+  auto options = options_for(cluster);
+  options.policy.max_sessions = 1;
+  auto capped = RedisStore::connect(options).value();
+  auto store = store_on(cluster);
+  const auto kept = stored(store, "user");
+  for (int i = 0; i < 5; ++i) {
+    auto other = new_session("user", std::to_string(i));
+    ASSERT_TRUE(store.upsert(other).has_value());
+  }
+  const auto slot = slot_of("user");
+  cluster.begin_move(slot, other_primary(cluster, cluster.primary_of(slot)));
+  ASSERT_TRUE(store.delete_others(kept.key()).has_value());
+  EXPECT_EQ(store.get_all("user", "full").value(), std::vector{kept});
+  auto another = new_session("user", "another");
+  const auto created = capped.upsert(another);
+  ASSERT_TRUE(created.has_value()) << created.error().message;
+  EXPECT_EQ(created->evicted, std::vector{kept.id});
+  EXPECT_EQ(store.get_all("user", "full").value(), std::vector{another});
+}
+
+TEST_P(ClusterTest, WaitsForASlotOnItsWayBeforeManySessionsAreDeletedTogether) {
+  TestCluster cluster(GetParam(), {.replicas_each = 0});
+  auto store = store_on(cluster);
+  const auto kept = stored(store, "user");
+  for (int i = 0; i < 600; ++i) {
+    auto other = new_session("user", std::to_string(i));
+    ASSERT_TRUE(store.upsert(other).has_value());
+  }
+  const auto slot = slot_of("user");
+  const auto to = other_primary(cluster, cluster.primary_of(slot));
+  cluster.begin_move(slot, to);
+  auto waiting = std::async(std::launch::async, [&] { return store.delete_others(kept.key()).has_value(); });
+  EXPECT_EQ(waiting.wait_for(milliseconds(200)), std::future_status::timeout);
+  EXPECT_EQ(store.get_all("user", "full")->size(), 601U);
+  cluster.move_keys(slot, to);
+  cluster.finish_move(slot, to);
+  EXPECT_TRUE(waiting.get());
+  EXPECT_EQ(store.get_all("user", "full").value(), std::vector{kept});
+}
+
 TEST_P(ClusterTest, HoldsARevocationMarkWithItsUserWhoeverLeftItAndWhereverTheSlotGoes) {
   TestCluster cluster(GetParam(), {.replicas_each = 0});
   auto options = options_for(cluster);

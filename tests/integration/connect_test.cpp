@@ -82,8 +82,8 @@ TEST_P(Connect, UsesTheDatabaseAndTheClientNameItWasGiven) {
 }
 
 /// The rules docs/operations.md gives the web role.
-constexpr std::array web_role{"~obol_*",       "-@all",   "+hget",  "+hgetall", "+hsetex", "+hdel",
-                              "+hpexpiretime", "+unlink", "+fcall", "+time",    "+echo"};
+constexpr std::array web_role{"~obol_*", "-@all",         "+hget",   "+hgetall", "+hsetex", "+hdel", "+hkeys",
+                              "+hlen",   "+hpexpiretime", "+unlink", "+fcall",   "+time",   "+echo"};
 
 void make_web_user(const TestServer& server) {
   server.command({"ACL", "SETUSER", "web", "reset", "on", ">right"});
@@ -173,8 +173,8 @@ TEST_P(MissingPermission, IsPermissionOnTheCallThatNeedsIt) {
 
 INSTANTIATE_TEST_SUITE_P(On, MissingPermission,
                          ::testing::Combine(::testing::Values(ServerKind::redis, ServerKind::valkey),
-                                            ::testing::Values("hget", "hgetall", "hsetex", "hdel", "hpexpiretime",
-                                                              "unlink", "fcall", "time")),
+                                            ::testing::Values("hget", "hgetall", "hsetex", "hdel", "hkeys", "hlen",
+                                                              "hpexpiretime", "unlink", "fcall", "time")),
                          [](const auto& parameter) {
                            return name_of(std::get<0>(parameter.param)) + "_" + std::get<1>(parameter.param);
                          });

@@ -95,7 +95,7 @@ TEST_P(Diagnosis, WarnsOfAClockThatDiffers) {
 
 TEST_P(Diagnosis, IsAProblemForEachPermissionThatIsMissing) {
   EXPECT_EQ(severity_of("permission"), std::nullopt);
-  for (const auto* command : {"hget", "hgetall", "hpexpiretime", "hsetex", "hdel", "unlink", "time"}) {
+  for (const auto* command : {"hget", "hgetall", "hkeys", "hlen", "hpexpiretime", "hsetex", "hdel", "unlink", "time"}) {
     server.command({"ACL", "SETUSER", "web", "reset", "on", ">right", "~*", "+@all", std::string("-") + command});
     auto options = options_for(server);
     options.connection.username = "web";
