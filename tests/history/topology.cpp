@@ -187,9 +187,12 @@ class Sentinel final : public Script {
     sentinel_.await_primary_other_than(node);
     event.restored = now();
     may_lose_what_no_replica_had(event);
-    mend_ = [this, node](Event&) {
+    mend_ = [this, node](Event& again) {
+      // As one that hung: it takes itself for the primary until a sentinel tells it.
+      const auto restarted = now();
       sentinel_.restart(node);
       sentinel_.await_whole();
+      may_lose(again, restarted);
     };
   }
 
