@@ -123,25 +123,29 @@ Result<void> Client::start_on(Node& node, const Command& probe, Deadline deadlin
   auto connection = node.source().dial(deadline.within(timeouts_.connect));
   if (!connection) return std::unexpected(std::move(connection.error()));
   auto lease = node.pool().adopt(std::move(*connection));
-  // As a batch of one: better to hear now than under load that batches are not permitted.
-  const auto ask = [&](const Command& command) -> Result<std::vector<Reply>> {
-    auto replies = lease.connection().call_all({&command, 1}, deadline.within(timeouts_.command));
-    if (replies) return replies;
-    lease.discard(replies.error().message);
-    return std::unexpected(node.source().at_endpoint(std::move(replies.error())));
-  };
   Result<void> loaded;
   if (loading_ == FunctionLoading::load_at_connect) {
-    const auto reply = ask(functions_.load_command());
+    const auto load = functions_.load_command();
+    const auto reply = ask(node, lease, {&load, 1}, deadline);
     if (!reply) return std::unexpected(reply.error());
     loaded = take_loaded(node, reply->front());
     if (loaded || loaded.error().code != ErrorCode::out_of_memory) return loaded;
   }
-  const auto reply = ask(probe);
+  const auto reply = ask(node, lease, {&probe, 1}, deadline);
   if (!reply) return std::unexpected(reply.error());
   if (!reply->front().is_error()) return {};
   if (!loaded) return loaded;
   return std::unexpected(node.source().at_endpoint(error_of(reply->front(), probe.name())));
+}
+
+// As a batch: better to hear now than under load that batches are not permitted. A connection that fails is not used
+// again.
+Result<std::vector<Reply>> Client::ask(Node& node, Pool::Lease& lease, std::span<const Command> commands,
+                                       Deadline deadline) const {
+  auto replies = lease.connection().call_all(commands, deadline.within(timeouts_.command));
+  if (replies) return replies;
+  lease.discard(replies.error().message);
+  return std::unexpected(node.source().at_endpoint(std::move(replies.error())));
 }
 
 // When the deadline was set is near enough to now, and spares a look at the clock.
@@ -453,16 +457,14 @@ Inspection Client::inspect(Node& node, std::span<const Command> commands, Deadli
     inspection.error = std::move(lease.error());
     return inspection;
   }
-  auto& connection = lease->connection();
-  auto replies = connection.call_all(commands, deadline.within(timeouts_.command));
-  if (replies) {
-    inspection.server = connection.server();
-    inspection.is_exposed = connection.is_exposed();
-    inspection.replies = std::move(*replies);
+  auto replies = ask(node, *lease, commands, deadline);
+  if (!replies) {
+    inspection.error = std::move(replies.error());
     return inspection;
   }
-  lease->discard(replies.error().message);
-  inspection.error = node.source().at_endpoint(std::move(replies.error()));
+  inspection.server = lease->connection().server();
+  inspection.is_exposed = lease->connection().is_exposed();
+  inspection.replies = std::move(*replies);
   return inspection;
 }
 

@@ -139,6 +139,8 @@ class Client {
   Attempt<T> failed(const Target& target, Pool::Failure failure, Deadline deadline);
   std::optional<std::vector<Reply>> try_together(Node& node, std::span<const Command> commands, Deadline deadline);
   Result<void> start_on(Node& node, const Command& probe, Deadline deadline);
+  Result<std::vector<Reply>> ask(Node& node, Pool::Lease& lease, std::span<const Command> commands,
+                                 Deadline deadline) const;
   std::expected<void, Pool::Failure> load_functions(Node& node, Deadline deadline);
   Result<void> take_loaded(Node& node, const Reply& reply) const;
   Inspection inspect(Node& node, std::span<const Command> commands, Deadline deadline);
