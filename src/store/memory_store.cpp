@@ -19,7 +19,8 @@
 
 namespace obol::inline v0 {
 
-class [[gnu::visibility("hidden")]] MemoryStore::Implementation {
+// Tells the observer what happened to sessions; call() tells it of the calls.
+class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public SessionStore {
  public:
   explicit Implementation(MemoryStoreOptions options) : options_(std::move(options)) {}
 
@@ -28,25 +29,14 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation {
     return options_.observer ? observed_call(*options_.observer, operation, call) : call();
   }
 
-  Result<std::optional<Session>> get(const SessionKey& key) {
+  Result<std::optional<Session>> get(const SessionKey& key) override {
     if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
     const std::scoped_lock lock(mutex_);
     const Session* stored = find_live(key, options_.clock());
     return stored == nullptr ? std::nullopt : std::optional<Session>(*stored);
   }
 
-  Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys) {
-    std::vector<std::optional<Session>> sessions;
-    sessions.reserve(keys.size());
-    for (const auto& key : keys) {
-      auto session = get(key);
-      if (!session) return std::unexpected(std::move(session.error()));
-      sessions.push_back(std::move(*session));
-    }
-    return sessions;
-  }
-
-  std::expected<Upserted, UpsertError> upsert(Session& session) {
+  std::expected<Upserted, UpsertError> upsert(Session& session) override {
     const auto now = options_.clock();
     if (auto valid = validate(session, options_.max_payload_bytes, now); !valid) {
       return std::unexpected(UpsertError{std::move(valid.error()), {}});
@@ -57,7 +47,7 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation {
     return outcome;
   }
 
-  std::expected<void, UpsertError> rotate_id(Session& session) {
+  std::expected<void, UpsertError> rotate_id(Session& session) override {
     const auto now = options_.clock();
     if (session.lock_version == 0) {
       return std::unexpected(
@@ -75,7 +65,7 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation {
     return outcome;
   }
 
-  Result<Deleted> delete_one(const SessionKey& key) {
+  Result<Deleted> delete_one(const SessionKey& key) override {
     if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
     {
       const std::scoped_lock lock(mutex_);
@@ -87,7 +77,7 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation {
     return Deleted{};
   }
 
-  Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) {
+  Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) override {
     if (auto valid = validate(user_id, type); !valid) return std::unexpected(std::move(valid.error()));
     const std::scoped_lock lock(mutex_);
     std::vector<Session> sessions;
@@ -100,14 +90,14 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation {
     return sessions;
   }
 
-  Result<Deleted> delete_all(std::string_view user_id, std::string_view type) {
+  Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override {
     if (auto valid = validate(user_id, type); !valid) return std::unexpected(std::move(valid.error()));
     erase_but(user_id, type, nullptr, true);
     if (options_.observer) options_.observer->on_deleted_all({.type = type, .kept_one = false});
     return Deleted{};
   }
 
-  Result<Deleted> delete_others(const SessionKey& keep) {
+  Result<Deleted> delete_others(const SessionKey& keep) override {
     if (auto valid = validate(keep); !valid) return std::unexpected(std::move(valid.error()));
     erase_but(keep.user_id, keep.type, &keep.id, options_.policy.mark_on_delete_others);
     if (options_.observer) options_.observer->on_deleted_all({.type = keep.type, .kept_one = true});
