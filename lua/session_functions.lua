@@ -51,6 +51,7 @@ local function delete_others(keys, args)
   if keys[2] then
     leave_mark(keys[2], args[3], args[4])
   end
+  -- Asked of few sessions, too, so that a right that is missing shows before it matters.
   local kept = call('HGET', key, id)
   local ends = call('HPEXPIRETIME', key, 'FIELDS', '1', id)[1]
   if call('HLEN', key) <= 500 then

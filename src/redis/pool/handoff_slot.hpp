@@ -11,7 +11,7 @@
 
 namespace obol::inline v0::redis {
 
-/// Offers at most one thing at a time. Whoever takes it owns it until it is given back. A thing has two pooled
+/// Offers at most one thing at a time. Whoever takes it owns it until it is given back. A thing has two members
 /// connections: `std::atomic<bool> is_back`, and `unsigned group`, where its holder sleeps in the parking_lot.
 /// Thread-safe.
 template <class Thing>

@@ -1,4 +1,4 @@
-// A bounded pool of connections: a waiter that finds one free uses it alone; those that wait share the next.
+// A bounded pool of connections: a caller that finds one free uses it alone; those that wait share the next.
 #pragma once
 
 #include <atomic>
@@ -40,12 +40,12 @@ namespace obol::inline v0::redis {
 
 /// Thread-safe. Waiters are served first-come first-served. Whoever needs a connection opens it in its own thread,
 /// never under the pool's lock. A connection that comes back goes on at once with all the calls that wait: they fly out
-/// in one send, and the first of their waiters, the leader, reads the answers for all, unless another thread that waits
+/// in one send, and the first of their callers, the leader, reads the answers for all, unless another thread that waits
 /// comes before it. Every call must have returned and every lease be back before the pool is destroyed.
 ///
 /// A call that there is no memory for throws std::bad_alloc; no other call notices, whichever thread it happened in. So
 /// nothing that needs memory is done between two steps that belong together: queues are made of their elements, errors
-/// for other waiters are copied by copy_of, and what a thread cannot do for another is left to that one.
+/// for other callers are copied by copy_of, and what a thread cannot do for another is left to that one.
 class Pool {
  public:
   using Open = std::function<Result<Connection>(Deadline)>;
@@ -153,15 +153,15 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   /// Sends the command over the connection that is next and gives its reply, an error reply included unless another
-  /// connection may do better. A waiter whose deadline passes takes nothing from those that share its connection.
+  /// connection may do better. A caller whose deadline passes takes nothing from those that share its connection.
   /// `pool_timeout` after the checkout time-out or where too many wait already; `closed`; else the error of opening a
   /// connection or of using it. With a reply, `answered_by` is set to the identity of its connection.
   std::expected<Reply, Failure> call(const Command& command, Deadline deadline, Sharing sharing = Sharing::allowed,
                                      ServerIdentity* answered_by = nullptr);
 
-  /// A connection for the waiter alone: an idle one, a new one, or the next that comes back. One thread at a time opens
+  /// A connection for the caller alone: an idle one, a new one, or the next that comes back. One thread at a time opens
   /// one. Where that fails for a passing reason, it is tried again, with growing pauses, as long as the deadline
-  /// allows; once the server has been away for longer than `timeouts.total`, or the reason will not pass, waiters fail
+  /// allows; once the server has been away for longer than `timeouts.total`, or the reason will not pass, callers fail
   /// at once, and one of them at a time goes on trying after each pause.
   Result<Lease> checkout(Deadline deadline);
 

@@ -75,8 +75,8 @@ std::expected<Reply, Pool::Failure> Pool::call(const Command& command, Deadline 
   return std::unexpected(std::move(*self.failure));
 }
 
-// Under the lock: the pooled becomes that of `first`, which leaves the queue, and carries the calls behind it. False if
-// there is no memory for that; then nothing has changed.
+// Under the lock: the connection becomes that of `first`, which leaves the queue, and carries the calls behind it.
+// False if there is no memory for that; then nothing has changed.
 bool Pool::load(PooledConnection& pooled, Waiter& first) {
   auto& batch = pooled.batch;
   batch.clear();

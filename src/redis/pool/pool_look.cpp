@@ -12,12 +12,12 @@ bool Pool::leads(Waiter& self) {
   return self.pooled != nullptr;
 }
 
-// The leader's pooled belongs to whoever takes the offer. False if another thread has handed out the outcome.
+// The leader's connection belongs to whoever takes the offer. False if another thread has handed out the outcome.
 bool Pool::take_back(Waiter& self) {
   return handoff_slot_.take_back(self, [&self] { return self.signal.word() == WakeSignal::answered; });
 }
 
-// True with the pooled in hand, whether anything came or not; false once the outcome is there.
+// True with the connection in hand, whether anything came or not; false once the outcome is there.
 bool Pool::look(Waiter& self) {
   if (!self.pooled->busy_wait.is_worth_it()) return true;
   const auto end = self.pooled->busy_wait.end();
