@@ -104,8 +104,9 @@ class ChangingCredentials : public ServerTest {
   /// Every connection of the user ends; returns how many there were.
   std::int64_t kill_connections() const { return server.command({"CLIENT", "KILL", "USER", "web"}).integer; }
 
-  RedisStoreOptions options() const {
-    auto options = options_for(server);
+  RedisStoreOptions options() const { return options(server.connection()); }
+  static RedisStoreOptions options(const ConnectionOptions& connection) {
+    auto options = options_for(connection);
     options.connection.username = "web";
     options.connection.password = "first";
     return options;
@@ -178,10 +179,7 @@ TEST_P(ChangingCredentials, ThatTheServerRefusesDisturbNoLivingConnectionAndAreT
 
 TEST_P(ChangingCredentials, ThatTheServerRefusesToANewConnectionLetCallsWaitForALivingOne) {
   FaultProxy proxy(server);
-  auto options = options_for(proxy.connection());
-  options.connection.username = "web";
-  options.connection.password = "first";
-  auto store = RedisStore::connect(options).value();
+  auto store = RedisStore::connect(options(proxy.connection())).value();
   ASSERT_TRUE(store.replace_credentials({.username = "web", .password = "second"}).has_value());
   await("a connection to be opened beside one that is busy", [&] {
     proxy.once(Fault::delay(milliseconds(200)), "HGET");
@@ -195,10 +193,7 @@ TEST_P(ChangingCredentials, ThatTheServerRefusesToANewConnectionLetCallsWaitForA
 // The refusal of before arrives only when the server knows them and has ended the connections that stood.
 TEST_P(ChangingCredentials, ThatWereRefusedTooEarlyAreGivenAgainIfNoConnectionIsLeft) {
   FaultProxy proxy(server);
-  auto options = options_for(proxy.connection());
-  options.connection.username = "web";
-  options.connection.password = "first";
-  auto store = RedisStore::connect(options).value();
+  auto store = RedisStore::connect(options(proxy.connection())).value();
   ASSERT_TRUE(store.replace_credentials({.username = "web", .password = "second"}).has_value());
   proxy.once(Fault::delay(milliseconds(200)), "HGET");
   proxy.once(Fault::delay(milliseconds(800)), "HELLO");
