@@ -76,14 +76,14 @@ void run_sealing(const Settings& settings, Report& report) {
   auto session = make_session(1, 1);
   session.lock_version = 1;
   const auto key = session.key();
-  const auto place = World::stored_key_of(session.user_id);
+  const auto stored_key = World::stored_key_of(session.user_id);
   BareHmac hmac;
   for (const auto encryption : {Encryption::off, Encryption::encrypt}) {
-    const auto sealed = sealing::seal(session, place, keyring, encryption).value();
+    const auto sealed = sealing::seal(session, stored_key, keyring, encryption).value();
     const auto open = [&] {
-      require(sealing::open(sealed, place, key, keyring, encryption).has_value(), "opening a session");
+      require(sealing::open(sealed, stored_key, key, keyring, encryption).has_value(), "opening a session");
     };
-    const auto seal = [&] { require(sealing::seal(session, place, keyring, encryption).has_value(), "sealing"); };
+    const auto seal = [&] { require(sealing::seal(session, stored_key, keyring, encryption).has_value(), "sealing"); };
     const auto bare = [&] { hmac.compute(sealed); };
     const std::string_view form = encryption == Encryption::off ? "signed" : "encrypted";
     compare(fmt::format("open, {} bytes {}", sealed.size(), form), open, bare, settings, report,

@@ -6,7 +6,7 @@
 
 #include "obol/error.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// The functions of SessionStore; an upsert is a create (lock version 0) or an update.
 enum class Operation { get, get_many, create, update, rotate_id, delete_one, get_all, delete_all, delete_others };
@@ -70,4 +70,4 @@ struct CallEvent {
   std::chrono::nanoseconds duration{};      ///< Total time, including waiting and repeats.
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

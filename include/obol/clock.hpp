@@ -4,7 +4,7 @@
 #include <chrono>
 #include <functional>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Returns the current time. Called from any thread; must not throw.
 using Clock = std::function<std::chrono::system_clock::time_point()>;
@@ -14,4 +14,4 @@ inline Clock system_clock() {
   return [] { return std::chrono::system_clock::now(); };
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

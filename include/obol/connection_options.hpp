@@ -12,7 +12,7 @@
 #include "obol/tls_options.hpp"
 #include "obol/user_credentials.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// A primary that Redis Sentinel monitors. Before each connection the sentinels are asked which server is the primary;
 /// the first that answers is asked first the next time.
@@ -109,4 +109,4 @@ struct ConnectionOptions {
   bool operator==(const ConnectionOptions&) const = default;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

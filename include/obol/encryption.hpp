@@ -1,7 +1,7 @@
 // Whether stored sessions are encrypted or only signed.
 #pragma once
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// How sessions are stored. To encrypt a store that is in use, deploy `off` (a release that reads both forms)
 /// everywhere, then `encrypt` everywhere, and then `require` when every session has been refreshed or has expired.
@@ -11,4 +11,4 @@ enum class Encryption {
   require,  ///< Sessions are encrypted; a session that is only signed is treated as absent.
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

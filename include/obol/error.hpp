@@ -8,7 +8,7 @@
 
 #include "obol/export.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Why a call failed. Each code has a page with causes and cures: docs/errors.md.
 enum class ErrorCode {
@@ -54,7 +54,7 @@ struct OBOL_EXPORT Error {
 template <class T>
 using Result = std::expected<T, Error>;
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0
 
 template <>
 struct std::is_error_code_enum<obol::ErrorCode> : std::true_type {};

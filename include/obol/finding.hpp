@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Severity of a finding.
 enum class Severity {
@@ -33,4 +33,4 @@ struct Finding {
   std::string message{};               ///< What was found and what to do, in English.
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

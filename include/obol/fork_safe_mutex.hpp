@@ -5,7 +5,7 @@
 
 #include "obol/export.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Like std::mutex, but every fork of the process waits until it is free, so that a child never finds it held by a
 /// thread that exists only in the parent. For the host's own observers and stores. Meets the requirements of
@@ -31,4 +31,4 @@ class OBOL_EXPORT ForkSafeMutex {
   std::mutex mutex_;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -1,7 +1,7 @@
 // Who loads the function library into the server.
 #pragma once
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Who loads the function library.
 enum class FunctionLoading {
@@ -9,4 +9,4 @@ enum class FunctionLoading {
   require_loaded,   ///< It is loaded by other means (docs/operations.md); connect fails if it is missing.
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -14,7 +14,7 @@
 #include "obol/payload.hpp"
 #include "obol/session_limits.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Limits of decode_json. Texts that are nested deeper are refused before they are parsed, since nlohmann::json copies,
 /// compares and prints recursively.
@@ -113,4 +113,4 @@ struct JsonPayloadCodec {
   }
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

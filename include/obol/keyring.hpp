@@ -8,7 +8,7 @@
 #include "obol/error.hpp"
 #include "obol/export.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 namespace sealing {
 struct KeyringKeys;
@@ -80,4 +80,4 @@ class OBOL_EXPORT Keyring {
   std::shared_ptr<const sealing::KeyringKeys> keys_{};
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -15,7 +15,7 @@
 #include "obol/session_policy.hpp"
 #include "obol/session_store.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Options of a MemoryStore; all have usable defaults.
 struct MemoryStoreOptions {
@@ -48,4 +48,4 @@ class OBOL_EXPORT MemoryStore final : public SessionStore {
   const std::unique_ptr<Implementation> implementation_;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstddef>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Lets `get` answer from the memory of this process. The server reports every change over a separate connection, on
 /// which a separate thread listens. Writes and deletes by this process are visible to it at once. Only sessions read
@@ -23,4 +23,4 @@ struct NearCacheOptions {
   std::chrono::milliseconds max_staleness{1000};
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -11,7 +11,7 @@
 #include "obol/finding.hpp"
 #include "obol/verification_failure.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// An event about one session. `id_hash` is session_id_hash(id), never the id.
 struct SessionEvent {
@@ -97,4 +97,4 @@ class OBOL_EXPORT Observer {
   virtual void on_connection_closed(const ConnectionEvent&) noexcept {}
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

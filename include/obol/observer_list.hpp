@@ -8,7 +8,7 @@
 #include "obol/export.hpp"
 #include "obol/observer.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Passes each event to all its observers, in order. Null pointers are ignored.
 class OBOL_EXPORT ObserverList final : public Observer {
@@ -54,4 +54,4 @@ class OBOL_EXPORT ObserverList final : public Observer {
   std::vector<std::shared_ptr<Observer>> observers_;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -7,7 +7,7 @@
 
 #include "obol/error.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Customisation point. Specialise it for your own type with the two functions that PayloadType requires.
 ///
@@ -27,4 +27,4 @@ concept PayloadType = requires(const T& value, std::string_view bytes) {
   { PayloadCodec<T>::decode(bytes) } -> std::convertible_to<Result<T>>;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstddef>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Number and lifetime of connections. They are opened when they are needed. Calls that find none free share the next
 /// one, so a few connections serve many threads. Durations must be positive.
@@ -23,4 +23,4 @@ struct PoolOptions {
   std::chrono::microseconds busy_wait{50};
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

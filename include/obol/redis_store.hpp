@@ -12,7 +12,7 @@
 #include "obol/session_store.hpp"
 #include "obol/store_statistics.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Stores sessions in Redis or Valkey: signed, expiring by themselves, with one round trip per call. Every call is
 /// thread-safe. The destructor waits for calls in progress, including the events they report; no call may begin after
@@ -97,4 +97,4 @@ class OBOL_EXPORT RedisStore final : public SessionStore {
   std::unique_ptr<Implementation> implementation_;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -19,7 +19,7 @@
 #include "obol/session_policy.hpp"
 #include "obol/timeouts.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// How durable an acknowledged delete is. A failover may bring back a session whose delete had not reached the new
 /// primary.
@@ -56,4 +56,4 @@ struct RedisStoreOptions {
   Clock clock = system_clock();  ///< Decides whether a session has expired on this side; the server uses its own clock.
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

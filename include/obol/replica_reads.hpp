@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Whether RedisStore::get_from_replica and get_all_from_replica may ask a replica. A replica may lack the latest
 /// writes: a session that has just been logged out may still be returned. No other call reads from replicas, so a
@@ -14,4 +14,4 @@ struct ReplicaReads {
   std::chrono::seconds max_lag{5};  ///< A replica that was silent for longer than this is not asked; 2 or more.
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Where a server listens.
 struct ServerAddress {
@@ -15,4 +15,4 @@ struct ServerAddress {
   bool operator==(const ServerAddress&) const = default;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -8,7 +8,7 @@
 
 #include "obol/payload.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Identifies one session. Sessions of one type are listed and deleted together, and never with those of another type.
 struct SessionKey {
@@ -59,4 +59,4 @@ struct Session {
   bool operator==(const Session&) const = default;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

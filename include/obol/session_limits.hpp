@@ -9,7 +9,7 @@
 #include "obol/export.hpp"
 #include "obol/session.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 inline constexpr std::size_t max_user_id_bytes = 256;           ///< Longest Session::user_id; the shortest is 1 byte.
 inline constexpr std::size_t max_session_id_bytes = 256;        ///< Longest Session::id; the shortest is 1 byte.
@@ -44,4 +44,4 @@ inline bool is_live(const Session& session, std::chrono::system_clock::time_poin
   return end_of_life(session) > std::chrono::floor<std::chrono::seconds>(now);
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstddef>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// What a create does if the user already has the maximum number of sessions.
 enum class WhenFull {
@@ -38,4 +38,4 @@ struct SessionPolicy {
   bool mark_on_rotate_id = false;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -13,7 +13,7 @@
 #include "obol/export.hpp"
 #include "obol/session.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Why an upsert stored nothing. On `conflict`, `current` is the session that won, so that the loser of a refresh race
 /// can answer with it. It is nullopt if that session was deleted in the meantime or does not verify.
@@ -99,4 +99,4 @@ class OBOL_EXPORT SessionStore {
   SessionStore& operator=(SessionStore&&) = default;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

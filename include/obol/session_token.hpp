@@ -9,7 +9,7 @@
 #include "obol/keyring.hpp"
 #include "obol/session.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Returns a cookie-safe string that identifies the session and proves that this keyring issued it: a COSE_Mac0 (RFC
 /// 9052) over the session key, in base64url without padding. It is signed, not encrypted: whoever holds it can read the
@@ -21,4 +21,4 @@ OBOL_EXPORT Result<std::string> issue_token(const SessionKey& key, const Keyring
 /// keyring issued exactly these bytes; treat that as "not logged in".
 OBOL_EXPORT Result<SessionKey> open_token(std::string_view token, const Keyring& keyring);
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

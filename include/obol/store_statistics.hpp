@@ -6,7 +6,7 @@
 #include <functional>
 #include <optional>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Connections of a store, without that of the near cache.
 struct PoolStatistics {
@@ -37,4 +37,4 @@ struct StoreStatistics {
 /// Returns the statistics of a store, or nothing if it was closed or destroyed. Thread-safe.
 using StatisticsSource = std::function<std::optional<StoreStatistics>()>;
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

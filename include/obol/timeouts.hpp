@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Time limits. All must be positive. Every call ends by `total`, whatever happens.
 struct Timeouts {
@@ -12,4 +12,4 @@ struct Timeouts {
   std::chrono::milliseconds total{5000};    ///< A whole call: waiting, connecting, commands and repeats.
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// TLS 1.2 or newer. The server's certificate and name are verified; there is no switch to skip only the name. Files
 /// are PEM; a file that changes is loaded again for later connections.
@@ -20,4 +20,4 @@ struct TlsOptions {
   bool operator==(const TlsOptions&) const = default;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

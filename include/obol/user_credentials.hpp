@@ -11,7 +11,7 @@
 
 #include "obol/error.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// A user's name and password. If both are empty, no AUTH is sent. A name with an empty password is a user that needs
 /// no password (ACL `nopass`).
@@ -61,4 +61,4 @@ class CredentialsProvider {
   std::shared_ptr<const Function> function_{};
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

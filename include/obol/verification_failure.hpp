@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Why a stored session failed verification.
 enum class VerificationFailure {
@@ -31,4 +31,4 @@ constexpr std::string_view to_string(VerificationFailure failure) noexcept {
   return "newer_format";
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -3,7 +3,8 @@
 
 /// Login sessions in Redis or Valkey. Start at SessionStore, which defines the guarantees of every store. RedisStore
 /// and MemoryStore implement it.
-namespace obol {}
+namespace obol {
+}
 
 #define OBOL_VERSION_MAJOR 0         ///< Increases with releases that break existing code.
 #define OBOL_VERSION_MINOR 1         ///< Increases with releases that add features; before 1.0 these may break code.

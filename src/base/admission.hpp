@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <thread>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Thread-safe.
 class Admission {
@@ -54,4 +54,4 @@ class Admission {
   std::atomic<std::uint64_t> state_{0};
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

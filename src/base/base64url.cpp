@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -53,4 +53,4 @@ std::optional<std::string> base64url_decode(std::string_view text) {
   return bytes;
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

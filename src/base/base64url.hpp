@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 std::string base64url_encode(std::string_view bytes);
 
@@ -13,4 +13,4 @@ std::string base64url_encode(std::string_view bytes);
 /// string has exactly one accepted text.
 std::optional<std::string> base64url_decode(std::string_view text);
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

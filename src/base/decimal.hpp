@@ -6,7 +6,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// The whole of the text as a decimal number; nothing where it is none, or too large.
 template <class Number>
@@ -24,4 +24,4 @@ inline std::optional<unsigned char> hex_byte(std::string_view digits) {
   return value;
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

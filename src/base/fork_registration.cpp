@@ -12,7 +12,7 @@
 #include "base/openssl_use.hpp"
 #include "obol/fork_safe_mutex.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 struct Registry {
@@ -106,4 +106,4 @@ void ForkSafeMutex::lock() { mutex_.lock(); }
 bool ForkSafeMutex::try_lock() { return mutex_.try_lock(); }
 void ForkSafeMutex::unlock() { mutex_.unlock(); }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

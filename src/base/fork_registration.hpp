@@ -4,7 +4,7 @@
 #include <functional>
 #include <mutex>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// While it lives, every fork of the process first takes `mutex`, so that no other thread holds it in the child, and
 /// runs `in_child` there before letting it go. Make it the last member of its owner; never create or destroy one while
@@ -26,4 +26,4 @@ class ForkRegistration {
   const std::function<void()> in_child_;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

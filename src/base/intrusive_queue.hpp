@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <utility>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// The member `links` of an element.
 template <class Element>
@@ -78,4 +78,4 @@ class IntrusiveQueue {
   std::size_t size_ = 0;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

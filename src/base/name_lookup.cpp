@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <thread>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 // Nothing here has a destructor: threads may run while static objects are being destroyed.
@@ -61,4 +61,4 @@ void NameLookup::let_in_in_child() {
   are_held_off = false;
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

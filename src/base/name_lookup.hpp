@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Lives around a call of getaddrinfo(3), the last one in its thread. A fork lets none begin meanwhile and waits for
 /// those under way, but not for long: glibc holds its locks for moments only, at a lookup's beginning and end, and none
@@ -25,4 +25,4 @@ class NameLookup {
   static void let_in_in_child();  ///< Where the threads that were in a lookup are not.
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

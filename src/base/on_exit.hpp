@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// `action` must not throw.
 template <class Action>
@@ -18,4 +18,4 @@ class OnExit {
   Action action_;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <thread>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 struct alignas(64) Counter {
@@ -86,4 +86,4 @@ void OpensslUse::let_in() {
   is_held_off.notify_all();
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

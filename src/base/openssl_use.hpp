@@ -1,7 +1,7 @@
 // Keeps a fork and the end of the process clear of calls into OpenSSL.
 #pragma once
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Lives around calls into OpenSSL that may take locks which its threads share: loading, fetching, handshakes, errors,
 /// and what is done with a connection. A fork waits until no thread has one and lets none begin meanwhile, so in a
@@ -23,4 +23,4 @@ class OpensslUse {
   static void end();
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

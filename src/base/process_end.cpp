@@ -12,7 +12,7 @@
 #include "base/openssl_use.hpp"
 #include "obol/fork_safe_mutex.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 struct EndOfProcess {
@@ -51,4 +51,4 @@ ProcessEndRegistration::~ProcessEndRegistration() {
   std::erase(end_of_process().entries, this);
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// While it lives, the end of the process by exit(3) or by a return from main runs `at_end`: after the static objects
 /// of the host are destroyed, and before OpenSSL's clean-up. Its destructor waits if that is under way.
@@ -20,4 +20,4 @@ class ProcessEndRegistration {
   const std::function<void()> at_end_;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

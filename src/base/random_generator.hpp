@@ -5,7 +5,7 @@
 #include <exception>
 #include <random>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// The time will do if the system has no randomness to give.
 inline std::minstd_rand::result_type random_seed() noexcept {
@@ -28,4 +28,4 @@ inline std::chrono::milliseconds jittered(std::chrono::milliseconds limit) {
   return limit - std::chrono::milliseconds(less(random_generator()));
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

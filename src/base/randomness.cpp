@@ -6,7 +6,7 @@
 
 #include <cerrno>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 bool random_bytes(unsigned char* out, std::size_t size) {
   while (size > 0) {
@@ -19,4 +19,4 @@ bool random_bytes(unsigned char* out, std::size_t size) {
   return true;
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -11,7 +11,7 @@
 
 #include "obol/metrics/store_metrics.hpp"
 
-namespace obol::inline v0::metrics {
+namespace obol { inline namespace v0 { namespace metrics {
 
 /// Thread-safe. A reader may see a duration in the buckets that is not yet in the sum.
 class CallDurations {
@@ -75,4 +75,4 @@ class CallDurations {
   std::array<Histogram, operations*(outcomes + errors)> histograms_{};
 };
 
-}  // namespace obol::inline v0::metrics
+}}}  // namespace obol::v0::metrics

@@ -5,7 +5,7 @@
 
 #include "obol/metrics/store_metrics.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 constexpr auto counter = InstrumentKind::counter;
@@ -40,4 +40,4 @@ static_assert(all.size() == static_cast<std::size_t>(metrics::Index::findings) +
 
 std::span<const Instrument> instruments() { return all; }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-namespace obol::inline v0::metrics {
+namespace obol { inline namespace v0 { namespace metrics {
 
 /// In the order of instruments().
 enum class Index : std::size_t {
@@ -28,4 +28,4 @@ enum class Index : std::size_t {
   findings,
 };
 
-}  // namespace obol::inline v0::metrics
+}}}  // namespace obol::v0::metrics

@@ -10,7 +10,7 @@
 
 #include "obol/fork_safe_mutex.hpp"
 
-namespace obol::inline v0::metrics {
+namespace obol { inline namespace v0 { namespace metrics {
 
 /// Thread-safe. Once it holds `most_labels`, others are counted together with `rest` in the second place.
 class LabelledCounter {
@@ -40,4 +40,4 @@ class LabelledCounter {
   std::map<Labels, std::uint64_t> counts_;
 };
 
-}  // namespace obol::inline v0::metrics
+}}}  // namespace obol::v0::metrics

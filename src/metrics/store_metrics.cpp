@@ -10,7 +10,7 @@
 #include "metrics/labelled_counter.hpp"
 #include "obol/fork_safe_mutex.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 using metrics::Index;
@@ -283,4 +283,4 @@ void StoreMetrics::on_connection_opened(const ConnectionEvent& event) noexcept {
 
 void StoreMetrics::on_connection_closed(const ConnectionEvent&) noexcept { Counts::add(counts_->closed); }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

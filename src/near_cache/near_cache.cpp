@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 /// With its share of the list, the map and the heap's own bookkeeping.
@@ -156,4 +156,4 @@ void NearCache::make_room(Shard& shard) {
   }
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -19,7 +19,7 @@
 #include "obol/store_statistics.hpp"
 #include "redis/protocol/server_identity.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Thread-safe. Asks no server: whoever listens to one says what has changed, and until when what is here may be used.
 /// Takes no lock while it is out of use, so that a forked child, where nobody listens, can go on with abandon().
@@ -118,4 +118,4 @@ class NearCache {
   std::atomic<redis::ServerIdentity> heard_server_{};  ///< Whose changes are heard of; unknown: nobody's.
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

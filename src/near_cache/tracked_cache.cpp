@@ -5,7 +5,7 @@
 
 #include "sealing/cleansing.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 TrackedCache::TrackedCache(const RedisStoreOptions& options, redis::IdentifyingSource& source)
     : observer_(options.observer),
@@ -46,4 +46,4 @@ void TrackedCache::tell(const NearCacheEvent& event) const noexcept {
   if (observer_) observer_->on_near_cache_changed(event);
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

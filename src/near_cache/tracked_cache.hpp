@@ -11,7 +11,7 @@
 #include "redis/connection/identifying_source.hpp"
 #include "redis/connection/tracking.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Joins a NearCache to the Tracking that feeds it. Thread-safe.
 class TrackedCache final : private redis::Tracking::Listener {
@@ -62,4 +62,4 @@ class Invalidation {
   std::string_view stored_key_;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -7,7 +7,7 @@
 #include <initializer_list>
 #include <utility>
 
-#include "obolctl/place.hpp"
+#include "obolctl/stored_key.hpp"
 #include "obolctl/text.hpp"
 
 namespace obol::ctl {

@@ -87,7 +87,7 @@ Result<void> Export::write_primary(std::size_t number, Checkpoint position) {
   const auto count = static_cast<double>(server_.primaries().size());
   for (bool is_done = false; !is_done;) {
     if (auto going = check_interruption(); !going) return going;
-    const auto pattern = position.is_at_marks ? marks_pattern(prefix_) : places_pattern(prefix_);
+    const auto pattern = position.is_at_marks ? mark_keys_pattern(prefix_) : stored_keys_pattern(prefix_);
     const auto page = scan(primary, position.cursor, pattern, position.is_at_marks ? "string" : "hash");
     if (!page) return std::unexpected(page.error());
     auto written = position.is_at_marks ? write_marks(primary, page->keys) : write_sessions(primary, page->keys);
@@ -104,19 +104,19 @@ Result<void> Export::write_primary(std::size_t number, Checkpoint position) {
 }
 
 Result<void> Export::write_sessions(Primary& primary, const std::vector<std::string>& keys) {
-  std::vector<Place> places;
+  std::vector<StoredKey> stored_keys;
   for (const auto& key : keys) {
-    if (auto place = parse_place(prefix_, key)) places.push_back(std::move(*place));
+    if (auto stored_key = parse_stored_key(prefix_, key)) stored_keys.push_back(std::move(*stored_key));
   }
-  auto sessions = read_sessions_with_expiry(primary, places);
+  auto sessions = read_sessions_with_expiry(primary, stored_keys);
   if (!sessions) return std::unexpected(std::move(sessions.error()));
   for (auto& session : *sessions) {
     if (!session.expiry) {
       ++without_expiry_;
       continue;
     }
-    auto written = writer_.write(ExportedSession{.user_id = std::move(session.place.user_id),
-                                                 .type = std::move(session.place.type),
+    auto written = writer_.write(ExportedSession{.user_id = std::move(session.stored_key.user_id),
+                                                 .type = std::move(session.stored_key.type),
                                                  .id = std::move(session.id),
                                                  .expires_at = *session.expiry,
                                                  .sealed = std::move(session.sealed)});
@@ -127,22 +127,22 @@ Result<void> Export::write_sessions(Primary& primary, const std::vector<std::str
 
 Result<void> Export::write_marks(Primary& primary, const std::vector<std::string>& keys) {
   std::vector<Command> commands;
-  std::vector<Place> places;
+  std::vector<StoredKey> stored_keys;
   for (const auto& key : keys) {
-    auto place = parse_mark(prefix_, key);
-    if (!place) continue;
-    places.push_back(std::move(*place));
+    auto stored_key = parse_mark_key(prefix_, key);
+    if (!stored_key) continue;
+    stored_keys.push_back(std::move(*stored_key));
     commands.push_back({"GET", key});
     commands.push_back({"PEXPIRETIME", key});
   }
   const auto replies = primary.call_all(commands);
   if (!replies) return std::unexpected(replies.error());
-  for (std::size_t i = 0; i < places.size(); ++i) {
+  for (std::size_t i = 0; i < stored_keys.size(); ++i) {
     const auto& mark = (*replies)[2 * i];
     const auto expires = (*replies)[2 * i + 1].integer;
     if (mark.kind != Reply::Kind::text || !is_mark(mark.text) || expires < 0) continue;
-    auto written = writer_.write(ExportedMark{.user_id = std::move(places[i].user_id),
-                                              .type = std::move(places[i].type),
+    auto written = writer_.write(ExportedMark{.user_id = std::move(stored_keys[i].user_id),
+                                              .type = std::move(stored_keys[i].type),
                                               .expires_at = FieldExpiry(std::chrono::milliseconds(expires)),
                                               .mark = std::string(mark.text)});
     if (!written) return written;

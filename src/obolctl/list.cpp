@@ -14,20 +14,20 @@
 namespace obol::ctl {
 namespace {
 
-Result<std::vector<StoredSession>> read_all(const Server& server, std::span<const Place> places) {
+Result<std::vector<StoredSession>> read_all(const Server& server, std::span<const StoredKey> stored_keys) {
   std::vector<StoredSession> all;
-  for (const auto& place : places) {
-    auto sessions = read_sessions_with_expiry(server.primary_of(place.key), {&place, 1});
+  for (const auto& stored_key : stored_keys) {
+    auto sessions = read_sessions_with_expiry(server.primary_of(stored_key.key), {&stored_key, 1});
     if (!sessions) return sessions;
     std::ranges::move(*sessions, std::back_inserter(all));
   }
-  std::ranges::sort(all, {}, [](const auto& session) { return std::tie(session.place.type, session.id); });
+  std::ranges::sort(all, {}, [](const auto& session) { return std::tie(session.stored_key.type, session.id); });
   return all;
 }
 
 std::vector<std::string> row_of(const SessionFacts& facts) {
-  return {facts.stored.place.type, escaped(facts.stored.id), session_id_hash(facts.stored.id),
-          facts.created_text(),    facts.refreshed_text(),   facts.expires_text(),
+  return {facts.stored.stored_key.type, escaped(facts.stored.id), session_id_hash(facts.stored.id),
+          facts.created_text(),         facts.refreshed_text(),   facts.expires_text(),
           facts.judgement.word()};
 }
 
@@ -43,9 +43,9 @@ Result<ExitCode> list(const Context& context, const ListArguments& arguments) {
   if (!keyring) return std::unexpected(keyring.error());
   const auto server = Server::connect(*options);
   if (!server) return std::unexpected(server.error());
-  const auto places = places_of_user(*server, options->key_prefix, arguments.user_id, arguments.type);
-  if (!places) return std::unexpected(places.error());
-  const auto sessions = read_all(*server, *places);
+  const auto stored_keys = stored_keys_of_user(*server, options->key_prefix, arguments.user_id, arguments.type);
+  if (!stored_keys) return std::unexpected(stored_keys.error());
+  const auto sessions = read_all(*server, *stored_keys);
   if (!sessions) return std::unexpected(sessions.error());
 
   bool all_verified = true;

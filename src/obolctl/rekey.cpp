@@ -21,7 +21,7 @@ class Rekeying {
  public:
   Rekeying(const Keyring& keyring, bool encrypts) : keyring_(keyring), encrypts_(encrypts) {}
 
-  Result<void> visit(Primary& primary, std::span<const Place> places);
+  Result<void> visit(Primary& primary, std::span<const StoredKey> stored_keys);
   void report(bool is_json) const;
   std::uint64_t looked_at() const { return looked_at_; }
   bool all_verified() const { return failures_.empty(); }
@@ -60,11 +60,11 @@ Result<void> Rekeying::prepare(StoredSession stored, Exchanged& exchange) {
   }
   // Written with a time that has passed it would be deleted: which its server does by itself.
   if (!is_live(*judgement.session, std::chrono::system_clock::now())) return {};
-  auto sealed = sealing::reseal(stored.sealed, stored.place.key, stored.key(), keyring_,
+  auto sealed = sealing::reseal(stored.sealed, stored.stored_key.key, stored.key(), keyring_,
                                 encrypts_ ? Encryption::encrypt : Encryption::off);
   if (!sealed) return std::unexpected(std::move(sealed.error()));
   exchange.commands.push_back(
-      exchange_command(stored.place.key, stored.id, stored.sealed, *sealed, field_expiry(*judgement.session)));
+      exchange_command(stored.stored_key.key, stored.id, stored.sealed, *sealed, field_expiry(*judgement.session)));
   exchange.sessions.push_back(std::move(stored));
   return {};
 }
@@ -87,7 +87,7 @@ Result<std::vector<StoredSession>> Rekeying::send(Exchanged& exchange) {
 Result<std::vector<StoredSession>> Rekeying::read_again(Primary& primary, std::vector<StoredSession> changed) {
   std::vector<StoredSession> standing;
   for (auto& session : changed) {
-    auto reply = primary.call(get_command(session.place.key, session.id));
+    auto reply = primary.call(get_command(session.stored_key.key, session.id));
     if (!reply) return std::unexpected(std::move(reply.error()));
     auto sealed = get_result(*reply);
     if (!sealed) return std::unexpected(std::move(sealed.error()));
@@ -101,8 +101,8 @@ Result<std::vector<StoredSession>> Rekeying::read_again(Primary& primary, std::v
   return standing;
 }
 
-Result<void> Rekeying::visit(Primary& primary, std::span<const Place> places) {
-  auto due = read_sessions(primary, places);
+Result<void> Rekeying::visit(Primary& primary, std::span<const StoredKey> stored_keys) {
+  auto due = read_sessions(primary, stored_keys);
   if (!due) return std::unexpected(std::move(due.error()));
   looked_at_ += due->size();
   std::erase_if(*due, [&](const auto& stored) { return !is_due(stored); });
@@ -156,12 +156,12 @@ Result<ExitCode> rekey(const Context& context, const RekeyArguments& arguments) 
   Result<void> scanned;
   {
     Progress progress("sessions");
-    scanned = for_each_place(*server, options->key_prefix, places_pattern(options->key_prefix),
-                             [&](Primary& primary, std::span<const Place> places, double fraction) {
-                               auto visited = rekeying.visit(primary, places);
-                               progress.show(fraction, rekeying.looked_at());
-                               return visited;
-                             });
+    scanned = for_each_stored_key(*server, options->key_prefix, stored_keys_pattern(options->key_prefix),
+                                  [&](Primary& primary, std::span<const StoredKey> stored_keys, double fraction) {
+                                    auto visited = rekeying.visit(primary, stored_keys);
+                                    progress.show(fraction, rekeying.looked_at());
+                                    return visited;
+                                  });
   }
   rekeying.report(context.common.is_json);
   if (!scanned) return std::unexpected(std::move(scanned.error()));

@@ -22,25 +22,26 @@ Result<RedisStoreOptions> options_for(const Context& context, const RevokeOption
 }
 
 /// As a store does it: with a WAIT behind it where replicas are to have it, too.
-Result<Deleted> run(Primary& primary, const redis::Command& command, const Place& place,
+Result<Deleted> run(Primary& primary, const redis::Command& command, const StoredKey& stored_key,
                     const DeleteDurability& durability) {
   if (durability.replicas == 0) {
     const auto reply = primary.call(command);
     if (!reply) return std::unexpected(reply.error());
     return delete_result({&*reply, 1});
   }
-  const auto replies = primary.call_all(std::array{command, barrier_command(place.key), wait_command(durability)});
+  const auto replies = primary.call_all(std::array{command, barrier_command(stored_key.key), wait_command(durability)});
   if (!replies) return std::unexpected(replies.error());
   return delete_result(*replies);
 }
 
 /// How many live sessions each type has.
-Result<std::map<std::string, std::size_t>> count_sessions(const Server& server, std::span<const Place> places) {
+Result<std::map<std::string, std::size_t>> count_sessions(const Server& server,
+                                                          std::span<const StoredKey> stored_keys) {
   std::map<std::string, std::size_t> counts;
-  for (const auto& place : places) {
-    const auto reply = server.primary_of(place.key).call({"HKEYS", place.key});
+  for (const auto& stored_key : stored_keys) {
+    const auto reply = server.primary_of(stored_key.key).call({"HKEYS", stored_key.key});
     if (!reply) return std::unexpected(reply.error());
-    counts[place.type] = reply->elements.size();
+    counts[stored_key.type] = reply->elements.size();
   }
   return counts;
 }
@@ -57,15 +58,16 @@ std::string question(const std::string& user_id, const std::map<std::string, std
   return fmt::format("Log out {} everywhere, {} ({})?", escaped(user_id), counted(total(counts), "session"), types);
 }
 
-Result<std::size_t> delete_all(const Server& server, std::span<const Place> places, const RedisStoreOptions& options,
-                               std::uint32_t mark_lifetime) {
+Result<std::size_t> delete_all(const Server& server, std::span<const StoredKey> stored_keys,
+                               const RedisStoreOptions& options, std::uint32_t mark_lifetime) {
   std::size_t confirmed = options.delete_durability.replicas;
-  for (const auto& place : places) {
+  for (const auto& stored_key : stored_keys) {
     const auto now = std::chrono::floor<std::chrono::seconds>(options.clock());
     const auto command =
-        mark_lifetime > 0 ? revoke_all_command(place.key, {.at = now, .lifetime = std::chrono::seconds(mark_lifetime)})
-                          : delete_all_command(place.key);
-    const auto deleted = run(server.primary_of(place.key), command, place, options.delete_durability);
+        mark_lifetime > 0
+            ? revoke_all_command(stored_key.key, {.at = now, .lifetime = std::chrono::seconds(mark_lifetime)})
+            : delete_all_command(stored_key.key);
+    const auto deleted = run(server.primary_of(stored_key.key), command, stored_key, options.delete_durability);
     if (!deleted) return std::unexpected(deleted.error());
     confirmed = std::min(confirmed, deleted->confirmed_replicas);
   }
@@ -81,11 +83,11 @@ Result<ExitCode> revoke(const Context& context, const SessionKey& key, const Rev
   if (!options) return std::unexpected(options.error());
   const auto server = Server::connect(*options);
   if (!server) return std::unexpected(server.error());
-  const auto place = make_place(options->key_prefix, key.user_id, key.type);
-  auto& primary = server->primary_of(place.key);
-  const auto standing = primary.call(get_command(place.key, key.id));
+  const auto stored_key = make_stored_key(options->key_prefix, key.user_id, key.type);
+  auto& primary = server->primary_of(stored_key.key);
+  const auto standing = primary.call(get_command(stored_key.key, key.id));
   if (!standing) return std::unexpected(standing.error());
-  const auto deleted = run(primary, delete_one_command(place.key, key.id), place, options->delete_durability);
+  const auto deleted = run(primary, delete_one_command(stored_key.key, key.id), stored_key, options->delete_durability);
   if (!deleted) return std::unexpected(deleted.error());
 
   const bool was_found = standing->kind == redis::Reply::Kind::text;
@@ -113,9 +115,9 @@ Result<ExitCode> revoke_all(const Context& context, const RevokeAllArguments& ar
   if (!options) return std::unexpected(options.error());
   const auto server = Server::connect(*options);
   if (!server) return std::unexpected(server.error());
-  const auto places = places_of_user(*server, options->key_prefix, arguments.user_id, arguments.type);
-  if (!places) return std::unexpected(places.error());
-  const auto counts = count_sessions(*server, *places);
+  const auto stored_keys = stored_keys_of_user(*server, options->key_prefix, arguments.user_id, arguments.type);
+  if (!stored_keys) return std::unexpected(stored_keys.error());
+  const auto counts = count_sessions(*server, *stored_keys);
   if (!counts) return std::unexpected(counts.error());
   const auto sessions = total(*counts);
   if (sessions > 0) {
@@ -123,7 +125,7 @@ Result<ExitCode> revoke_all(const Context& context, const RevokeAllArguments& ar
     if (!confirmed) return std::unexpected(confirmed.error());
     if (!*confirmed) return ExitCode::negative;
   }
-  const auto replicas = delete_all(*server, *places, *options, arguments.options.mark_lifetime_seconds);
+  const auto replicas = delete_all(*server, *stored_keys, *options, arguments.options.mark_lifetime_seconds);
   if (!replicas) return std::unexpected(replicas.error());
 
   if (context.common.is_json) {

@@ -44,8 +44,8 @@ double scanned_fraction(std::string_view cursor) {
   return fraction;
 }
 
-Result<void> for_each_place(const Server& server, std::string_view prefix, std::string_view pattern,
-                            const Visit& visit) {
+Result<void> for_each_stored_key(const Server& server, std::string_view prefix, std::string_view pattern,
+                                 const Visit& visit) {
   const auto count = static_cast<double>(server.primaries().size());
   double before = 0;
   for (const auto& primary : server.primaries()) {
@@ -55,12 +55,12 @@ Result<void> for_each_place(const Server& server, std::string_view prefix, std::
       auto page = scan(*primary, cursor, pattern, "hash");
       if (!page) return std::unexpected(std::move(page.error()));
       cursor = std::move(page->cursor);
-      std::vector<Place> places;
+      std::vector<StoredKey> stored_keys;
       for (const auto& key : page->keys) {
-        if (auto place = parse_place(prefix, key)) places.push_back(std::move(*place));
+        if (auto stored_key = parse_stored_key(prefix, key)) stored_keys.push_back(std::move(*stored_key));
       }
       const auto fraction = cursor == "0" ? 1 : scanned_fraction(cursor);
-      if (auto visited = visit(*primary, places, (before + fraction) / count); !visited) return visited;
+      if (auto visited = visit(*primary, stored_keys, (before + fraction) / count); !visited) return visited;
     } while (cursor != "0");
     ++before;
   }

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "obolctl/place.hpp"
 #include "obolctl/server.hpp"
+#include "obolctl/stored_key.hpp"
 
 namespace obol::ctl {
 
@@ -23,12 +23,13 @@ Result<ScanPage> scan(Primary& primary, std::string_view cursor, std::string_vie
 /// How much of the keyspace lies behind a cursor, 0 to 1. Servers count the cursor's bits backwards.
 double scanned_fraction(std::string_view cursor);
 
-/// A page of places, and how much of everything is done behind it.
-using Visit = std::function<Result<void>(Primary& primary, std::span<const Place> places, double fraction)>;
+/// A page of stored keys, and how much of everything is done behind it.
+using Visit = std::function<Result<void>(Primary& primary, std::span<const StoredKey> stored_keys, double fraction)>;
 
-/// Every place under a prefix, on every primary. A place that stands there all the time is seen, perhaps more than
-/// once. Ends with the first error, or `interrupted`; with an error, too, where slots of a cluster moved meanwhile.
-Result<void> for_each_place(const Server& server, std::string_view prefix, std::string_view pattern,
-                            const Visit& visit);
+/// Visits every stored key under a prefix, on every primary. A key that exists during the whole scan is seen, perhaps
+/// more than once. Ends with the first error, or `interrupted`; with an error, too, where slots of a cluster moved
+/// meanwhile.
+Result<void> for_each_stored_key(const Server& server, std::string_view prefix, std::string_view pattern,
+                                 const Visit& visit);
 
 }  // namespace obol::ctl

@@ -41,8 +41,8 @@ std::string SessionFacts::expires_text() const {
 
 Json SessionFacts::json() const {
   Json object;
-  add_bytes(object, "user_id", stored.place.user_id);
-  object["type"] = stored.place.type;
+  add_bytes(object, "user_id", stored.stored_key.user_id);
+  object["type"] = stored.stored_key.type;
   add_bytes(object, "id", stored.id);
   object["id_hash"] = session_id_hash(stored.id);
   object["status"] = judgement.word();

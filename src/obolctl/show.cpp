@@ -12,8 +12,9 @@
 namespace obol::ctl {
 namespace {
 
-Result<std::optional<StoredSession>> read_one(const Server& server, const Place& place, const std::string& id) {
-  auto sessions = read_sessions_with_expiry(server.primary_of(place.key), {&place, 1});
+Result<std::optional<StoredSession>> read_one(const Server& server, const StoredKey& stored_key,
+                                              const std::string& id) {
+  auto sessions = read_sessions_with_expiry(server.primary_of(stored_key.key), {&stored_key, 1});
   if (!sessions) return std::unexpected(std::move(sessions.error()));
   const auto found = std::ranges::find(*sessions, id, &StoredSession::id);
   if (found == sessions->end()) return std::nullopt;
@@ -47,8 +48,8 @@ Result<ExitCode> show(const Context& context, const ShowArguments& arguments) {
   }
   const auto server = Server::connect(*options);
   if (!server) return std::unexpected(server.error());
-  const auto place = make_place(options->key_prefix, arguments.key.user_id, arguments.key.type);
-  auto stored = read_one(*server, place, arguments.key.id);
+  const auto stored_key = make_stored_key(options->key_prefix, arguments.key.user_id, arguments.key.type);
+  auto stored = read_one(*server, stored_key, arguments.key.id);
   if (!stored) return std::unexpected(std::move(stored.error()));
   if (!*stored) {
     fmt::print(stderr, "obolctl: no such session\n");

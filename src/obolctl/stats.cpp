@@ -25,14 +25,14 @@ class Statistics {
  public:
   explicit Statistics(bool with_memory) : with_memory_(with_memory) {}
 
-  Result<void> visit(Primary& primary, std::span<const Place> places);
+  Result<void> visit(Primary& primary, std::span<const StoredKey> stored_keys);
   std::uint64_t sessions() const { return all_.sessions; }
   Json json() const;
   void print_text() const;
 
  private:
   void count(const StoredSession& session);
-  Result<void> measure(Primary& primary, const Place& place);
+  Result<void> measure(Primary& primary, const StoredKey& stored_key);
   double bytes_in_memory() const {
     return sampled_ == 0 ? 0
                          : static_cast<double>(sampled_bytes_) / static_cast<double>(sampled_) *
@@ -49,11 +49,11 @@ class Statistics {
   std::uint64_t sampled_bytes_ = 0;
 };
 
-Result<void> Statistics::visit(Primary& primary, std::span<const Place> places) {
+Result<void> Statistics::visit(Primary& primary, std::span<const StoredKey> stored_keys) {
   constexpr std::hash<std::string> hash;
-  std::vector<Place> unseen;
-  for (const auto& place : places) {
-    if (keys_.insert(hash(place.key)).second) unseen.push_back(place);
+  std::vector<StoredKey> unseen;
+  for (const auto& stored_key : stored_keys) {
+    if (keys_.insert(hash(stored_key.key)).second) unseen.push_back(stored_key);
   }
   const auto sessions = read_sessions(primary, unseen);
   if (!sessions) return std::unexpected(sessions.error());
@@ -63,19 +63,19 @@ Result<void> Statistics::visit(Primary& primary, std::span<const Place> places) 
 }
 
 void Statistics::count(const StoredSession& session) {
-  users_.insert(std::hash<std::string>{}(session.place.user_id));
+  users_.insert(std::hash<std::string>{}(session.stored_key.user_id));
   const auto inscription = sealing::inscription(session.sealed);
   const auto seal = inscription ? std::pair(std::string(inscription->key_id), inscription->is_encrypted)
                                 : std::pair(std::string(), false);
-  for (auto* tally : {&all_, &by_type_[session.place.type], &by_seal_[seal]}) {
+  for (auto* tally : {&all_, &by_type_[session.stored_key.type], &by_seal_[seal]}) {
     ++tally->sessions;
     tally->bytes += session.sealed.size();
   }
 }
 
 // One key of each page, with all its fields.
-Result<void> Statistics::measure(Primary& primary, const Place& place) {
-  const auto reply = primary.call({"MEMORY", "USAGE", place.key, "SAMPLES", "0"});
+Result<void> Statistics::measure(Primary& primary, const StoredKey& stored_key) {
+  const auto reply = primary.call({"MEMORY", "USAGE", stored_key.key, "SAMPLES", "0"});
   if (!reply) return std::unexpected(reply.error());
   if (reply->kind != redis::Reply::Kind::integer) return {};
   ++sampled_;
@@ -130,12 +130,13 @@ Result<ExitCode> stats(const Context& context, const StatsArguments& arguments) 
   Statistics statistics(arguments.with_memory);
   {
     Progress progress("sessions");
-    const auto scanned = for_each_place(*server, options->key_prefix, places_pattern(options->key_prefix),
-                                        [&](Primary& primary, std::span<const Place> places, double fraction) {
-                                          auto visited = statistics.visit(primary, places);
-                                          progress.show(fraction, statistics.sessions());
-                                          return visited;
-                                        });
+    const auto scanned =
+        for_each_stored_key(*server, options->key_prefix, stored_keys_pattern(options->key_prefix),
+                            [&](Primary& primary, std::span<const StoredKey> stored_keys, double fraction) {
+                              auto visited = statistics.visit(primary, stored_keys);
+                              progress.show(fraction, statistics.sessions());
+                              return visited;
+                            });
     if (!scanned) return std::unexpected(scanned.error());
   }
   if (context.common.is_json) {

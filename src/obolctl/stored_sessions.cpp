@@ -12,31 +12,33 @@ namespace obol::ctl {
 using redis::Command;
 using redis::Reply;
 
-Result<std::vector<StoredSession>> read_sessions(Primary& primary, std::span<const Place> places) {
+Result<std::vector<StoredSession>> read_sessions(Primary& primary, std::span<const StoredKey> stored_keys) {
   std::vector<Command> commands;
-  commands.reserve(places.size());
-  for (const auto& place : places) commands.push_back(get_all_command(place.key));
+  commands.reserve(stored_keys.size());
+  for (const auto& stored_key : stored_keys) commands.push_back(get_all_command(stored_key.key));
   auto replies = primary.call_all(commands);
   if (!replies) return std::unexpected(std::move(replies.error()));
   std::vector<StoredSession> sessions;
-  for (std::size_t i = 0; i < places.size(); ++i) {
+  for (std::size_t i = 0; i < stored_keys.size(); ++i) {
     auto fields = get_all_result((*replies)[i]);
     if (!fields) return std::unexpected(std::move(fields.error()));
     for (const auto& field : *fields) {
-      sessions.push_back(
-          {.place = places[i], .id = std::string(field.id), .sealed = std::string(field.sealed), .expiry = {}});
+      sessions.push_back({.stored_key = stored_keys[i],
+                          .id = std::string(field.id),
+                          .sealed = std::string(field.sealed),
+                          .expiry = {}});
     }
   }
   return sessions;
 }
 
-Result<std::vector<StoredSession>> read_sessions_with_expiry(Primary& primary, std::span<const Place> places) {
-  auto sessions = read_sessions(primary, places);
+Result<std::vector<StoredSession>> read_sessions_with_expiry(Primary& primary, std::span<const StoredKey> stored_keys) {
+  auto sessions = read_sessions(primary, stored_keys);
   if (!sessions) return sessions;
   std::vector<Command> commands;
   commands.reserve(sessions->size());
   for (const auto& session : *sessions) {
-    commands.push_back({"HPEXPIRETIME", session.place.key, "FIELDS", "1", session.id});
+    commands.push_back({"HPEXPIRETIME", session.stored_key.key, "FIELDS", "1", session.id});
   }
   const auto replies = primary.call_all(commands);
   if (!replies) return std::unexpected(replies.error());
@@ -55,20 +57,20 @@ Result<std::vector<StoredSession>> read_sessions_with_expiry(Primary& primary, s
   return live;
 }
 
-Result<std::vector<Place>> places_of_user(const Server& server, std::string_view prefix, std::string_view user_id,
-                                          const std::optional<std::string>& type) {
-  if (type) return std::vector{make_place(prefix, user_id, *type)};
-  std::vector<Place> found;
-  auto scanned = for_each_place(server, prefix, places_pattern(prefix, user_id),
-                                [&](Primary&, std::span<const Place> places, double) -> Result<void> {
-                                  for (const auto& place : places) {
-                                    const bool is_new = std::ranges::find(found, place) == found.end();
-                                    if (place.user_id == user_id && is_new) found.push_back(place);
-                                  }
-                                  return {};
-                                });
+Result<std::vector<StoredKey>> stored_keys_of_user(const Server& server, std::string_view prefix,
+                                                   std::string_view user_id, const std::optional<std::string>& type) {
+  if (type) return std::vector{make_stored_key(prefix, user_id, *type)};
+  std::vector<StoredKey> found;
+  auto scanned = for_each_stored_key(server, prefix, stored_keys_pattern(prefix, user_id),
+                                     [&](Primary&, std::span<const StoredKey> stored_keys, double) -> Result<void> {
+                                       for (const auto& stored_key : stored_keys) {
+                                         const bool is_new = std::ranges::find(found, stored_key) == found.end();
+                                         if (stored_key.user_id == user_id && is_new) found.push_back(stored_key);
+                                       }
+                                       return {};
+                                     });
   if (!scanned) return std::unexpected(std::move(scanned.error()));
-  std::ranges::sort(found, {}, &Place::type);
+  std::ranges::sort(found, {}, &StoredKey::type);
   return found;
 }
 
@@ -79,7 +81,7 @@ std::string Judgement::word() const {
 
 Judgement judge(const StoredSession& stored, const Keyring& keyring) {
   if (keyring.empty()) return {};
-  auto session = sealing::open(stored.sealed, stored.place.key, stored.key(), keyring, Encryption::off);
+  auto session = sealing::open(stored.sealed, stored.stored_key.key, stored.key(), keyring, Encryption::off);
   if (!session) return {.session = {}, .failure = session.error()};
   return {.session = std::move(*session), .failure = {}};
 }

@@ -9,30 +9,30 @@
 #include "obol/keyring.hpp"
 #include "obol/session.hpp"
 #include "obol/verification_failure.hpp"
-#include "obolctl/place.hpp"
 #include "obolctl/server.hpp"
+#include "obolctl/stored_key.hpp"
 #include "store/session_commands.hpp"
 
 namespace obol::ctl {
 
 struct StoredSession {
-  Place place;
+  StoredKey stored_key;
   std::string id;
   std::string sealed;
   std::optional<FieldExpiry> expiry;  ///< Of its field; nothing: it has none, which Obol never writes.
 
-  SessionKey key() const { return {.user_id = place.user_id, .type = place.type, .id = id}; }
+  SessionKey key() const { return {.user_id = stored_key.user_id, .type = stored_key.type, .id = id}; }
 };
 
-/// The live sessions of these places, which one primary holds, without their expiries.
-Result<std::vector<StoredSession>> read_sessions(Primary& primary, std::span<const Place> places);
+/// The live sessions of these stored keys, which one primary holds, without their expiries.
+Result<std::vector<StoredSession>> read_sessions(Primary& primary, std::span<const StoredKey> stored_keys);
 
 /// With their expiries. Not one step for the server: a session refreshed meanwhile may have its new expiry already.
-Result<std::vector<StoredSession>> read_sessions_with_expiry(Primary& primary, std::span<const Place> places);
+Result<std::vector<StoredSession>> read_sessions_with_expiry(Primary& primary, std::span<const StoredKey> stored_keys);
 
-/// The places that hold sessions of a user; those of one type where that is given. Without, all keys are scanned.
-Result<std::vector<Place>> places_of_user(const Server& server, std::string_view prefix, std::string_view user_id,
-                                          const std::optional<std::string>& type);
+/// The stored keys that hold sessions of a user; those of one type where that is given. Without, all keys are scanned.
+Result<std::vector<StoredKey>> stored_keys_of_user(const Server& server, std::string_view prefix,
+                                                   std::string_view user_id, const std::optional<std::string>& type);
 
 /// A session judged with the keys there are.
 struct Judgement {

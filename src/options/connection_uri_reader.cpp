@@ -13,7 +13,7 @@
 #include "base/decimal.hpp"
 #include "obol/connection_options.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 constexpr std::string_view forms =
@@ -344,4 +344,4 @@ Result<ConnectionOptions> ConnectionOptions::from_uri(std::string_view uri) {
       "(/ as %2F, ? as %3F, # as %23, @ as %40, % as %25)");
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -10,7 +10,7 @@
 #include "obol/connection_options.hpp"
 #include "options/server_address.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 constexpr std::string_view unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
@@ -126,4 +126,4 @@ std::string ConnectionOptions::to_uri(Credentials shown) const {
   return uri + parameters.text();
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -10,7 +10,7 @@
 
 #include "values/refusal.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 constexpr std::size_t max_connections = 10'000;
@@ -278,4 +278,4 @@ Result<void> validate(const RedisStoreOptions& options) {
   return {};
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -4,9 +4,9 @@
 #include "obol/error.hpp"
 #include "obol/redis_store_options.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// `invalid_argument` that names the option, says what is wrong and what is allowed, or nothing.
 Result<void> validate(const RedisStoreOptions& options);
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -7,7 +7,7 @@
 
 #include "obol/server_address.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// "host:port", with an IPv6 address in brackets.
 inline std::string name_of(const ServerAddress& address) {
@@ -15,4 +15,4 @@ inline std::string name_of(const ServerAddress& address) {
   return fmt::format("{}{}{}:{}", is_ipv6 ? "[" : "", address.host, is_ipv6 ? "]" : "", address.port);
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

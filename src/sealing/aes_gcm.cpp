@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 namespace {
 
 struct FreeContext {
@@ -112,4 +112,4 @@ std::optional<std::string> AesGcmKey::decrypt(std::string_view nonce, std::strin
   return std::nullopt;
 }
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

@@ -13,7 +13,7 @@
 struct evp_cipher_st;
 struct evp_cipher_ctx_st;
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 
 void free_cipher_context(evp_cipher_ctx_st* context);
 
@@ -60,4 +60,4 @@ class AesGcmKey {
 /// HKDF-SHA-256 (RFC 5869) without salt into `out`. False where OpenSSL refuses.
 bool hkdf(std::string_view secret, std::string_view purpose, unsigned char* out, std::size_t size);
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

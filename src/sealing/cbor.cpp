@@ -1,7 +1,7 @@
 // Steps over items of any kind.
 #include "sealing/cbor.hpp"
 
-namespace obol::inline v0::sealing::cbor {
+namespace obol { inline namespace v0 { namespace sealing::cbor {
 namespace {
 
 constexpr int max_depth = 8;
@@ -50,4 +50,4 @@ bool Reader::skip_map(int depth) {
   return true;
 }
 
-}  // namespace obol::inline v0::sealing::cbor
+}}}  // namespace obol::v0::sealing::cbor

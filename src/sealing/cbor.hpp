@@ -8,7 +8,7 @@
 #include <optional>
 #include <string_view>
 
-namespace obol::inline v0::sealing::cbor {
+namespace obol { inline namespace v0 { namespace sealing::cbor {
 
 constexpr unsigned one_byte_argument = 24;
 
@@ -123,4 +123,4 @@ class Reader {
   std::string_view rest_;
 };
 
-}  // namespace obol::inline v0::sealing::cbor
+}}}  // namespace obol::v0::sealing::cbor

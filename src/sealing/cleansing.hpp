@@ -7,7 +7,7 @@
 #include "obol/session.hpp"
 #include "sealing/hmac.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// What an encrypted session hides from whoever reads the server. The strings keep their length.
 inline void cleanse(Session& session) noexcept {
@@ -30,4 +30,4 @@ class Cleansing {
   Session* session_;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

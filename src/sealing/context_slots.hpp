@@ -5,7 +5,7 @@
 #include <atomic>
 #include <memory>
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 
 /// A few contexts with a key set. Thread-safe, and usable in a forked child.
 template <class Context, void (*free)(Context*)>
@@ -48,4 +48,4 @@ class ContextSlots {
   std::array<std::atomic<Context*>, 8> slots_{};
 };
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

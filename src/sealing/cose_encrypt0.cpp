@@ -3,7 +3,7 @@
 
 #include "sealing/cbor.hpp"
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 namespace {
 
 constexpr std::uint64_t encrypt0_tag_number = 16;
@@ -65,4 +65,4 @@ std::expected<std::string, VerificationFailure> open_encrypt0(std::string_view b
   return std::move(*payload);
 }
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

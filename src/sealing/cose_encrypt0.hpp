@@ -11,7 +11,7 @@
 #include "sealing/cose_headers.hpp"
 #include "sealing/keyring.hpp"
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 
 /// A COSE_Encrypt0 taken apart; views into the bytes it was read from.
 struct Encrypt0 : CoseHeaders {
@@ -37,4 +37,4 @@ bool write_encrypt0(std::string& out, const LoadedKey& key, const AesGcmKey::Non
 std::expected<std::string, VerificationFailure> open_encrypt0(std::string_view bytes, std::string_view external_data,
                                                               const KeyringKeys& keys);
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

@@ -1,7 +1,7 @@
 // Reads the beginning of a COSE structure.
 #include "sealing/cose_headers.hpp"
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 namespace {
 
 bool read_algorithm(cbor::Reader& reader, CoseHeaders& headers) {
@@ -55,4 +55,4 @@ bool read_headers(cbor::Reader& reader, std::uint64_t tag_number, std::uint64_t 
   return protected_header && read_protected_header(*protected_header, headers) && read_map(reader, headers, false);
 }
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

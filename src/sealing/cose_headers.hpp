@@ -7,7 +7,7 @@
 
 #include "sealing/cbor.hpp"
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 
 /// Views into the bytes they were read from.
 struct CoseHeaders {
@@ -27,4 +27,4 @@ constexpr std::uint64_t initialization_vector_label = 5;
 /// the algorithm twice, or hold any other parameter.
 bool read_headers(cbor::Reader& reader, std::uint64_t tag_number, std::uint64_t items, CoseHeaders& headers);
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

@@ -7,7 +7,7 @@
 
 #include "sealing/cbor.hpp"
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 namespace {
 
 constexpr std::string_view mac0_algorithm = "\xA1\x01\x05";
@@ -60,4 +60,4 @@ std::expected<std::string_view, VerificationFailure> open_mac0(std::string_view 
   return *payload;
 }
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

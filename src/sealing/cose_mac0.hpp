@@ -10,7 +10,7 @@
 #include "sealing/hmac.hpp"
 #include "sealing/keyring.hpp"
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 
 /// The tag of a COSE_Mac0: HMAC-SHA-256 over the MAC_structure (RFC 9052, section 6.3).
 std::optional<Digest> mac0_tag(const HmacKey& key, std::string_view protected_header, std::string_view external_data,
@@ -24,4 +24,4 @@ bool write_mac0(std::string& out, const LoadedKey& key, std::string_view externa
 std::expected<std::string_view, VerificationFailure> open_mac0(std::string_view bytes, std::string_view external_data,
                                                                const KeyringKeys& keys);
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

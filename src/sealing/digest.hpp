@@ -4,7 +4,7 @@
 #include <array>
 #include <string_view>
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 
 using Digest = std::array<unsigned char, 32>;
 
@@ -12,4 +12,4 @@ inline std::string_view as_text(const Digest& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

@@ -6,7 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 
 bool equal_constant_time(std::string_view left, std::string_view right) {
   return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
@@ -86,4 +86,4 @@ std::optional<HmacWay> choose_way(const std::function<bool(HmacWay)>& is_right) 
   return std::nullopt;
 }
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

@@ -15,7 +15,7 @@
 
 struct evp_mac_ctx_st;
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 
 /// Compares in a time that depends on the lengths only.
 bool equal_constant_time(std::string_view left, std::string_view right);
@@ -69,4 +69,4 @@ class HmacKey {
   mutable Contexts kept_;
 };
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

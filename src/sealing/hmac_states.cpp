@@ -12,7 +12,7 @@
 #include <array>
 #include <utility>
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 
 #ifdef OPENSSL_NO_DEPRECATED_3_0
 
@@ -87,4 +87,4 @@ Digest HmacStates::compute(std::initializer_list<std::string_view> pieces) const
 HmacStates::HmacStates(std::unique_ptr<Hashes> hashes) : hashes_(std::move(hashes)) {}
 HmacStates::~HmacStates() = default;
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

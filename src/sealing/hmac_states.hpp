@@ -7,7 +7,7 @@
 
 #include "sealing/digest.hpp"
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 
 /// Thread-safe, and usable in a forked child: never written to.
 /// Source: RFC 2104, section 4
@@ -31,4 +31,4 @@ class HmacStates {
   std::unique_ptr<Hashes> hashes_;
 };
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

@@ -12,7 +12,7 @@
 #include "base/openssl_use.hpp"
 #include "values/refusal.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 namespace {
 
@@ -130,4 +130,4 @@ std::string_view Keyring::current_key_id() const noexcept {
   return empty() ? std::string_view{} : std::string_view(keys_->current().id);
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

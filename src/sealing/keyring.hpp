@@ -10,7 +10,7 @@
 #include "sealing/aes_gcm.hpp"
 #include "sealing/hmac.hpp"
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 
 struct LoadedKey {
   std::string id;
@@ -32,4 +32,4 @@ struct KeyringKeys {
   Result<void> check_ids_against(const KeyringKeys& other) const;
 };
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

@@ -13,7 +13,7 @@
 #include "sealing/cose_mac0.hpp"
 #include "sealing/hmac.hpp"
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 namespace {
 
 constexpr std::size_t lock_version_bytes = 8;
@@ -161,4 +161,4 @@ std::optional<NamedKey> named_key(std::string_view sealed, const Keyring& keyrin
   return NamedKey{.id = said->key_id, .is_in_keyring = keyring.keys()->find(said->key_id) != nullptr};
 }
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

@@ -1,4 +1,4 @@
-// The face of this layer: a session in, signed bytes out, bound to the place where they will stand; and back.
+// Seals sessions: a session in, signed bytes out, bound to the stored key and id they belong to; and back.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 #include "sealing/aes_gcm.hpp"
 #include "sealing/session_codec.hpp"
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 
 /// A lock version as a sealed session begins with it: 8 bytes, big-endian.
 std::string encode_lock_version(std::uint64_t lock_version);
@@ -36,7 +36,7 @@ struct Randomness {
 Result<std::string> seal(const Session& session, std::string_view stored_key, const Keyring& keyring,
                          Encryption encryption, const Randomness& randomness);
 
-/// The session that was sealed for exactly this place, verified before anything of it is read.
+/// The session that was sealed for exactly this stored key, verified before anything of it is read.
 std::expected<Session, VerificationFailure> open(std::string_view sealed, std::string_view stored_key,
                                                  const SessionKey& key, const Keyring& keyring, Encryption encryption);
 
@@ -44,8 +44,8 @@ std::expected<Session, VerificationFailure> open(std::string_view sealed, std::s
 std::expected<void, VerificationFailure> open(std::string_view sealed, std::string_view stored_key,
                                               const Keyring& keyring, Encryption encryption, Session& session);
 
-/// What `open` has accepted, sealed anew for the same place with the keyring's current key: the same payload, byte for
-/// byte, at the same lock version; encrypted where it was, or where that is asked for. `internal` where OpenSSL
+/// What `open` has accepted, sealed anew for the same stored key with the keyring's current key: the same payload, byte
+/// for byte, at the same lock version; encrypted where it was, or where that is asked for. `internal` where OpenSSL
 /// refuses.
 Result<std::string> reseal(std::string_view sealed, std::string_view stored_key, const SessionKey& key,
                            const Keyring& keyring, Encryption encryption);
@@ -69,4 +69,4 @@ struct NamedKey {
 /// Verifies nothing. Nothing where the session is malformed or names no key.
 std::optional<NamedKey> named_key(std::string_view sealed, const Keyring& keyring);
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

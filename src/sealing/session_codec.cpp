@@ -5,7 +5,7 @@
 
 #include "sealing/cbor.hpp"
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 namespace {
 
 constexpr std::uint64_t format_version = 1;
@@ -115,4 +115,4 @@ std::expected<void, VerificationFailure> decode_session(std::string_view bytes, 
   return {};
 }
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

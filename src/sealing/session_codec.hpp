@@ -9,7 +9,7 @@
 #include "obol/session.hpp"
 #include "obol/verification_failure.hpp"
 
-namespace obol::inline v0::sealing {
+namespace obol { inline namespace v0 { namespace sealing {
 
 /// Random bytes that make two writers' bytes differ even where their sessions are equal, so that a write repeated after
 /// a lost answer is told from a rival's.
@@ -21,4 +21,4 @@ std::string encode_session(const Session& session, const WriteId& write_id);
 /// Fills in what the map holds. Skips keys it does not know; `newer_format` for a format version above its own.
 std::expected<void, VerificationFailure> decode_session(std::string_view bytes, Session& session);
 
-}  // namespace obol::inline v0::sealing
+}}}  // namespace obol::v0::sealing

@@ -6,7 +6,7 @@
 #include "sealing/cbor.hpp"
 #include "sealing/cose_mac0.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 // Two ids, a type, a tag, a key id and their heads, in base64url.
@@ -59,4 +59,4 @@ Result<SessionKey> open_token(std::string_view token, const Keyring& keyring) {
   return key;
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -6,7 +6,7 @@
 
 #include "obol/observer.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 redis::ClientEvents events_for(const std::shared_ptr<Observer>& observer) {
@@ -37,4 +37,4 @@ redis::ClientOptions client_options(const RedisStoreOptions& options) {
           .events = events_for(options.observer)};
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

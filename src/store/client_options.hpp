@@ -4,9 +4,9 @@
 #include "obol/redis_store_options.hpp"
 #include "redis/client/client_options.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Events of the client go to the store's observer.
 redis::ClientOptions client_options(const RedisStoreOptions& options);
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

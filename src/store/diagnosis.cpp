@@ -16,7 +16,7 @@
 #include "redis/protocol/server_time.hpp"
 #include "store/session_commands.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 using redis::Command;
@@ -233,4 +233,4 @@ std::vector<Finding> diagnose(const redis::Inspection& inspection, const RedisSt
   return std::move(diagnosis.findings);
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

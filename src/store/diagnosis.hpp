@@ -10,7 +10,7 @@
 #include "redis/client/client.hpp"
 #include "redis/protocol/command.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Questions that change nothing on the server.
 std::vector<redis::Command> diagnosis_commands(std::string_view probe_key);
@@ -19,4 +19,4 @@ std::vector<redis::Command> diagnosis_commands(std::string_view probe_key);
 std::vector<Finding> diagnose(const redis::Inspection& inspection, const RedisStoreOptions& options,
                               std::chrono::system_clock::time_point now);
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -17,7 +17,7 @@
 #include "store/observed_call.hpp"
 #include "store/upsert_errors.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 // Tells the observer what happened to sessions; call() tells it of the calls.
 class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public SessionStore {
@@ -288,4 +288,4 @@ Result<Deleted> MemoryStore::delete_others(const SessionKey& keep) {
   return implementation_->call(Operation::delete_others, [&] { return implementation_->delete_others(keep); });
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

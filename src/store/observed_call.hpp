@@ -7,7 +7,7 @@
 #include "obol/observer.hpp"
 #include "obol/session.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 template <class Outcome>
 CallOutcome outcome_of(const Outcome&) {
@@ -33,4 +33,4 @@ auto observed_call(Observer& observer, Operation operation, const Call& call, co
   return result;
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

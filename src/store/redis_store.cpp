@@ -11,7 +11,7 @@
 #include "store/diagnosis.hpp"
 #include "store/redis_store_implementation.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 Result<void> RedisStore::Implementation::start() {
   // A function that also works at maxmemory.
@@ -144,4 +144,4 @@ Result<void> RedisStore::replace_sentinel_credentials(UserCredentials credential
   return implementation_->visit([&] { return implementation_->replace_sentinel_credentials(std::move(credentials)); });
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

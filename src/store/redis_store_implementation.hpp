@@ -27,7 +27,7 @@
 #include "store/session_commands.hpp"
 #include "values/closed_error.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 class [[gnu::visibility("hidden")]] RedisStore::Implementation {
  public:
@@ -144,7 +144,7 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
   struct Write {
     Session session;
     std::string standing_id;  ///< What it replaces is stored under this one.
-    std::string place;
+    std::string stored_key;
     std::string sealed;
     Keyring keyring;
   };
@@ -155,20 +155,21 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
   std::expected<void, UpsertError> replace(const redis::Client::MakeWrite& make, const Write& write);
   std::unexpected<UpsertError> refused(UpsertError error, const Session& session);
   std::unexpected<UpsertError> lost_to(std::optional<std::string_view> winner, const Write& write);
-  Result<std::optional<Session>> get_stored(const std::string& place, const SessionKey& key,
+  Result<std::optional<Session>> get_stored(const std::string& stored_key, const SessionKey& key,
                                             Read read = &redis::Client::call,
                                             redis::ServerIdentity* answered_by = nullptr);
-  Result<std::vector<Session>> get_all_stored(const std::string& place, std::string_view user_id, std::string_view type,
-                                              Read read = &redis::Client::call);
-  Result<std::optional<Session>> get_cached(const std::string& place, const SessionKey& key, bool& found_near);
-  void update_cache(const NearCache::Ticket& ticket, redis::ServerIdentity read_from, const std::string& place,
+  Result<std::vector<Session>> get_all_stored(const std::string& stored_key, std::string_view user_id,
+                                              std::string_view type, Read read = &redis::Client::call);
+  Result<std::optional<Session>> get_cached(const std::string& stored_key, const SessionKey& key, bool& found_near);
+  void update_cache(const NearCache::Ticket& ticket, redis::ServerIdentity read_from, const std::string& stored_key,
                     const std::optional<Session>& read);
   Result<void> get_some(std::span<const SessionKey> keys, Deadline deadline,
                         std::vector<std::optional<Session>>& sessions);
-  Result<std::optional<Session>> opened(const Result<std::optional<std::string_view>>& sealed, const std::string& place,
-                                        const SessionKey& key, const Keyring& keyring);
-  Result<bool> open_stored(std::string_view sealed, const std::string& place, const Keyring& keyring, Session& session);
-  Result<Deleted> run_delete(const redis::Command& command, const std::string& place);
+  Result<std::optional<Session>> opened(const Result<std::optional<std::string_view>>& sealed,
+                                        const std::string& stored_key, const SessionKey& key, const Keyring& keyring);
+  Result<bool> open_stored(std::string_view sealed, const std::string& stored_key, const Keyring& keyring,
+                           Session& session);
+  Result<Deleted> run_delete(const redis::Command& command, const std::string& stored_key);
 
   Keyring keyring() {
     const std::scoped_lock lock(keyring_mutex_);
@@ -182,7 +183,7 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
     return RevocationMark{.at = std::chrono::floor<std::chrono::seconds>(options_.clock()), .lifetime = lifetime};
   }
 
-  std::string place_of(std::string_view user_id, std::string_view type) const {
+  std::string stored_key_of(std::string_view user_id, std::string_view type) const {
     return stored_key(options_.key_prefix, user_id, type);
   }
 
@@ -213,4 +214,4 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
   ProcessEndRegistration process_end_registration_;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

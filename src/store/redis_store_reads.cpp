@@ -6,7 +6,7 @@
 #include "sealing/sealing.hpp"
 #include "store/redis_store_implementation.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 constexpr std::size_t most_keys_at_once = 1000;
@@ -15,45 +15,46 @@ constexpr std::size_t most_keys_at_once = 1000;
 
 Result<std::optional<Session>> RedisStore::Implementation::get(const SessionKey& key, bool& found_near) {
   if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
-  const auto place = place_of(key.user_id, key.type);
-  return cache_ ? get_cached(place, key, found_near) : get_stored(place, key);
+  const auto stored_key = stored_key_of(key.user_id, key.type);
+  return cache_ ? get_cached(stored_key, key, found_near) : get_stored(stored_key, key);
 }
 
 Result<std::optional<Session>> RedisStore::Implementation::get_from_replica(const SessionKey& key) {
   if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
-  return get_stored(place_of(key.user_id, key.type), key, &redis::Client::call_replica);
+  return get_stored(stored_key_of(key.user_id, key.type), key, &redis::Client::call_replica);
 }
 
-Result<std::optional<Session>> RedisStore::Implementation::get_stored(const std::string& place, const SessionKey& key,
-                                                                      Read read, redis::ServerIdentity* answered_by) {
-  const auto reply = (client_.*read)(place, get_command(place, key.id), client_.new_deadline(), answered_by);
+Result<std::optional<Session>> RedisStore::Implementation::get_stored(const std::string& stored_key,
+                                                                      const SessionKey& key, Read read,
+                                                                      redis::ServerIdentity* answered_by) {
+  const auto reply = (client_.*read)(stored_key, get_command(stored_key, key.id), client_.new_deadline(), answered_by);
   if (!reply) return std::unexpected(reply.error());
-  return opened(get_result(*reply), place, key, keyring());
+  return opened(get_result(*reply), stored_key, key, keyring());
 }
 
-Result<std::optional<Session>> RedisStore::Implementation::get_cached(const std::string& place, const SessionKey& key,
-                                                                      bool& found_near) {
+Result<std::optional<Session>> RedisStore::Implementation::get_cached(const std::string& stored_key,
+                                                                      const SessionKey& key, bool& found_near) {
   auto& sessions = cache_->sessions();
-  if (auto found = sessions.find(place, key.id); found && is_live(*found, options_.clock())) {
+  if (auto found = sessions.find(stored_key, key.id); found && is_live(*found, options_.clock())) {
     found_near = true;
     return found;
   }
-  const auto ticket = cache_->begin_read(place);
+  const auto ticket = cache_->begin_read(stored_key);
   redis::ServerIdentity read_from;
-  auto session = get_stored(place, key, &redis::Client::call, &read_from);
-  if (session) update_cache(ticket, read_from, place, *session);
+  auto session = get_stored(stored_key, key, &redis::Client::call, &read_from);
+  if (session) update_cache(ticket, read_from, stored_key, *session);
   return session;
 }
 
 Result<std::optional<Session>> RedisStore::Implementation::opened(const Result<std::optional<std::string_view>>& sealed,
-                                                                  const std::string& place, const SessionKey& key,
+                                                                  const std::string& stored_key, const SessionKey& key,
                                                                   const Keyring& keyring) {
   if (!sealed) return std::unexpected(sealed.error());
-  // Made in its place: a session costs as much to move as to decode.
+  // Made where it is returned: a session costs as much to move as to decode.
   Result<std::optional<Session>> session(std::in_place);
   if (!*sealed) return session;
   session->emplace(Session{.id = key.id, .user_id = key.user_id, .type = key.type});
-  const auto is_live = open_stored(**sealed, place, keyring, **session);
+  const auto is_live = open_stored(**sealed, stored_key, keyring, **session);
   if (!is_live) return std::unexpected(is_live.error());
   if (!*is_live) session->reset();
   return session;
@@ -62,11 +63,11 @@ Result<std::optional<Session>> RedisStore::Implementation::opened(const Result<s
 // Whoever has seen a session gone, or newer, must not find the old one in the cache afterwards: the server's word of
 // the change may still be on its way.
 void RedisStore::Implementation::update_cache(const NearCache::Ticket& ticket, redis::ServerIdentity read_from,
-                                              const std::string& place, const std::optional<Session>& read) {
+                                              const std::string& stored_key, const std::optional<Session>& read) {
   if (read) {
-    cache_->sessions().keep(ticket, read_from, place, *read);
+    cache_->sessions().keep(ticket, read_from, stored_key, *read);
   } else {
-    cache_->sessions().invalidate(place);
+    cache_->sessions().invalidate(stored_key);
   }
 }
 
@@ -86,24 +87,24 @@ Result<std::vector<std::optional<Session>>> RedisStore::Implementation::get_many
 
 Result<void> RedisStore::Implementation::get_some(std::span<const SessionKey> keys, Deadline deadline,
                                                   std::vector<std::optional<Session>>& sessions) {
-  std::vector<std::string> places;
+  std::vector<std::string> stored_keys;
   std::vector<redis::Command> commands;
   std::vector<NearCache::Ticket> tickets;
-  places.reserve(keys.size());
+  stored_keys.reserve(keys.size());
   commands.reserve(keys.size());
   for (const auto& key : keys) {
-    const auto& place = places.emplace_back(place_of(key.user_id, key.type));
-    commands.push_back(get_command(place, key.id));
-    if (cache_) tickets.push_back(cache_->begin_read(place));
+    const auto& stored_key = stored_keys.emplace_back(stored_key_of(key.user_id, key.type));
+    commands.push_back(get_command(stored_key, key.id));
+    if (cache_) tickets.push_back(cache_->begin_read(stored_key));
   }
   redis::ServerIdentity read_from;
-  auto replies = client_.call_many(places, commands, deadline, &read_from);
+  auto replies = client_.call_many(stored_keys, commands, deadline, &read_from);
   if (!replies) return std::unexpected(std::move(replies.error()));
   const auto signing_keys = keyring();
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    auto session = opened(get_result((*replies)[i]), places[i], keys[i], signing_keys);
+    auto session = opened(get_result((*replies)[i]), stored_keys[i], keys[i], signing_keys);
     if (!session) return std::unexpected(std::move(session.error()));
-    if (cache_) update_cache(tickets[i], read_from, places[i], *session);
+    if (cache_) update_cache(tickets[i], read_from, stored_keys[i], *session);
     sessions.push_back(std::move(*session));
   }
   return {};
@@ -111,21 +112,21 @@ Result<void> RedisStore::Implementation::get_some(std::span<const SessionKey> ke
 
 Result<std::vector<Session>> RedisStore::Implementation::get_all(std::string_view user_id, std::string_view type) {
   if (auto valid = validate(user_id, type); !valid) return std::unexpected(std::move(valid.error()));
-  const auto place = place_of(user_id, type);
-  const Invalidation invalidation(cache_.get(), place);
-  return get_all_stored(place, user_id, type);
+  const auto stored_key = stored_key_of(user_id, type);
+  const Invalidation invalidation(cache_.get(), stored_key);
+  return get_all_stored(stored_key, user_id, type);
 }
 
 Result<std::vector<Session>> RedisStore::Implementation::get_all_from_replica(std::string_view user_id,
                                                                               std::string_view type) {
   if (auto valid = validate(user_id, type); !valid) return std::unexpected(std::move(valid.error()));
-  return get_all_stored(place_of(user_id, type), user_id, type, &redis::Client::call_replica);
+  return get_all_stored(stored_key_of(user_id, type), user_id, type, &redis::Client::call_replica);
 }
 
-Result<std::vector<Session>> RedisStore::Implementation::get_all_stored(const std::string& place,
+Result<std::vector<Session>> RedisStore::Implementation::get_all_stored(const std::string& stored_key,
                                                                         std::string_view user_id, std::string_view type,
                                                                         Read read) {
-  const auto reply = (client_.*read)(place, get_all_command(place), client_.new_deadline(), nullptr);
+  const auto reply = (client_.*read)(stored_key, get_all_command(stored_key), client_.new_deadline(), nullptr);
   if (!reply) return std::unexpected(reply.error());
   const auto fields = get_all_result(*reply);
   if (!fields) return std::unexpected(fields.error());
@@ -136,7 +137,7 @@ Result<std::vector<Session>> RedisStore::Implementation::get_all_stored(const st
   for (const auto& field : *fields) {
     auto& session = sessions->emplace_back(
         Session{.id = std::string(field.id), .user_id = std::string(user_id), .type = std::string(type)});
-    const auto is_live = open_stored(field.sealed, place, keys, session);
+    const auto is_live = open_stored(field.sealed, stored_key, keys, session);
     if (!is_live) return std::unexpected(is_live.error());
     if (!*is_live) sessions->pop_back();
   }
@@ -144,9 +145,9 @@ Result<std::vector<Session>> RedisStore::Implementation::get_all_stored(const st
 }
 
 // Into a session that has its key's members; false where there is none any more, or none that can be trusted.
-Result<bool> RedisStore::Implementation::open_stored(std::string_view sealed, const std::string& place,
+Result<bool> RedisStore::Implementation::open_stored(std::string_view sealed, const std::string& stored_key,
                                                      const Keyring& keyring, Session& session) {
-  const auto opened = sealing::open(sealed, place, keyring, options_.encryption, session);
+  const auto opened = sealing::open(sealed, stored_key, keyring, options_.encryption, session);
   if (opened) return is_live(session, options_.clock());
   tell(&Observer::on_verification_failed, [&] {
     const auto named = sealing::named_key(sealed, keyring);
@@ -162,4 +163,4 @@ Result<bool> RedisStore::Implementation::open_stored(std::string_view sealed, co
                                "deploy the newer release everywhere before it writes"});
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -15,7 +15,7 @@
 #include "store/redis_store_implementation.hpp"
 #include "store/upsert_errors.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 std::unexpected<UpsertError> upsert_failure(Error error) { return std::unexpected(UpsertError{std::move(error), {}}); }
@@ -38,11 +38,11 @@ Result<RedisStore::Implementation::Write> RedisStore::Implementation::prepare(Se
   ++session.lock_version;
   Write write{.session = std::move(session),
               .standing_id = std::move(standing_id),
-              .place = {},
+              .stored_key = {},
               .sealed = {},
               .keyring = keyring()};
-  write.place = place_of(write.session.user_id, write.session.type);
-  auto sealed = sealing::seal(write.session, write.place, write.keyring, options_.encryption);
+  write.stored_key = stored_key_of(write.session.user_id, write.session.type);
+  auto sealed = sealing::seal(write.session, write.stored_key, write.keyring, options_.encryption);
   if (!sealed) return std::unexpected(std::move(sealed.error()));
   write.sealed = std::move(*sealed);
   return write;
@@ -53,11 +53,12 @@ std::expected<Upserted, UpsertError> RedisStore::Implementation::upsert(Session&
   if (!write) return upsert_failure(write.error());
   const Cleansing cleansing(write->session, options_.encryption);
   const auto& stored = write->session;
-  const Invalidation invalidation(cache_.get(), write->place);
+  const Invalidation invalidation(cache_.get(), write->stored_key);
 
   if (session.lock_version > 0) {
     auto replaced = replace(
-        [&](bool checks_clock) { return update_command(write->place, stored, write->sealed, checks_clock); }, *write);
+        [&](bool checks_clock) { return update_command(write->stored_key, stored, write->sealed, checks_clock); },
+        *write);
     if (!replaced) return std::unexpected(std::move(replaced.error()));
     session.lock_version = stored.lock_version;
     tell(&Observer::on_refreshed, [&] { return session_event(stored.id, stored.type, stored.lock_version); });
@@ -90,11 +91,11 @@ std::expected<void, UpsertError> RedisStore::Implementation::rotate_id(Session& 
   auto write = prepare(std::move(rotated), session.id);
   if (!write) return upsert_failure(write.error());
   const Cleansing cleansing(write->session, options_.encryption);
-  const Invalidation invalidation(cache_.get(), write->place);
+  const Invalidation invalidation(cache_.get(), write->stored_key);
   const auto mark = options_.policy.mark_on_rotate_id ? revocation_mark() : std::nullopt;
   auto replaced = replace(
       [&](bool checks_clock) {
-        return rotate_command(write->place, session.id, write->session, write->sealed, mark, checks_clock);
+        return rotate_command(write->stored_key, session.id, write->session, write->sealed, mark, checks_clock);
       },
       *write);
   if (!replaced) return replaced;
@@ -108,15 +109,15 @@ std::expected<void, UpsertError> RedisStore::Implementation::rotate_id(Session& 
 std::expected<Upserted, UpsertError> RedisStore::Implementation::create(const Write& write) {
   const auto deadline = client_.new_deadline();
   auto written = client_.write_until(
-      write.place, field_expiry(write.session),
-      [&](bool) { return create_command(write.place, write.session, write.sealed); }, deadline);
+      write.stored_key, field_expiry(write.session),
+      [&](bool) { return create_command(write.stored_key, write.session, write.sealed); }, deadline);
   if (!written) return upsert_failure(std::move(written.error()));
   const auto created = create_result(written->reply);
   if (!created) return upsert_failure(created.error());
   if (*created && written->is_past) return expired_there();
   if (*created) return Upserted{};
 
-  auto standing = client_.call(write.place, get_command(write.place, write.session.id), deadline);
+  auto standing = client_.call(write.stored_key, get_command(write.stored_key, write.session.id), deadline);
   if (!standing) return upsert_failure(std::move(standing.error()));
   const auto winner = get_result(*standing);
   if (!winner) return upsert_failure(winner.error());
@@ -131,9 +132,9 @@ std::expected<Upserted, UpsertError> RedisStore::Implementation::managed_create(
   auto counting = Counting::unless_crowded;
   for (;;) {
     auto written = client_.write_until(
-        write.place, field_expiry(write.session),
+        write.stored_key, field_expiry(write.session),
         [&](bool checks_clock) {
-          return managed_create_command(write.place, write.session, write.sealed, options_.policy, counting,
+          return managed_create_command(write.stored_key, write.session, write.sealed, options_.policy, counting,
                                         checks_clock);
         },
         deadline);
@@ -167,7 +168,7 @@ std::expected<void, UpsertError> RedisStore::Implementation::make_room(const Wri
   std::set<ExpiringId> kept;
   std::vector<ExpiringId> doomed;
   for (std::string cursor = "0"; !cursor.empty() || !doomed.empty();) {
-    auto reply = client_.call(write.place, thin_out_command(write.place, cursor, doomed), deadline);
+    auto reply = client_.call(write.stored_key, thin_out_command(write.stored_key, cursor, doomed), deadline);
     if (!reply) return upsert_failure(std::move(reply.error()));
     auto thinned = thin_out_result(*reply);
     if (!thinned) return upsert_failure(std::move(thinned.error()));
@@ -196,7 +197,7 @@ std::unexpected<UpsertError> RedisStore::Implementation::refused(UpsertError err
 // An update or a rotation.
 std::expected<void, UpsertError> RedisStore::Implementation::replace(const redis::Client::MakeWrite& make,
                                                                      const Write& write) {
-  auto written = client_.write_until(write.place, field_expiry(write.session), make, client_.new_deadline());
+  auto written = client_.write_until(write.stored_key, field_expiry(write.session), make, client_.new_deadline());
   if (!written) return upsert_failure(std::move(written.error()));
   auto result = update_result(written->reply);
   if (!result) return upsert_failure(std::move(result.error()));
@@ -223,50 +224,50 @@ std::unexpected<UpsertError> RedisStore::Implementation::lost_to(std::optional<s
   std::optional<Session> current;
   if (winner) {
     const SessionKey key{.user_id = session.user_id, .type = session.type, .id = write.standing_id};
-    if (auto theirs = opened(winner, write.place, key, write.keyring)) current = std::move(*theirs);
+    if (auto theirs = opened(winner, write.stored_key, key, write.keyring)) current = std::move(*theirs);
   }
   return std::unexpected(conflict(std::move(current)));
 }
 
-Result<Deleted> RedisStore::Implementation::run_delete(const redis::Command& command, const std::string& place) {
-  const Invalidation invalidation(cache_.get(), place);
+Result<Deleted> RedisStore::Implementation::run_delete(const redis::Command& command, const std::string& stored_key) {
+  const Invalidation invalidation(cache_.get(), stored_key);
   const auto deadline = client_.new_deadline();
   const auto& durability = options_.delete_durability;
   if (durability.replicas == 0) {
-    const auto reply = client_.call(place, command, deadline);
+    const auto reply = client_.call(stored_key, command, deadline);
     if (!reply) return std::unexpected(reply.error());
     return delete_result({&*reply, 1});
   }
-  const auto replies =
-      client_.call_all(place, std::array{command, barrier_command(place), wait_command(durability)}, deadline);
+  const auto replies = client_.call_all(
+      stored_key, std::array{command, barrier_command(stored_key), wait_command(durability)}, deadline);
   if (!replies) return std::unexpected(replies.error());
   return delete_result(*replies);
 }
 
 Result<Deleted> RedisStore::Implementation::delete_one(const SessionKey& key) {
   if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
-  const auto place = place_of(key.user_id, key.type);
-  auto deleted = run_delete(delete_one_command(place, key.id), place);
+  const auto stored_key = stored_key_of(key.user_id, key.type);
+  auto deleted = run_delete(delete_one_command(stored_key, key.id), stored_key);
   if (deleted) tell(&Observer::on_deleted, [&] { return session_event(key.id, key.type, 0); });
   return deleted;
 }
 
 Result<Deleted> RedisStore::Implementation::delete_all(std::string_view user_id, std::string_view type) {
   if (auto valid = validate(user_id, type); !valid) return std::unexpected(std::move(valid.error()));
-  const auto place = place_of(user_id, type);
+  const auto stored_key = stored_key_of(user_id, type);
   const auto mark = revocation_mark();
-  auto deleted = run_delete(mark ? revoke_all_command(place, *mark) : delete_all_command(place), place);
+  auto deleted = run_delete(mark ? revoke_all_command(stored_key, *mark) : delete_all_command(stored_key), stored_key);
   if (deleted) tell(&Observer::on_deleted_all, [&] { return DeletedAllEvent{.type = type, .kept_one = false}; });
   return deleted;
 }
 
 Result<Deleted> RedisStore::Implementation::delete_others(const SessionKey& keep) {
   if (auto valid = validate(keep); !valid) return std::unexpected(std::move(valid.error()));
-  const auto place = place_of(keep.user_id, keep.type);
+  const auto stored_key = stored_key_of(keep.user_id, keep.type);
   const auto mark = options_.policy.mark_on_delete_others ? revocation_mark() : std::nullopt;
-  auto deleted = run_delete(delete_others_command(place, keep.id, mark), place);
+  auto deleted = run_delete(delete_others_command(stored_key, keep.id, mark), stored_key);
   if (deleted) tell(&Observer::on_deleted_all, [&] { return DeletedAllEvent{.type = keep.type, .kept_one = true}; });
   return deleted;
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -11,7 +11,7 @@
 #include "sealing/sealing.hpp"
 #include "session_functions.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 using redis::Command;
@@ -279,4 +279,4 @@ Result<Deleted> delete_result(std::span<const Reply> replies) {
   return Deleted{.confirmed_replicas = static_cast<std::size_t>(replies.back().integer)};
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -17,7 +17,7 @@
 #include "redis/protocol/function_library.hpp"
 #include "redis/protocol/reply.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// The functions compiled into this build.
 redis::FunctionLibrary session_functions();
@@ -145,4 +145,4 @@ Result<Exchange> exchange_result(const redis::Reply& reply);
 /// Of a delete alone, or followed by a barrier and a WAIT.
 Result<Deleted> delete_result(std::span<const redis::Reply> replies);
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

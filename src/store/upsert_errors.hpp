@@ -6,7 +6,7 @@
 
 #include "obol/session_store.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 inline UpsertError conflict(std::optional<Session> current) {
   return {{ErrorCode::conflict,
@@ -29,4 +29,4 @@ inline UpsertError revoked() {
   return {{ErrorCode::revoked, "the user's other logins were revoked after this one began; ask for a new login"}, {}};
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -3,8 +3,8 @@
 
 #include "obol/error.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 inline Error closed_error() { return {ErrorCode::closed, "the store was closed; make a new one"}; }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 struct Meaning {
@@ -89,4 +89,4 @@ std::string_view to_string(ErrorCode code) noexcept {
 
 std::error_code make_error_code(ErrorCode code) noexcept { return {static_cast<int>(code), error_category()}; }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

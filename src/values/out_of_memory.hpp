@@ -5,7 +5,7 @@
 
 #include "obol/error.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Its message is short enough to need no memory of its own.
 inline Error out_of_memory(ErrorCode code = ErrorCode::internal) noexcept { return {code, "out of memory"}; }
@@ -40,4 +40,4 @@ auto within_memory(Use use) -> decltype(use()) {
   }
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -7,11 +7,11 @@
 
 #include "obol/error.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// `invalid_argument`, with a message that says what to do.
 inline std::unexpected<Error> refuse(std::string message) {
   return std::unexpected(Error{ErrorCode::invalid_argument, std::move(message)});
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -9,7 +9,7 @@
 #include "base/openssl_use.hpp"
 #include "base/randomness.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 Result<std::string> generate_session_id() {
   std::array<unsigned char, 16> bytes{};
@@ -34,4 +34,4 @@ std::string session_id_hash(std::string_view id) {
   return text;
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <limits>
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 std::unexpected<Error> refuse(ErrorCode code, std::string message) {
@@ -66,4 +66,4 @@ Result<void> validate(const Session& session, std::size_t max_payload_bytes,
   return {};
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

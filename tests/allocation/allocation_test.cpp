@@ -12,8 +12,7 @@
 #include "support/server_test.hpp"
 #include "support/store_calls.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using std::chrono::milliseconds;
 
@@ -255,5 +254,4 @@ TEST_P(Memory, OfLargeCommandsAndRepliesIsGivenBack) {
 
 OBOL_ON_BOTH_SERVERS(Memory);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

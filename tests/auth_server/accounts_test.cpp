@@ -9,8 +9,7 @@
 #include "passwords.hpp"
 #include "users.hpp"
 
-namespace auth_server {
-namespace {
+namespace auth_server { namespace {
 
 using std::chrono::seconds;
 
@@ -129,5 +128,4 @@ TEST_F(AuthServerThrottle, CountsNoLoginThatSucceeded) {
   }
 }
 
-}  // namespace
-}  // namespace auth_server
+}}  // namespace auth_server

@@ -11,8 +11,7 @@
 #include "log.hpp"
 #include "pages.hpp"
 
-namespace auth_server {
-namespace {
+namespace auth_server { namespace {
 
 TEST(AuthServerHtml, EscapesTextAndTakesHtmlAsItIs) {
   const auto bold = html("<b title=\"{}\">{}</b>", "\"'", std::string("<&>"));
@@ -149,5 +148,4 @@ TEST(AuthServerDevice, IsNamedSoThatItsOwnerKnowsIt) {
   EXPECT_LE(recognise_device(std::string(8000, '<'), "").name.size(), 40);
 }
 
-}  // namespace
-}  // namespace auth_server
+}}  // namespace auth_server

@@ -16,8 +16,7 @@
 #include "support/sessions.hpp"
 #include "troubled_store.hpp"
 
-namespace auth_server {
-namespace {
+namespace auth_server { namespace {
 
 constexpr const char* here = "127.0.0.1";
 
@@ -143,5 +142,4 @@ TEST_F(AuthServer, ChangesNoPasswordWhereTheOtherSessionsCannotBeEnded) {
   EXPECT_NE(site->users.find_by_name("user")->password_hash, hash);
 }
 
-}  // namespace
-}  // namespace auth_server
+}}  // namespace auth_server

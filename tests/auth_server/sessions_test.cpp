@@ -12,8 +12,7 @@
 #include "support/sessions.hpp"
 #include "troubled_store.hpp"
 
-namespace auth_server {
-namespace {
+namespace auth_server { namespace {
 
 using obol::testing::signing_key;
 using std::chrono::seconds;
@@ -221,5 +220,4 @@ TEST_F(AuthServerSessions, AreListedTheOneRefreshedLastFirstByHandlesThatAreNotT
   EXPECT_NE(list[0].handle(), list[1].handle());
 }
 
-}  // namespace
-}  // namespace auth_server
+}}  // namespace auth_server

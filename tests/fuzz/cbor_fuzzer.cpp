@@ -10,8 +10,7 @@
 #include "sealing/cbor.hpp"
 #include "sealing/session_codec.hpp"
 
-namespace obol::fuzz {
-namespace {
+namespace obol::fuzz { namespace {
 
 using sealing::WriteId;
 using sealing::cbor::Reader;
@@ -169,8 +168,7 @@ void check_session(std::string_view bytes) {
   check_unknown_keys(bytes.substr(head.size() + known.size() + WriteId{}.size()), count - known_count);
 }
 
-}  // namespace
-}  // namespace obol::fuzz
+}}  // namespace obol::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto bytes = obol::fuzz::Input(data, size).rest();

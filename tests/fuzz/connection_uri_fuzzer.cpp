@@ -8,8 +8,7 @@
 #include "obol/connection_options.hpp"
 #include "require.hpp"
 
-namespace obol::fuzz {
-namespace {
+namespace obol::fuzz { namespace {
 
 bool same_but_password(const ConnectionOptions& left, ConnectionOptions right) {
   right.password = left.password;
@@ -86,8 +85,7 @@ void check_password_stays_secret(std::string_view uri, const Result<ConnectionOp
   }
 }
 
-}  // namespace
-}  // namespace obol::fuzz
+}}  // namespace obol::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto uri = obol::fuzz::Input(data, size).rest();

@@ -14,8 +14,7 @@
 #include "require.hpp"
 #include "store/session_commands.hpp"
 
-namespace obol::fuzz {
-namespace {
+namespace obol::fuzz { namespace {
 
 using redis::Reply;
 using redis::ReplyReader;
@@ -200,8 +199,7 @@ void check_meaning(const Reply& reply) {
   check_introduction(reply);
 }
 
-}  // namespace
-}  // namespace obol::fuzz
+}}  // namespace obol::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   obol::fuzz::Input input(data, size);

@@ -12,8 +12,7 @@
 #include "sealing/cbor.hpp"
 #include "sealing/cose_mac0.hpp"
 
-namespace obol::fuzz {
-namespace {
+namespace obol::fuzz { namespace {
 
 constexpr std::string_view key_id = "k1";
 
@@ -73,8 +72,7 @@ void check_signed_payload(std::string_view payload) {
   require(issue_token(*opened, issuing_keyring()).value_or("") == token, "a session key has one token");
 }
 
-}  // namespace
-}  // namespace obol::fuzz
+}}  // namespace obol::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   obol::fuzz::Input input(data, size);

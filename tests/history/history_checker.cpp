@@ -33,8 +33,7 @@
 #include "support/sessions.hpp"
 #include "support/test_server.hpp"
 
-namespace obol::testing::history {
-namespace {
+namespace obol::testing::history { namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
@@ -372,8 +371,7 @@ int run(Arguments arguments) {
   return 1;
 }
 
-}  // namespace
-}  // namespace obol::testing::history
+}}  // namespace obol::testing::history
 
 int main(int count, char** words) {
   try {

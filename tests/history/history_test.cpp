@@ -7,8 +7,7 @@
 
 #include "history/outage.hpp"
 
-namespace obol::testing::history {
-namespace {
+namespace obol::testing::history { namespace {
 
 constexpr std::uint32_t user = 7;
 constexpr std::uint32_t session = 1;
@@ -253,5 +252,4 @@ TEST(Outage, CountsFailuresAndThoseThatNobodyNeedsToForgive) {
   EXPECT_EQ(outage.late_failures, 1U);
 }
 
-}  // namespace
-}  // namespace obol::testing::history
+}}  // namespace obol::testing::history

@@ -11,8 +11,7 @@
 #include "support/test_cluster.hpp"
 #include "support/test_sentinel.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 class AnnouncedAddress : public ::testing::TestWithParam<ServerKind> {
  protected:
@@ -112,5 +111,4 @@ TEST_P(AnnouncedAddress, OfASentinelsPrimaryIsMapped) {
 
 OBOL_ON_BOTH_SERVERS(AnnouncedAddress);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

@@ -11,8 +11,7 @@
 #include "support/monitor.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using redis::Command;
 using redis::Connection;
@@ -346,5 +345,4 @@ TEST_P(Batch, OfLargeCommandsIsMoreThanOneSend) {
 
 OBOL_ON_BOTH_SERVERS(Batch);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

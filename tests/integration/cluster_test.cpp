@@ -16,8 +16,7 @@
 #include "support/sessions.hpp"
 #include "support/test_cluster.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using std::chrono::milliseconds;
 
@@ -394,5 +393,4 @@ TEST_P(ClusterTest, TellsAStoreForOneServerWhatToDo) {
 INSTANTIATE_TEST_SUITE_P(On, ClusterTest, ::testing::Values(ServerKind::redis, ServerKind::valkey),
                          [](const auto& parameter) { return name_of(parameter.param); });
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

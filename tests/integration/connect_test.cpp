@@ -7,8 +7,7 @@
 #include "support/reserved_port.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 class Connect : public ServerTest {
  protected:
@@ -215,5 +214,4 @@ TEST(ConnectByTcp, TriesEveryAddressOfAName) {
   EXPECT_TRUE(RedisStore::connect(options).has_value());
 }
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

@@ -12,8 +12,7 @@
 #include "support/server_test.hpp"
 #include "support/test_sentinel.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using std::chrono::milliseconds;
 
@@ -429,5 +428,4 @@ TEST_P(SentinelsCredentials, ComeFromAFileOrAProviderOrAreReplaced) {
 
 OBOL_ON_BOTH_SERVERS(SentinelsCredentials);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

@@ -8,8 +8,7 @@
 #include "store/session_commands.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using std::chrono::milliseconds;
 
@@ -200,5 +199,4 @@ TEST_P(CrowdTest, ACrowdOfExpiredSessionsIsNone) {
 
 OBOL_ON_BOTH_SERVERS(CrowdTest);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

@@ -13,8 +13,7 @@
 #include "support/store_calls.hpp"
 #include "support/tls_front.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -304,5 +303,4 @@ TEST_P(FloodTest, OfSessionTicketsEndsForEveryCaller) {
 
 OBOL_ON_BOTH_SERVERS(FloodTest);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

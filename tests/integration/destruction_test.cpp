@@ -16,8 +16,7 @@
 #include "support/await.hpp"
 #include "support/server_test.hpp"
 
-namespace obol {
-namespace {
+namespace obol { namespace {
 
 using testing::await;
 using testing::new_session;
@@ -175,5 +174,4 @@ TEST_P(DestructionTest, WaitsForACallWhoseAnswerIsOnItsWay) {
   }
 }
 
-}  // namespace
-}  // namespace obol
+}}  // namespace obol

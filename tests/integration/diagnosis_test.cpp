@@ -8,8 +8,7 @@
 #include "support/reserved_port.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 class Diagnosis : public ServerTest {
  protected:
@@ -173,5 +172,4 @@ TEST(PlainTcp, ToAnotherAddressThanLoopbackWorksAndWarns) {
   }
 }
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

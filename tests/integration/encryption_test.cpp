@@ -1,8 +1,7 @@
 // Encryption in a running store: what a dump of the server shows, and the way from signed to encrypted sessions.
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 class EncryptedStore : public ServerTest {
  protected:
@@ -45,5 +44,4 @@ TEST_P(EncryptedStore, MigratesASessionAtItsNextWrite) {
 
 OBOL_ON_BOTH_SERVERS(EncryptedStore);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

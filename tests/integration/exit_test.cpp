@@ -13,8 +13,7 @@
 #include "support/reserved_port.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 enum class Wire { plain, tls };
 
@@ -69,5 +68,4 @@ INSTANTIATE_TEST_SUITE_P(On, ExitTest,
                            return name;
                          });
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

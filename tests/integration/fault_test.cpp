@@ -14,8 +14,7 @@
 #include "support/server_test.hpp"
 #include "support/store_calls.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -515,5 +514,4 @@ TEST_P(Closing, ByTheDestructorEndsTheCallsOf64ThreadsThatWaitForAnAnswer) {
 
 OBOL_ON_BOTH_SERVERS(Closing);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

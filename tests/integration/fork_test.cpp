@@ -17,8 +17,7 @@
 #include "support/reserved_port.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 enum class Wire { plain, tls };
 
@@ -137,5 +136,4 @@ TEST_P(ForkTest, AChildThatDestroysItsStoreUnusedLeavesTheParentsConnections) {
   EXPECT_EQ(store->pool_statistics().opened, opened);
 }
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

@@ -8,8 +8,7 @@
 #include "store/session_commands.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 class FunctionLibraryTest : public ServerTest {
  protected:
@@ -109,5 +108,4 @@ TEST_P(FunctionLibraryTest, TakesAWriteSentAgainForTheSameWrite) {
 
 OBOL_ON_BOTH_SERVERS(FunctionLibraryTest);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

@@ -6,8 +6,7 @@
 #include "support/hex.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 struct Verdict {
   int status;
@@ -66,5 +65,4 @@ TEST_P(StoredSession, IsRefusedByAnotherLibraryWithAByteChanged) {
 
 OBOL_ON_BOTH_SERVERS(StoredSession);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

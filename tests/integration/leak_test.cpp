@@ -13,8 +13,7 @@
 #include "support/server_test.hpp"
 #include "support/store_calls.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 constexpr std::size_t faults_to_meet = 10'000;
 constexpr std::size_t faults_to_warm_up = 500;
@@ -121,5 +120,4 @@ TEST_P(Leak, TenThousandConnectionFaultsLeaveNoDescriptorThreadOrMemory) {
 
 OBOL_ON_BOTH_SERVERS(Leak);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

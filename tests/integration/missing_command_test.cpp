@@ -7,8 +7,7 @@
 #include "support/fault_proxy.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 /// The first error of connecting and of a session's life; none where all went well.
 Error first_error(const RedisStoreOptions& options) {
@@ -112,5 +111,4 @@ TEST_P(CommandThatAProxyRefuses, IsNotAskedForAPasswordThatIsSet) {
 
 OBOL_ON_BOTH_SERVERS(CommandThatAProxyRefuses);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

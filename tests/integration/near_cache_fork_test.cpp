@@ -16,8 +16,7 @@
 #include "support/near_cache_test.hpp"
 #include "support/reserved_port.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using std::chrono::milliseconds;
 
@@ -185,5 +184,4 @@ TEST_P(NearCacheForkTest, TheServerIsLeftByAParentThatEndsBeforeItsChild) {
 
 OBOL_ON_BOTH_SERVERS(NearCacheForkTest);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

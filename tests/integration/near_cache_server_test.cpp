@@ -1,8 +1,7 @@
 // The near cache and the server it listens to: what another server says is never kept, whatever an address leads to.
 #include "support/near_cache_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using std::chrono::milliseconds;
 
@@ -122,5 +121,4 @@ TEST_P(NearCacheServerTest, StaysOutOfUseWhileItsServerCannotBeToldFromAnother) 
 
 OBOL_ON_BOTH_SERVERS(NearCacheServerTest);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

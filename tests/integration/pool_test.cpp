@@ -14,8 +14,7 @@
 #include "support/await.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using redis::Connection;
 using redis::Deadline;
@@ -311,5 +310,4 @@ TEST_P(PoolTest, AWriteToAConnectionThatIsGoneIsAnErrorAndNoSignal) {
 
 OBOL_ON_BOTH_SERVERS(PoolTest);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

@@ -11,8 +11,7 @@
 #include "support/replicated_server.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
@@ -171,5 +170,4 @@ TEST_P(DurableDelete, LeavesNothingBehind) {
 INSTANTIATE_TEST_SUITE_P(On, DurableDelete, ::testing::Values(ServerKind::redis, ServerKind::valkey),
                          [](const auto& parameter) { return name_of(parameter.param); });
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

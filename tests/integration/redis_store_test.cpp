@@ -12,8 +12,7 @@
 #include "support/monitor.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 class RedisStoreTest : public ServerTest {
  protected:
@@ -242,5 +241,4 @@ TEST_P(RedisStoreTest, CanBeMoved) {
 
 OBOL_ON_BOTH_SERVERS(RedisStoreTest);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

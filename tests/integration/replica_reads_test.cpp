@@ -8,8 +8,7 @@
 #include "support/test_cluster.hpp"
 #include "support/test_sentinel.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -186,5 +185,4 @@ TEST_P(ReplicaReads, GoToTheReplicasOfTheNodeThatHoldsTheUserInACluster) {
 
 OBOL_ON_BOTH_SERVERS(ReplicaReads);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

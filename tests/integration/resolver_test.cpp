@@ -41,8 +41,7 @@ extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo
   return original(host, service, hints, found);
 }
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using redis::Deadline;
 using std::chrono::milliseconds;
@@ -130,5 +129,4 @@ TEST_F(HangingNames, MakeConnectATimeout) {
   EXPECT_LT(Deadline::Time::now() - start, milliseconds(10'000));
 }
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

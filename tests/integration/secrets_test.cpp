@@ -5,8 +5,7 @@
 #include "obol/session_token.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 constexpr std::string_view mark = "s3cret";
 
@@ -138,5 +137,4 @@ TEST_P(Secrets, AreInNoMessageOfCredentialsThatChange) {
 
 OBOL_ON_BOTH_SERVERS(Secrets);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

@@ -7,8 +7,7 @@
 #include "support/sessions.hpp"
 #include "support/test_sentinel.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -191,5 +190,4 @@ TEST_P(SentinelTest, NearCacheFollowsThePrimary) {
 INSTANTIATE_TEST_SUITE_P(On, SentinelTest, ::testing::Values(ServerKind::redis, ServerKind::valkey),
                          [](const auto& parameter) { return name_of(parameter.param); });
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

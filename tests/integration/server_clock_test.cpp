@@ -4,8 +4,7 @@
 #include "support/server_test.hpp"
 #include "support/store_calls.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using std::chrono::seconds;
 
@@ -117,5 +116,4 @@ TEST_P(ServerClockTest, AHostAheadOfTheServerStoresAndReads) {
 
 OBOL_ON_BOTH_SERVERS(ServerClockTest);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

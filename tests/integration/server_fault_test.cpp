@@ -15,8 +15,7 @@
 #include "support/server_test.hpp"
 #include "support/store_calls.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -432,5 +431,4 @@ TEST_P(LoadingServer, FailsCallsInTimeAndIsUsedOnceItHasLoaded) {
 
 OBOL_ON_BOTH_SERVERS(LoadingServer);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

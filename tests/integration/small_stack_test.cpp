@@ -8,8 +8,7 @@
 #include "support/store_calls.hpp"
 #include "support/tls_front.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 constexpr std::size_t small_stack = std::size_t{64} * 1024;
 
@@ -74,5 +73,4 @@ TEST_P(SmallStack, HasRoomForEveryCallOverTls) {
 
 OBOL_ON_BOTH_SERVERS(SmallStack);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

@@ -8,8 +8,7 @@
 
 #include "support/await.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using Node = TestCluster::Node;
 
@@ -155,5 +154,4 @@ TEST_P(TestClusterFixture, SpeaksTlsAndAnnouncesNamesWhereToldSo) {
 INSTANTIATE_TEST_SUITE_P(On, TestClusterFixture, ::testing::Values(ServerKind::redis, ServerKind::valkey),
                          [](const auto& parameter) { return name_of(parameter.param); });
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

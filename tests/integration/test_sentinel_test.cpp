@@ -5,8 +5,7 @@
 
 #include <algorithm>
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 class TestSentinelFixture : public ::testing::TestWithParam<ServerKind> {
  protected:
@@ -84,5 +83,4 @@ TEST_P(TestSentinelFixture, AsksForPasswordsWhereToldSo) {
 INSTANTIATE_TEST_SUITE_P(On, TestSentinelFixture, ::testing::Values(ServerKind::redis, ServerKind::valkey),
                          [](const auto& parameter) { return name_of(parameter.param); });
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

@@ -16,8 +16,7 @@
 #include "support/reserved_port.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using std::chrono::milliseconds;
 
@@ -194,5 +193,4 @@ TEST(TlsFiles, ThatCannotBeLoadedAreATlsErrorThatNamesTheOption) {
   EXPECT_NE(store.error().message.find("ca_file"), std::string::npos) << store.error().message;
 }
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

@@ -8,8 +8,7 @@
 #include "metrics/recording_meter.hpp"
 #include "obol/metrics/opentelemetry.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -85,5 +84,4 @@ TEST(OpenTelemetryMetrics, NeedsNoProviderOfTheHosts) {
   metrics.on_created({});
 }
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

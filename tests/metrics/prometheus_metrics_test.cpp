@@ -7,8 +7,7 @@
 
 #include "obol/metrics/prometheus.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -59,5 +58,4 @@ TEST(PrometheusMetrics, LeavesOutWhatHasNoPoint) {
   EXPECT_THAT(scraped(PrometheusMetrics()), Not(HasSubstr("db_client_connection_count")));
 }
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

@@ -14,8 +14,7 @@
 #include "support/metric_points.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using ::testing::Contains;
 using ::testing::IsEmpty;
@@ -192,5 +191,4 @@ TEST_P(StoreScrapeTest, ScrapesMeetMovesClosesAndDestructions) {
 
 OBOL_ON_BOTH_SERVERS(StoreScrapeTest);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

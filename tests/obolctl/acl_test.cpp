@@ -8,8 +8,7 @@
 #include "obolctl/program.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using ctl::AclOptions;
 using ctl::Role;
@@ -291,5 +290,4 @@ TEST(AclCommand, IsWhatTheDocumentationSays) {
   }
 }
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

@@ -9,8 +9,7 @@
 #include "support/server_test.hpp"
 #include "support/test_cluster.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using Json = nlohmann::json;
 
@@ -191,5 +190,4 @@ TEST_P(ObolctlOnACluster, TellsTheRightsThatAClusterNeedsAndNoMore) {
 
 OBOL_ON_BOTH_SERVERS(ObolctlOnACluster);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

@@ -12,8 +12,7 @@
 #include "support/await.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using Json = nlohmann::json;
 
@@ -263,5 +262,4 @@ TEST_P(Obolctl, ATerminalIsAskedAndShownProgress) {
 
 OBOL_ON_BOTH_SERVERS(Obolctl);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

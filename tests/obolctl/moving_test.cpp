@@ -14,8 +14,7 @@
 #include "support/fault_proxy.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using Json = nlohmann::json;
 
@@ -317,5 +316,4 @@ TEST_P(Moving, AnInterruptedExportEndsCleanlyAndCanGoOn) {
 
 OBOL_ON_BOTH_SERVERS(Moving);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

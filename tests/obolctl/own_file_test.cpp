@@ -29,8 +29,7 @@ extern "C" int renameat2(int from_folder, const char* from, int to_folder, const
   return -1;
 }
 
-namespace obol::ctl {
-namespace {
+namespace obol::ctl { namespace {
 
 using testing::contents;
 
@@ -205,5 +204,4 @@ TEST_F(OwnFile, OfAnImportIsBelievedOnlyIfNobodyElseCanHaveWrittenIt) {
   EXPECT_FALSE(read_import_progress(path, expected).value());
 }
 
-}  // namespace
-}  // namespace obol::ctl
+}}  // namespace obol::ctl

@@ -1,4 +1,4 @@
-// The pure parts of obolctl: texts, places, settings, lines of exports, exit statuses.
+// The pure parts of obolctl: texts, stored keys, settings, lines of exports, exit statuses.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -7,17 +7,16 @@
 #include "obolctl/exit_code.hpp"
 #include "obolctl/export_format.hpp"
 #include "obolctl/json.hpp"
-#include "obolctl/place.hpp"
 #include "obolctl/program.hpp"
 #include "obolctl/progress.hpp"
 #include "obolctl/scan.hpp"
 #include "obolctl/settings.hpp"
+#include "obolctl/stored_key.hpp"
 #include "obolctl/text.hpp"
 #include "store/session_commands.hpp"
 #include "support/sessions.hpp"
 
-namespace obol::ctl {
-namespace {
+namespace obol::ctl { namespace {
 
 using testing::secret;
 using testing::signing_key;
@@ -74,25 +73,25 @@ TEST(JsonOutput, BytesThatAreNoUtf8StandEscapedUnderANameOfTheirOwn) {
 
 TEST(Places, AreReadFromTheirKeysEnd) {
   for (const auto* user : {"426", "a}:full", "{x}", "\xff", "}"}) {
-    const auto place = make_place("obol_", user, "full");
-    EXPECT_EQ(parse_place("obol_", place.key), place) << user;
-    EXPECT_EQ(parse_mark("obol_", mark_key(place.key)), place) << user;
-    EXPECT_FALSE(parse_place("obol_", place.key + "/revoked"));
-    EXPECT_FALSE(parse_place("obol_", place.key + "/barrier"));
-    EXPECT_FALSE(parse_mark("obol_", place.key));
+    const auto stored_key = make_stored_key("obol_", user, "full");
+    EXPECT_EQ(parse_stored_key("obol_", stored_key.key), stored_key) << user;
+    EXPECT_EQ(parse_mark_key("obol_", mark_key(stored_key.key)), stored_key) << user;
+    EXPECT_FALSE(parse_stored_key("obol_", stored_key.key + "/revoked"));
+    EXPECT_FALSE(parse_stored_key("obol_", stored_key.key + "/barrier"));
+    EXPECT_FALSE(parse_mark_key("obol_", stored_key.key));
   }
 }
 
 TEST(Places, OtherKeysAreNone) {
   for (const auto* key : {"", "obol_", "obol_{}:full", "obol_426:full", "other_{426}:full",
                           "obol_{426}:", "obol_{426}:a:b", "obol_{426}full"}) {
-    EXPECT_FALSE(parse_place("obol_", key)) << key;
+    EXPECT_FALSE(parse_stored_key("obol_", key)) << key;
   }
 }
 
 TEST(Places, PatternsMatchSpecialLettersOnlyAsThemselves) {
-  EXPECT_EQ(places_pattern("a*b?"), "a\\*b\\?{*}:*");
-  EXPECT_EQ(places_pattern("p", "[x]\\"), "p{\\[x\\]\\\\}:*");
+  EXPECT_EQ(stored_keys_pattern("a*b?"), "a\\*b\\?{*}:*");
+  EXPECT_EQ(stored_keys_pattern("p", "[x]\\"), "p{\\[x\\]\\\\}:*");
 }
 
 TEST(Scanning, CursorsCountBackwards) {
@@ -282,5 +281,4 @@ TEST(ExitStatus, SaysWhatKindOfErrorItWas) {
   EXPECT_EQ(status(std::make_error_code(std::errc::interrupted)), ExitCode::interrupted);
 }
 
-}  // namespace
-}  // namespace obol::ctl
+}}  // namespace obol::ctl

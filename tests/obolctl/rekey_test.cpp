@@ -11,8 +11,7 @@
 #include "store/session_commands.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using Json = nlohmann::json;
 
@@ -175,5 +174,4 @@ TEST_P(Rekey, UnderRefreshesAndLogoutsNoneIsLostAndNobodyComesBack) {
 
 OBOL_ON_BOTH_SERVERS(Rekey);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

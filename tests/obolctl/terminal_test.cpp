@@ -9,8 +9,7 @@
 #include "obolctl/text.hpp"
 #include "support/server_test.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 struct Hostile {
   const char* what;
@@ -119,5 +118,4 @@ TEST_P(TerminalOf, EveryCommandGetsPlainAscii) {
 
 OBOL_ON_BOTH_SERVERS(TerminalOf);
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

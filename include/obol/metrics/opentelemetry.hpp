@@ -9,7 +9,7 @@
 #include "obol/export.hpp"
 #include "obol/metrics/store_metrics.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Observes a store and reports its metrics to a meter named "obol" of the provider. Durations are recorded when calls
 /// end; everything else is observed when the provider collects. The default buckets of a histogram are for
@@ -39,4 +39,4 @@ class OBOL_EXPORT OpenTelemetryMetrics final : public StoreMetrics {
   std::unique_ptr<Instruments> instruments_;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

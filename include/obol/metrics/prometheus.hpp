@@ -10,7 +10,7 @@
 #include "obol/export.hpp"
 #include "obol/metrics/store_metrics.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Observes a store and provides its metrics to prometheus-cpp. Use one object per store, each with its own path or
 /// with a registry that distinguishes them. Thread-safe. A scrape may run while the store is destroyed.
@@ -33,4 +33,4 @@ class OBOL_EXPORT PrometheusMetrics final : public StoreMetrics, public ::promet
 /// Source: https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/
 OBOL_EXPORT std::string prometheus_name(const Instrument& instrument);
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

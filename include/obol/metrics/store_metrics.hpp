@@ -15,7 +15,7 @@
 #include "obol/observer.hpp"
 #include "obol/store_statistics.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 
 /// Kind of a metric.
 enum class InstrumentKind {
@@ -115,4 +115,4 @@ class OBOL_EXPORT StoreMetrics : public Observer {
   std::unique_ptr<Counts> counts_;
 };
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

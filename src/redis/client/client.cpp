@@ -15,7 +15,7 @@
 #include "redis/topology/cluster.hpp"
 #include "redis/topology/single_primary.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 /// Repeats without a pause: redirections, and functions that had to be loaded.
@@ -468,4 +468,4 @@ Inspection Client::inspect(Node& node, std::span<const Command> commands, Deadli
   return inspection;
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

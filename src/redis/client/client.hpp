@@ -29,7 +29,7 @@
 #include "redis/topology/node.hpp"
 #include "redis/topology/topology.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// What a look at one server gave.
 struct Inspection {
@@ -157,4 +157,4 @@ class Client {
   const std::unique_ptr<Topology> topology_;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -10,7 +10,7 @@
 #include "obol/timeouts.hpp"
 #include "redis/topology/client_events.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Must be valid; see validate(RedisStoreOptions).
 struct ClientOptions {
@@ -24,4 +24,4 @@ struct ClientOptions {
   ClientEvents events{};
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -10,7 +10,7 @@
 #include "redis/protocol/marker.hpp"
 #include "redis/protocol/reply_error.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 constexpr std::size_t most_received_at_once = 65'536;
@@ -255,4 +255,4 @@ Result<Reply> Connection::read_reply(Deadline deadline) {
   }
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

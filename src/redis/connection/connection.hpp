@@ -22,7 +22,7 @@
 #include "redis/protocol/server_identity.hpp"
 #include "redis/protocol/server_version.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// A demoted primary goes on answering reads on old connections, so no answer is older than this since the last look.
 constexpr std::chrono::milliseconds role_check_interval{1500};
@@ -124,4 +124,4 @@ class Connection {
   ServerIdentity identity_{};
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -9,7 +9,7 @@
 #include "redis/connection/connection.hpp"
 #include "redis/core/deadline.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// True for an error that another attempt may not meet.
 inline bool is_transient(const Error& error) {
@@ -43,4 +43,4 @@ class ConnectionSource {
   }
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -8,7 +8,7 @@
 
 #include "redis/connection/password_file.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 constexpr std::chrono::milliseconds longest_validity{std::chrono::hours(24 * 30)};
@@ -131,4 +131,4 @@ void CredentialsSource::set_due(const UserCredentials& credentials, Time now) {
   due_.store(due, std::memory_order_relaxed);
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

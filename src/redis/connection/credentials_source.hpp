@@ -15,7 +15,7 @@
 #include "obol/user_credentials.hpp"
 #include "redis/core/deadline.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// False for those that stand for nobody.
 inline bool sends_authentication(const UserCredentials& credentials) {
@@ -82,4 +82,4 @@ class CredentialsSource {
   ForkRegistration fork_registration_;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

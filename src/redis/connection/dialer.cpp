@@ -9,7 +9,7 @@
 #include "options/server_address.hpp"
 #include "redis/net/socket.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 std::string endpoint_name(const ConnectionOptions& options) {
@@ -92,4 +92,4 @@ Result<Connection> Dialer::open(Deadline deadline) {
   return Connection(std::move(*stream), max_reply_bytes_, is_exposed);
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -16,7 +16,7 @@
 #include "redis/net/resolver.hpp"
 #include "redis/net/tls.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// The name is resolved anew, changed certificates are loaded anew, and credentials are asked for anew for each
 /// connection.
@@ -54,4 +54,4 @@ class Dialer final : public ConnectionSource {
   std::optional<TlsContext> tls_;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

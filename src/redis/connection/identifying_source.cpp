@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 static_assert(std::atomic<ServerIdentity>::is_always_lock_free);
 
@@ -16,4 +16,4 @@ Result<Connection> IdentifyingSource::dial(Deadline deadline) {
   return connection;
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -9,7 +9,7 @@
 #include "redis/connection/connection_source.hpp"
 #include "redis/protocol/server_identity.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Asks each connection of another source for its server's identity once, when it is opened.
 class IdentifyingSource final : public ConnectionSource {
@@ -29,4 +29,4 @@ class IdentifyingSource final : public ConnectionSource {
   std::atomic<ServerIdentity> latest_{};
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

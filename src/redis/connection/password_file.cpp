@@ -11,7 +11,7 @@
 #include <system_error>
 #include <utility>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 constexpr std::size_t most_bytes = std::size_t{64} * 1024;
@@ -69,4 +69,4 @@ Result<std::string> read_password_file(const std::string& path) {
   return text;
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

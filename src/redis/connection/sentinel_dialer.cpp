@@ -11,7 +11,7 @@
 #include "options/server_address.hpp"
 #include "redis/protocol/reply_error.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 ConnectionOptions options_of_sentinel(const ConnectionOptions& options, const ServerAddress& address) {
@@ -126,4 +126,4 @@ void SentinelDialer::ask_last(const Sentinel& sentinel) {
   std::ranges::rotate(sentinels_, std::next(std::ranges::find(sentinels_, sentinel)));
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -17,7 +17,7 @@
 #include "redis/protocol/command.hpp"
 #include "redis/protocol/reply.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Which server is the primary, and what a sentinel's reply says: nothing where it knows none of that name.
 /// Source: https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/#sentinel-api
@@ -59,4 +59,4 @@ class SentinelDialer final : public ConnectionSource {
   ForkRegistration fork_registration_;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

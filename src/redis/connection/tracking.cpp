@@ -12,7 +12,7 @@
 #include "redis/net/signals_blocked.hpp"
 #include "redis/protocol/reply_error.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 constexpr auto any_group = ~ParkingLot::Groups{0};
@@ -202,4 +202,4 @@ void Tracking::pause(std::chrono::microseconds time) {
   while (!is_stopping() && Deadline::Time::now() < end) parking_lot_.sleep(0, end, [this] { return is_stopping(); });
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

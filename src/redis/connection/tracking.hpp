@@ -16,7 +16,7 @@
 #include "redis/net/wake_signal.hpp"
 #include "redis/protocol/server_identity.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Keeps CLIENT TRACKING on, in broadcasting mode, for the keys that begin with a prefix. Dials again if the connection
 /// is lost, or if the source's connections have come to lead to another server. In a forked child it does nothing.
@@ -88,4 +88,4 @@ class Tracking {
   ForkRegistration fork_registration_;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -8,7 +8,7 @@
 
 #include "options/server_address.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 constexpr std::string_view every_host = "*";
@@ -66,4 +66,4 @@ Error error_with_announcement(Error error, const AnnouncedAddress& announced, co
   return error;
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

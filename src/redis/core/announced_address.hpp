@@ -6,7 +6,7 @@
 #include "obol/connection_options.hpp"
 #include "obol/error.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 enum class Announcer {
   cluster,
@@ -29,4 +29,4 @@ ConnectionOptions options_of_announced(ConnectionOptions options, const ServerAd
 /// that was tried.
 Error error_with_announcement(Error error, const AnnouncedAddress& announced, const ServerAddress& reached);
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

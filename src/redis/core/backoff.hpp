@@ -7,7 +7,7 @@
 
 #include "base/random_generator.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Full jitter: each pause is anywhere between nothing and a bound that doubles from 10 ms to 500 ms.
 class Backoff {
@@ -23,4 +23,4 @@ class Backoff {
   std::chrono::microseconds bound_{10'000};
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

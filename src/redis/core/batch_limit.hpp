@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// A batch is bounded by its calls, by the bytes of their commands, and by the bytes that their replies can be expected
 /// to have, judged by those of the batches before it. Not thread-safe.
@@ -36,4 +36,4 @@ class BatchLimit {
   std::size_t calls_ = most_calls;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -6,7 +6,7 @@
 
 #include "redis/core/deadline.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// To sleep and to be woken costs more than a short wait, so near a server the answer is looked for, giving the
 /// processor to other threads each time, before the thread sleeps. Where that is mostly in vain it is tried ever so
@@ -33,4 +33,4 @@ class BusyWait {
   unsigned passed_over_ = 0;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -6,7 +6,7 @@
 #include <compare>
 #include <cstddef>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 class Deadline {
  public:
@@ -40,4 +40,4 @@ class Deadline {
   Time::time_point time_;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <cstddef>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// A token bucket: 64 repeats at first, and one more for every ten good answers, so that repeats add a tenth to the
 /// load at most. Thread-safe.
@@ -34,4 +34,4 @@ class RetryBudget {
   std::atomic<int> tenths_{capacity};
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -6,7 +6,7 @@
 
 #include "redis/core/deadline.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Knows the server's clock from its last answer to TIME, as a distance from this host's monotonic clock. So whoever
 /// writes something that expires need not ask each time whether the server takes it for expired already. Thread-safe;
@@ -57,4 +57,4 @@ class ServerClock {
   std::atomic<Milliseconds::rep> distance_{0};
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -11,7 +11,7 @@
 
 #include "base/fork_registration.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 struct Registry {
@@ -60,4 +60,4 @@ void close_socket(int descriptor, std::uint64_t generation) {
   ::close(descriptor);
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

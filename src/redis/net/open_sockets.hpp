@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// A new stream socket, not blocking and close-on-exec; -1 with errno. Every child forked while it is open closes its
 /// copy before fork(2) returns there, without a word to the peer: it could otherwise disturb the parent, or keep the
@@ -17,4 +17,4 @@ std::uint64_t socket_generation();
 /// another's by now.
 void close_socket(int descriptor, std::uint64_t generation);
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -16,7 +16,7 @@
 #include "redis/net/signals_blocked.hpp"
 #include "values/out_of_memory.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 Result<std::vector<Address>> look_up(const std::string& host, const std::string& port, int flags) {
@@ -109,4 +109,4 @@ std::shared_ptr<Resolver::Lookup> Resolver::join_or_start() {
   return lookup;
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -13,7 +13,7 @@
 #include "obol/error.hpp"
 #include "redis/core/deadline.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 struct Address {
   sockaddr_storage storage{};
@@ -43,4 +43,4 @@ class Resolver {
   ForkRegistration fork_registration_;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -14,7 +14,7 @@
 #include <system_error>
 #include <utility>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 /// By which the kernel's time-outs may come late.
@@ -197,4 +197,4 @@ bool Socket::is_quiet() {
   return ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -12,7 +12,7 @@
 #include "redis/net/resolver.hpp"
 #include "redis/net/stream.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Owns the descriptor, which is close-on-exec; TCP with no delay, keep-alive and a bound on unacknowledged data. Once
 /// connected the descriptor is in blocking mode: a read waits inside recv(2), for the time of SO_RCVTIMEO, which ends
@@ -61,4 +61,4 @@ std::unexpected<Error> connection_lost(int error);
 /// `unavailable`: the other end closed it.
 std::unexpected<Error> closed_by_server();
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 std::unexpected<Error> not_answered() {
@@ -46,4 +46,4 @@ Result<std::size_t> Stream::read_some(char* buffer, std::size_t capacity, Deadli
   }
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

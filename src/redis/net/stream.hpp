@@ -7,7 +7,7 @@
 #include "obol/error.hpp"
 #include "redis/core/deadline.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Holds the one rule about time: once a deadline has passed nothing goes on, whatever arrives. A peer that sends or
 /// takes bytes without an end keeps nobody. After any error but a `timeout` of read_some the stream is of no use.
@@ -56,4 +56,4 @@ class Stream {
   bool has_read_ = false;  ///< Since the last write.
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

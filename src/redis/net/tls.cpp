@@ -20,7 +20,7 @@
 
 #include "base/openssl_use.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 std::unexpected<Error> refuse(std::string message) {
@@ -350,4 +350,4 @@ Result<std::unique_ptr<Stream>> TlsContext::handshake(Socket socket, Deadline de
   return stream;
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

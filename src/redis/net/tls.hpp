@@ -14,7 +14,7 @@
 
 struct ssl_ctx_st;
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Certificates and keys, loaded once and again whenever a file has changed, so that a renewed certificate is used by
 /// the connections that follow. Thread-safe.
@@ -44,4 +44,4 @@ class TlsContext {
   ForkRegistration fork_registration_;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

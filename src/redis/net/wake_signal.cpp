@@ -8,7 +8,7 @@
 #include <ctime>
 #include <limits>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free && sizeof(std::atomic<std::uint32_t>) == 4);
 
@@ -26,4 +26,4 @@ void ParkingLot::wake(Groups woken) {
   ::syscall(SYS_futex, &turn_, FUTEX_WAKE_BITSET_PRIVATE, std::numeric_limits<int>::max(), nullptr, nullptr, woken);
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

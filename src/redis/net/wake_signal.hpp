@@ -6,7 +6,7 @@
 
 #include "redis/core/deadline.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Posted by others under their lock, read by the caller without it.
 class WakeSignal {
@@ -53,4 +53,4 @@ class ParkingLot {
   std::atomic<std::uint32_t> turn_{0};  ///< Moves on with every wake, so that none is slept through.
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

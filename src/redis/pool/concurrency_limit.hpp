@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstddef>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Each call costs host and server a little time. While that of all the calls at once is short against a round trip,
 /// time is lost on the way, and with more connections less of it; where it is longer, both are at their limit, and
@@ -58,4 +58,4 @@ class ConcurrencyLimit {
   Time::time_point window_ends_{};
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -9,7 +9,7 @@
 #include "redis/core/deadline.hpp"
 #include "redis/net/wake_signal.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Offers at most one thing at a time. Whoever takes it owns it until it is given back. A thing has two members
 /// connections: `std::atomic<bool> is_back`, and `unsigned group`, where its holder sleeps in the parking_lot.
@@ -90,4 +90,4 @@ class HandoffSlot {
   std::atomic<unsigned> sleepers_{0};
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

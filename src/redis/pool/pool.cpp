@@ -11,7 +11,7 @@
 #include "values/closed_error.hpp"
 #include "values/out_of_memory.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 constexpr std::chrono::milliseconds patience_with_those_in_use{5};
@@ -410,4 +410,4 @@ void Pool::forget_parent() {
   outage_.reset();
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -36,7 +36,7 @@
 #include "redis/protocol/reply.hpp"
 #include "redis/protocol/server_identity.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Thread-safe. Waiters are served first-come first-served. Whoever needs a connection opens it in its own thread,
 /// never under the pool's lock. A connection that comes back goes on at once with all the calls that wait: they fly out
@@ -292,4 +292,4 @@ class Pool {
   ForkRegistration fork_registration_;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

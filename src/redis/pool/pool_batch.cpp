@@ -8,7 +8,7 @@
 #include "redis/protocol/reply_error.hpp"
 #include "values/out_of_memory.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 /// What a socket takes in without the server reading it, and for how long it is given the chance.
@@ -349,4 +349,4 @@ void Pool::go_on_waiting(Waiter& self) {
   await_turn(lock, self);
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -4,7 +4,7 @@
 
 #include "redis/pool/pool.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 // True where the waiter leads a batch; false once its outcome is there.
 bool Pool::leads(Waiter& self) {
@@ -59,4 +59,4 @@ void Pool::look_for_another(const Waiter& self) {
   handoff_slot_.give_to_holder(*leader);
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

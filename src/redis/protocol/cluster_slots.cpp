@@ -8,7 +8,7 @@
 #include "redis/protocol/key_slot.hpp"
 #include "redis/protocol/reply_error.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 using Kind = Reply::Kind;
@@ -74,4 +74,4 @@ Result<std::vector<SlotRange>> slots_answer(const Reply& reply, const ServerAddr
   return std::unexpected(Error{ErrorCode::unavailable, "this node knows no slots; is it part of a cluster?"});
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -9,7 +9,7 @@
 #include "redis/protocol/command.hpp"
 #include "redis/protocol/reply.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 struct SlotRange {
   std::uint16_t first;
@@ -27,4 +27,4 @@ Command slots_question();
 /// `invalid_argument`: it is no node of a cluster; `unavailable`: it knows of no slots; `permission`, `protocol`.
 Result<std::vector<SlotRange>> slots_answer(const Reply& reply, const ServerAddress& asked);
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -8,7 +8,7 @@
 #include <charconv>
 #include <iterator>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 constexpr std::array containers{"ACL", "CLIENT", "CLUSTER", "CONFIG", "FUNCTION", "SENTINEL"};
@@ -48,4 +48,4 @@ std::string Command::name() const {
   return name;
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// An encoded command. Made whole, so a command can be sent again as the very same bytes.
 /// Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
@@ -24,4 +24,4 @@ class Command {
   std::string bytes_;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

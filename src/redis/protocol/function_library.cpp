@@ -5,7 +5,7 @@
 
 #include "redis/protocol/reply_error.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 Command FunctionLibrary::load_command() const { return {"FUNCTION", "LOAD", source}; }
 
@@ -21,4 +21,4 @@ Result<bool> FunctionLibrary::load_result(const Reply& reply) const {
   return std::unexpected(std::move(error));
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -7,7 +7,7 @@
 #include "redis/protocol/command.hpp"
 #include "redis/protocol/reply.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Source and name; the name ends in a hash of the source, so libraries of different releases never meet.
 struct FunctionLibrary {
@@ -22,4 +22,4 @@ struct FunctionLibrary {
   Result<bool> load_result(const Reply& reply) const;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

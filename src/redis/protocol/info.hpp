@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// The value of a line of INFO.
 /// Source: https://redis.io/docs/latest/commands/info/
@@ -17,4 +17,4 @@ inline std::optional<std::string_view> info_field(std::string_view info, std::st
   return value.substr(0, value.find_first_of("\r\n"));
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

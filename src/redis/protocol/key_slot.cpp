@@ -5,7 +5,7 @@
 
 #include <array>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 constexpr auto table = [] {
@@ -59,4 +59,4 @@ std::string companion_key(std::string_view key, std::string_view suffix) {
   }
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

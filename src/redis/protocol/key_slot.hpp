@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 constexpr std::size_t slot_count = 16384;
 
@@ -27,4 +27,4 @@ std::string numbered_key(std::string_view key, const std::function<bool(std::str
 /// number behind them that does.
 std::string companion_key(std::string_view key, std::string_view suffix);
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

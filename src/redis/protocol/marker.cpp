@@ -8,7 +8,7 @@
 
 #include "redis/protocol/reply_error.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 Marker Marker::next() {
   static std::atomic<std::uint64_t> last{0};
@@ -22,4 +22,4 @@ Result<void> Marker::check(const Reply& reply) const {
       Error{ErrorCode::unavailable, "replies did not match their commands; is a proxy losing some?"});
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -7,7 +7,7 @@
 #include "redis/protocol/command.hpp"
 #include "redis/protocol/reply.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// A reply that is lost or doubled on the way gives every later command somebody else's. So the replies of a batch
 /// count only once the server has repeated the batch's own marker in its place behind them. Source:
@@ -27,4 +27,4 @@ class Marker {
   std::string text_;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -9,7 +9,7 @@
 #include <new>
 #include <utility>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 // HELLO nests two levels deep, everything else one; hiredis before 1.2.1 overflows the stack on thousands.
@@ -308,4 +308,4 @@ void ReplyReader::give_memory_back() {
   build_->is_swollen = false;
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

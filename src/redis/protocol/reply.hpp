@@ -13,7 +13,7 @@
 
 struct redisReader;  // NOLINT(readability-identifier-naming): hiredis names it
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// All bytes of a reply lie in one piece that the outermost reply owns: the thread that reads it and the one that uses
 /// it are not the same, and what one thread allocates and another frees is dear.
@@ -78,4 +78,4 @@ class ReplyReader {
   std::size_t fed_ = 0;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -9,7 +9,7 @@
 #include "base/decimal.hpp"
 #include "redis/protocol/key_slot.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 /// An error by its first word, or by its first words if the first is ERR.
@@ -160,4 +160,4 @@ Error error_of_select(const Reply& error, std::uint32_t database) {
           fmt::format("the server has no database {}; choose one below its 'databases' setting", database)};
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

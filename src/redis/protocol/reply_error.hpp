@@ -9,7 +9,7 @@
 #include "obol/server_address.hpp"
 #include "redis/protocol/reply.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// What to do when the server answers a command with an error.
 enum class Remedy {
@@ -49,4 +49,4 @@ struct HandshakeContext {
 Error error_of_handshake(const Reply& error, HandshakeContext context);
 Error error_of_select(const Reply& error, std::uint32_t database);
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -7,7 +7,7 @@
 #include "redis/protocol/info.hpp"
 #include "redis/protocol/reply_error.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 Command identity_question() { return {"INFO", "server"}; }
 
@@ -28,4 +28,4 @@ Result<ServerIdentity> identity_answer(const Reply& reply) {
             "INFO does not contain the server's run_id, which the near cache needs; switch near_cache off"});
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -7,7 +7,7 @@
 #include "redis/protocol/command.hpp"
 #include "redis/protocol/reply.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Two that are equal and known are the same server process, whatever address led to it: 64 bits of its random run id.
 class ServerIdentity {
@@ -30,4 +30,4 @@ Command identity_question();
 /// `permission` (the message names the right), `unsupported_server` if the server does not tell.
 Result<ServerIdentity> identity_answer(const Reply& reply);
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

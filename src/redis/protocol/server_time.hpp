@@ -8,7 +8,7 @@
 #include "base/decimal.hpp"
 #include "redis/protocol/reply.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Nothing where the reply is no time.
 /// Source: https://redis.io/docs/latest/commands/time/
@@ -23,4 +23,4 @@ inline std::optional<std::chrono::sys_time<std::chrono::milliseconds>> server_ti
                                                           std::chrono::milliseconds(*microseconds / 1000));
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

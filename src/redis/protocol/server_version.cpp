@@ -5,7 +5,7 @@
 
 #include <charconv>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 constexpr std::string_view needed = "Obol needs Redis 8.0 or newer, or Valkey 9.0 or newer";
@@ -36,4 +36,4 @@ Result<ServerVersion> check_server_version(const Reply& hello) {
           valkey ? "" : " (a Valkey with extended-redis-compatibility calls itself Redis 7.2: switch that off)")});
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -6,7 +6,7 @@
 #include "obol/error.hpp"
 #include "redis/protocol/reply.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 struct ServerVersion {
   std::string kind;     ///< "Redis" or "Valkey".
@@ -18,4 +18,4 @@ struct ServerVersion {
 /// Reads HELLO's reply. `unsupported_server` below Redis 8.0 and Valkey 9.0, with what was found and what is needed.
 Result<ServerVersion> check_server_version(const Reply& hello);
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

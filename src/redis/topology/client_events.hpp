@@ -4,7 +4,7 @@
 #include <functional>
 #include <string_view>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Each may be empty. They are called from many threads, and never under a lock.
 struct ClientEvents {
@@ -14,4 +14,4 @@ struct ClientEvents {
   std::function<void(std::string_view library)> on_functions_loaded{};
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

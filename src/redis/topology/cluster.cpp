@@ -13,7 +13,7 @@
 #include "redis/topology/each_node.hpp"
 #include "values/closed_error.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 constexpr std::uint16_t nobody = std::numeric_limits<std::uint16_t>::max();
@@ -253,4 +253,4 @@ NodeHandle Cluster::join(const ServerAddress& address, std::optional<std::uint16
   return member->node;
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -17,7 +17,7 @@
 #include "redis/protocol/cluster_slots.hpp"
 #include "redis/topology/topology.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// The options of a connection to a seed.
 ConnectionOptions options_of_seed(ConnectionOptions options, const ServerAddress& address);
@@ -82,4 +82,4 @@ class Cluster final : public Topology {
   ForkRegistration fork_registration_;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -6,7 +6,7 @@
 
 #include "redis/topology/node.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// `use` is called without the lock. A copy of the list would need memory, which there may not be.
 template <class Members, class Use>
@@ -22,4 +22,4 @@ void for_each_node(std::mutex& mutex, const Members& members, Use use) {
   }
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

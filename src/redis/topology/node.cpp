@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 namespace {
 
@@ -70,4 +70,4 @@ void Node::report(const Connection& connection, std::string_view reason) const n
   }
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

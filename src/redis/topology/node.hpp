@@ -21,7 +21,7 @@
 #include "redis/topology/replicas.hpp"
 #include "redis/topology/single_flight.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// What all nodes of a client count together, those that have left included.
 struct ConnectionCounts {
@@ -83,4 +83,4 @@ class Node {
 /// Keeps a node for the length of a call. Where nodes never leave it owns nothing, so that to copy it costs nothing.
 using NodeHandle = std::shared_ptr<Node>;
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -13,7 +13,7 @@
 #include "redis/topology/each_node.hpp"
 #include "redis/topology/node.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 /// The value behind `name=` in "ip=127.0.0.1,port=6380,state=online,offset=42,lag=1".
@@ -130,4 +130,4 @@ void Replicas::adopt(const std::vector<ServerAddress>& addresses) {
   }
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -13,7 +13,7 @@
 #include "redis/core/deadline.hpp"
 #include "redis/pool/pool.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 class Node;
 
@@ -64,4 +64,4 @@ class Replicas {
   ForkRegistration fork_registration_;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -8,7 +8,7 @@
 #include "base/on_exit.hpp"
 #include "redis/connection/connection_source.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 struct SingleFlight::Flight {
   std::mutex mutex;
@@ -58,4 +58,4 @@ Result<void> SingleFlight::run(Deadline deadline, const std::function<Result<voi
   }
 }
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

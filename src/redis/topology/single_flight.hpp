@@ -9,7 +9,7 @@
 #include "obol/error.hpp"
 #include "redis/core/deadline.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Thread-safe.
 class SingleFlight {
@@ -29,4 +29,4 @@ class SingleFlight {
   ForkRegistration fork_registration_;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -9,7 +9,7 @@
 
 #include "redis/topology/topology.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// All is known from the beginning: a source that follows the primary does so at each new connection.
 class SinglePrimary final : public Topology {
@@ -32,4 +32,4 @@ class SinglePrimary final : public Topology {
   Node node_;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

@@ -11,7 +11,7 @@
 #include "redis/protocol/reply_error.hpp"
 #include "redis/topology/node.hpp"
 
-namespace obol::inline v0::redis {
+namespace obol { inline namespace v0 { namespace redis {
 
 /// Thread-safe. What takes no deadline asks nobody.
 class Topology {
@@ -46,4 +46,4 @@ class Topology {
   virtual void close() = 0;
 };
 
-}  // namespace obol::inline v0::redis
+}}}  // namespace obol::v0::redis

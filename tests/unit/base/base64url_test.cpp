@@ -6,8 +6,7 @@
 #include <array>
 #include <utility>
 
-namespace obol {
-namespace {
+namespace obol { namespace {
 
 TEST(Base64Url, EncodesAndDecodesTheVectorsOfRfc4648) {
   const std::array<std::pair<std::string_view, std::string_view>, 8> vectors{{{"", ""},
@@ -30,5 +29,4 @@ TEST(Base64Url, RefusesPaddingForeignCharactersAndStrayBits) {
   }
 }
 
-}  // namespace
-}  // namespace obol
+}}  // namespace obol

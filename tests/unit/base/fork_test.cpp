@@ -29,8 +29,7 @@
 #include "support/child.hpp"
 #include "support/sessions.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 constexpr std::string_view secret = "0123456789abcdef0123456789abcdef";
 
@@ -252,5 +251,4 @@ TEST(Fork, WaitsNotForLongForALookupOfANameAndItsChildBeginsAnew) {
   may_end = true;
 }
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

@@ -6,8 +6,7 @@
 #include <array>
 #include <vector>
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 struct Element {
   int number = 0;
@@ -88,5 +87,4 @@ TEST_F(IntrusiveQueueTest, MovesToAnother) {
   EXPECT_TRUE(queue.empty());
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

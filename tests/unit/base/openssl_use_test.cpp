@@ -29,8 +29,7 @@ int pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept { return count_and_pa
 int pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept { return count_and_pass_on("pthread_rwlock_wrlock", lock); }
 }
 
-namespace obol::sealing {
-namespace {
+namespace obol::sealing { namespace {
 
 constexpr std::string_view secret = "0123456789abcdef0123456789abcdef";
 
@@ -75,7 +74,6 @@ TEST(OpensslLocks, AreNotTakenToMakeACode) {
   }
 }
 
-}  // namespace
-}  // namespace obol::sealing
+}}  // namespace obol::sealing
 
 #endif

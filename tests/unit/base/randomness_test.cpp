@@ -12,8 +12,7 @@
 #include <thread>
 #include <vector>
 
-namespace obol {
-namespace {
+namespace obol { namespace {
 
 using Bytes = std::array<unsigned char, 16>;
 
@@ -67,5 +66,4 @@ TEST(Randomness, FillsMoreThanIsDrawnAtOnce) {
   EXPECT_NE(std::ranges::count(bytes, 0), static_cast<std::ptrdiff_t>(bytes.size()));
 }
 
-}  // namespace
-}  // namespace obol
+}}  // namespace obol

@@ -11,8 +11,7 @@
 
 #include "support/metric_points.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using std::chrono::microseconds;
 using std::chrono::nanoseconds;
@@ -229,5 +228,4 @@ TEST(ErrorNames, AreThoseOfTheEnumerators) {
   EXPECT_EQ(obol::to_string(ErrorCode::internal), "internal");
 }
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

@@ -13,8 +13,7 @@
 #include "sealing/cleansing.hpp"
 #include "support/sessions.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 class NearCacheContainer : public ::testing::Test {
  protected:
@@ -213,5 +212,4 @@ TEST_F(NearCacheContainer, CountsEachInvalidationOnce) {
   EXPECT_EQ(cache.statistics().invalidations, before + 1);
 }
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

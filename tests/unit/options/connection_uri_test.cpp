@@ -3,8 +3,7 @@
 
 #include "obol/connection_options.hpp"
 
-namespace obol {
-namespace {
+namespace obol { namespace {
 
 TEST(ConnectionUri, ReadsHostPortDatabaseAndCredentials) {
   const auto options = ConnectionOptions::from_uri("redis://alice:p%40ss@db.example:7000/3?client_name=web").value();
@@ -240,5 +239,4 @@ INSTANTIATE_TEST_SUITE_P(
                       "redis://h?address_map=a=b,", "redis://h?address_map=[::1=b", "valkeyx://h", "valkeyss://h",
                       "redis://h?sentinel_password_file=/f", "redis+ring://a", "unix+cluster://a", "redis+sentinel"));
 
-}  // namespace
-}  // namespace obol
+}}  // namespace obol

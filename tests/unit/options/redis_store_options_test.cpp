@@ -6,8 +6,7 @@
 
 #include "obol/redis_store.hpp"
 
-namespace obol {
-namespace {
+namespace obol { namespace {
 
 struct Case {
   const char* name;
@@ -176,5 +175,4 @@ TEST(CredentialsProvider, IsEqualToItsCopiesOnly) {
   EXPECT_EQ((ConnectionOptions{.credentials = first}), (ConnectionOptions{.credentials = first}));
 }
 
-}  // namespace
-}  // namespace obol
+}}  // namespace obol

@@ -11,8 +11,7 @@
 
 #include "support/hex.hpp"
 
-namespace obol::sealing::cbor {
-namespace {
+namespace obol::sealing::cbor { namespace {
 
 using testing::from_hex;
 using testing::to_hex;
@@ -191,5 +190,4 @@ TEST(Cbor, NestingIsBounded) {
   EXPECT_FALSE(Reader(deep).skip());
 }
 
-}  // namespace
-}  // namespace obol::sealing::cbor
+}}  // namespace obol::sealing::cbor

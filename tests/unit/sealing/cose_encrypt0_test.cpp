@@ -11,8 +11,7 @@
 #include "support/hex.hpp"
 #include "support/sessions.hpp"
 
-namespace obol::sealing {
-namespace {
+namespace obol::sealing { namespace {
 
 using testing::from_hex;
 using testing::new_session;
@@ -81,11 +80,11 @@ TEST(AesGcm256, GivesTheBytesOfNistTestCase14) {
 
 class EncryptedSession : public ::testing::Test {
  protected:
-  static constexpr std::string_view place = "obol_{user}:full";
+  static constexpr std::string_view stored_key = "obol_{user}:full";
 
-  std::string sealed(Encryption encryption) const { return seal(session, place, keyring, encryption).value(); }
+  std::string sealed(Encryption encryption) const { return seal(session, stored_key, keyring, encryption).value(); }
   auto opened(std::string_view bytes, Encryption encryption) const {
-    return open(bytes, place, session.key(), keyring, encryption);
+    return open(bytes, stored_key, session.key(), keyring, encryption);
   }
 
   const Keyring keyring{signing_key()};
@@ -122,11 +121,12 @@ TEST_F(EncryptedSession, IsTheOnlyFormWhereEncryptionIsRequired) {
 TEST_F(EncryptedSession, OpensUnderAnOlderKeyOfTheRingAndUnderNoOther) {
   const auto bytes = sealed(Encryption::encrypt);
   const auto rotated = Keyring(signing_key('n')).with_verifying_key(signing_key()).value();
-  EXPECT_EQ(open(bytes, place, session.key(), rotated, Encryption::encrypt), session);
+  EXPECT_EQ(open(bytes, stored_key, session.key(), rotated, Encryption::encrypt), session);
   const Keyring stranger(signing_key('x'));
-  EXPECT_EQ(open(bytes, place, session.key(), stranger, Encryption::encrypt).error(), VerificationFailure::unknown_key);
+  EXPECT_EQ(open(bytes, stored_key, session.key(), stranger, Encryption::encrypt).error(),
+            VerificationFailure::unknown_key);
   const Keyring impostor(SigningKey::from_bytes(std::string(32, 'x'), signing_key().id()).value());
-  EXPECT_EQ(open(bytes, place, session.key(), impostor, Encryption::encrypt).error(),
+  EXPECT_EQ(open(bytes, stored_key, session.key(), impostor, Encryption::encrypt).error(),
             VerificationFailure::bad_signature);
 }
 
@@ -151,5 +151,4 @@ TEST_F(EncryptedSession, IsTakenInNoOtherForm) {
   EXPECT_EQ(opened(other_algorithm, Encryption::encrypt).error(), VerificationFailure::malformed);
 }
 
-}  // namespace
-}  // namespace obol::sealing
+}}  // namespace obol::sealing

@@ -7,8 +7,7 @@
 #include "sealing/cose_headers.hpp"
 #include "support/hex.hpp"
 
-namespace obol::sealing {
-namespace {
+namespace obol::sealing { namespace {
 
 using testing::from_hex;
 using testing::to_hex;
@@ -99,5 +98,4 @@ TEST(ObolsForm, RefusesEveryOtherForm) {
   }
 }
 
-}  // namespace
-}  // namespace obol::sealing
+}}  // namespace obol::sealing

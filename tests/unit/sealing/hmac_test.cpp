@@ -10,8 +10,7 @@
 
 #include "support/hex.hpp"
 
-namespace obol::sealing {
-namespace {
+namespace obol::sealing { namespace {
 
 using testing::to_hex;
 
@@ -118,5 +117,4 @@ TEST(ConstantTimeComparison, ComparesLengthAndEveryByte) {
   EXPECT_TRUE(equal_constant_time("", ""));
 }
 
-}  // namespace
-}  // namespace obol::sealing
+}}  // namespace obol::sealing

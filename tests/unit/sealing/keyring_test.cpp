@@ -6,8 +6,7 @@
 #include "sealing/keyring.hpp"
 #include "support/hex.hpp"
 
-namespace obol {
-namespace {
+namespace obol { namespace {
 
 TEST(SigningKey, FromABaseSecretIsPbkdf2WithCharonsSaltAndIterations) {
   // python3: hashlib.pbkdf2_hmac('sha256', b'0123456789abcdef0123456789abcdef', b'RedisStore HMAC', 250000, 32)
@@ -89,5 +88,4 @@ TEST(Keyring, RefusesADifferentKeyOfAnIdThatItHolds) {
   }
 }
 
-}  // namespace
-}  // namespace obol
+}}  // namespace obol

@@ -1,4 +1,4 @@
-// Sealed sessions: back exactly as they were, and in no other place, version, byte or length.
+// Sealed sessions: back exactly as they were, and under no other stored key, version, byte or length.
 #include "sealing/sealing.hpp"
 
 #include <gtest/gtest.h>
@@ -9,15 +9,14 @@
 #include "support/hex.hpp"
 #include "support/sessions.hpp"
 
-namespace obol::sealing {
-namespace {
+namespace obol::sealing { namespace {
 
 using testing::from_hex;
 using testing::new_session;
 using testing::signing_key;
 using testing::to_hex;
 
-constexpr std::string_view place = "obol_{user}:full";
+constexpr std::string_view stored_key = "obol_{user}:full";
 
 Session sealed_session() {
   auto session = new_session();
@@ -28,16 +27,16 @@ Session sealed_session() {
 class Sealed : public ::testing::TestWithParam<Encryption> {
  protected:
   std::expected<Session, VerificationFailure> opened(std::string_view bytes) const {
-    return open(bytes, place, session.key(), keyring, GetParam());
+    return open(bytes, stored_key, session.key(), keyring, GetParam());
   }
   const Keyring keyring{signing_key()};
   const Session session = sealed_session();
-  const std::string sealed = seal(session, place, keyring, GetParam()).value();
+  const std::string sealed = seal(session, stored_key, keyring, GetParam()).value();
 };
 
 TEST_P(Sealed, OpensToTheSameSession) { EXPECT_EQ(opened(sealed), session); }
 
-TEST_P(Sealed, IsDifferentBytesEachTime) { EXPECT_NE(seal(session, place, keyring, GetParam()).value(), sealed); }
+TEST_P(Sealed, IsDifferentBytesEachTime) { EXPECT_NE(seal(session, stored_key, keyring, GetParam()).value(), sealed); }
 
 TEST_P(Sealed, IsRefusedWithAnyBitOfAnyByteChanged) {
   for (std::size_t i = 0; i < sealed.size(); ++i) {
@@ -59,17 +58,17 @@ TEST_P(Sealed, IsRefusedCutAtEveryLengthFromBothEnds) {
 TEST_P(Sealed, IsRefusedWithAnythingBehindIt) { EXPECT_FALSE(opened(sealed + '\0').has_value()); }
 
 TEST_P(Sealed, IsRefusedInAnyOtherPlace) {
-  const auto elsewhere = [&](std::string_view other_place, std::string_view id) {
+  const auto elsewhere = [&](std::string_view other_key, std::string_view id) {
     auto key = session.key();
     key.id = id;
-    return open(sealed, other_place, key, keyring, GetParam());
+    return open(sealed, other_key, key, keyring, GetParam());
   };
-  ASSERT_TRUE(elsewhere(place, session.id).has_value());
+  ASSERT_TRUE(elsewhere(stored_key, session.id).has_value());
   for (const auto* other : {"obol_{other}:full", "obol_{user}:oauth2", "other_{user}:full", "obol_{user}:ful", ""}) {
     EXPECT_EQ(elsewhere(other, session.id).error(), VerificationFailure::bad_signature) << other;
   }
   for (const auto* other : {"other", "sessio", "session2", ""}) {
-    EXPECT_EQ(elsewhere(place, other).error(), VerificationFailure::bad_signature) << other;
+    EXPECT_EQ(elsewhere(stored_key, other).error(), VerificationFailure::bad_signature) << other;
   }
 }
 
@@ -82,17 +81,17 @@ TEST_P(Sealed, IsRefusedUnderAnyOtherLockVersion) {
 
 TEST_P(Sealed, IsReadWithAnOlderKeyThatStillVerifies) {
   const auto rotated = Keyring(signing_key('n')).with_verifying_key(signing_key()).value();
-  EXPECT_EQ(open(sealed, place, session.key(), rotated, GetParam()), session);
+  EXPECT_EQ(open(sealed, stored_key, session.key(), rotated, GetParam()), session);
 }
 
 TEST_P(Sealed, IsRefusedWhereItsKeyWasRemoved) {
-  EXPECT_EQ(open(sealed, place, session.key(), Keyring(signing_key('n')), GetParam()).error(),
+  EXPECT_EQ(open(sealed, stored_key, session.key(), Keyring(signing_key('n')), GetParam()).error(),
             VerificationFailure::unknown_key);
 }
 
 TEST_P(Sealed, IsRefusedByAnotherKeyOfTheSameId) {
   const Keyring forger(SigningKey::from_bytes(std::string(32, 'x'), keyring.current_key_id()).value());
-  EXPECT_EQ(open(sealed, place, session.key(), forger, GetParam()).error(), VerificationFailure::bad_signature);
+  EXPECT_EQ(open(sealed, stored_key, session.key(), forger, GetParam()).error(), VerificationFailure::bad_signature);
 }
 
 TEST_P(Sealed, NamesItsKeyAndWhetherThatIsInTheKeyring) {
@@ -116,7 +115,7 @@ TEST_P(Sealed, NamesNoKeyWhereItsHeadersAreCut) {
 std::string sealed_payload(const Session& session, const Keyring& keyring, std::string_view payload,
                            Encryption encryption) {
   std::string data;
-  cbor::Writer(data).array(4).text("obol").bytes(place).bytes(session.id).unsigned_integer(session.lock_version);
+  cbor::Writer(data).array(4).text("obol").bytes(stored_key).bytes(session.id).unsigned_integer(session.lock_version);
   std::string bytes = encode_lock_version(session.lock_version);
   const auto& key = keyring.keys()->current();
   EXPECT_TRUE(encryption == Encryption::off ? write_mac0(bytes, key, data, payload)
@@ -158,11 +157,10 @@ TEST_P(Sealed, KeepsEveryByteAndEveryTime) {
   extreme.created_at = std::chrono::sys_seconds::min();
   extreme.refreshed_at = std::chrono::sys_seconds::max();
   extreme.expires_at = std::chrono::sys_seconds(std::chrono::seconds(-1));
-  EXPECT_EQ(opened(seal(extreme, place, keyring, GetParam()).value()), extreme);
+  EXPECT_EQ(opened(seal(extreme, stored_key, keyring, GetParam()).value()), extreme);
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, Sealed, ::testing::Values(Encryption::off, Encryption::encrypt, Encryption::require),
                          [](const auto& parameter) { return std::to_string(static_cast<int>(parameter.param)); });
 
-}  // namespace
-}  // namespace obol::sealing
+}}  // namespace obol::sealing

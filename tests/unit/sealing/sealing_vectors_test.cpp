@@ -10,8 +10,7 @@
 #include "sealing/sealing.hpp"
 #include "support/hex.hpp"
 
-namespace obol::sealing {
-namespace {
+namespace obol::sealing { namespace {
 
 using testing::from_hex;
 using testing::to_hex;
@@ -123,5 +122,4 @@ TEST(TokenVector, IsTheExpectedTextAndOpensToItsKey) {
             "4441304f4477582066455209bd2fe8390d2f5f6bcf59e9caaf6fd8e00cc99a73ef6761e884ac034d");
 }
 
-}  // namespace
-}  // namespace obol::sealing
+}}  // namespace obol::sealing

@@ -11,8 +11,7 @@
 #include "sealing/cbor.hpp"
 #include "support/hex.hpp"
 
-namespace obol::sealing {
-namespace {
+namespace obol::sealing { namespace {
 
 using testing::from_hex;
 using testing::to_hex;
@@ -150,5 +149,4 @@ TEST(SessionCodec, RefusesAMapCutAtAnyLengthOrWithACountBeyondItsBytes) {
   EXPECT_EQ(failure(from_hex("bbffffffffffffffff0101") + whole.substr(3)), VerificationFailure::malformed);
 }
 
-}  // namespace
-}  // namespace obol::sealing
+}}  // namespace obol::sealing

@@ -7,8 +7,7 @@
 #include "sealing/sealing.hpp"
 #include "support/sessions.hpp"
 
-namespace obol {
-namespace {
+namespace obol { namespace {
 
 using testing::new_session;
 using testing::signing_key;
@@ -72,5 +71,4 @@ TEST_F(SessionToken, IsNotIssuedForABadKeyOrWithoutAKeyring) {
   EXPECT_EQ(issue_token(key, Keyring()).error().code, ErrorCode::invalid_argument);
 }
 
-}  // namespace
-}  // namespace obol
+}}  // namespace obol

@@ -9,8 +9,7 @@
 #include "sealing/sealing.hpp"
 #include "support/hex.hpp"
 
-namespace obol {
-namespace {
+namespace obol { namespace {
 
 using testing::to_hex;
 
@@ -73,5 +72,4 @@ TEST(StoredFormat, OfTokensIsThatOfTheDocument) {
   EXPECT_NE(document().find("    " + to_hex(mac_structure(external_data, payload)) + "\n"), std::string::npos);
 }
 
-}  // namespace
-}  // namespace obol
+}}  // namespace obol

@@ -11,8 +11,7 @@
 #include "obol/memory_store.hpp"
 #include "support/sessions.hpp"
 
-namespace obol {
-namespace {
+namespace obol { namespace {
 
 struct Device {
   std::string name{};
@@ -27,16 +26,14 @@ struct Picky {};
 [[maybe_unused]] void to_json(nlohmann::json& json, const Picky&) { json = "picky"; }
 void from_json(const nlohmann::json&, Picky&) { throw std::runtime_error("hunter2"); }
 
-}  // namespace
-}  // namespace obol
+}}  // namespace obol
 
 template <>
 struct obol::PayloadCodec<obol::Device> : obol::JsonPayloadCodec<obol::Device> {};
 template <>
 struct obol::PayloadCodec<obol::Picky> : obol::JsonPayloadCodec<obol::Picky> {};
 
-namespace obol {
-namespace {
+namespace obol { namespace {
 
 std::string nested(std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); }
 
@@ -117,5 +114,4 @@ TEST(JsonPayload, SaysBytesThatAreNotUtf8AsReplacementCharacters) {
   EXPECT_EQ(PayloadCodec<Device>::decode(text).value().name, "a\xEF\xBF\xBD");
 }
 
-}  // namespace
-}  // namespace obol
+}}  // namespace obol

@@ -6,8 +6,7 @@
 
 #include "support/recording_observer.hpp"
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 void tell_all(Observer& observer) {
   observer.on_call({});
@@ -40,5 +39,4 @@ TEST(ObserverList, PassesEveryEventToEveryObserver) {
   EXPECT_EQ(second->lines(), alone.lines());
 }
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

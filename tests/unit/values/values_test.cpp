@@ -24,8 +24,7 @@ struct obol::PayloadCodec<Visits> {
   }
 };
 
-namespace obol {
-namespace {
+namespace obol { namespace {
 
 TEST(SessionId, IsTwentyTwoCookieSafeCharactersAndNeverTheSame) {
   std::set<std::string> ids;
@@ -77,5 +76,4 @@ TEST(ErrorCode, ComparesWithStandardCodesAndHasAMessage) {
   EXPECT_EQ(messages.size(), static_cast<std::size_t>(ErrorCode::internal));
 }
 
-}  // namespace
-}  // namespace obol
+}}  // namespace obol

@@ -13,7 +13,7 @@
 #include "obol/metrics/opentelemetry.hpp"
 #include "obol/version.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 namespace api = ::opentelemetry::metrics;
@@ -98,4 +98,4 @@ void OpenTelemetryMetrics::on_call(const CallEvent& event) noexcept {
   instruments_->record(event.duration, attributes_of(event));
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

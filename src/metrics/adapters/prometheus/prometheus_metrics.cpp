@@ -8,7 +8,7 @@
 
 #include "obol/metrics/prometheus.hpp"
 
-namespace obol::inline v0 {
+namespace obol { inline namespace v0 {
 namespace {
 
 using ::prometheus::ClientMetric;
@@ -94,4 +94,4 @@ std::vector<MetricFamily> PrometheusMetrics::Collect() const {
   return families;
 }
 
-}  // namespace obol::inline v0
+}}  // namespace obol::v0

@@ -10,8 +10,7 @@
 
 #include "support/scripted_stream.hpp"
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 using std::chrono::milliseconds;
 using testing::Script;
@@ -130,5 +129,4 @@ TEST_F(ConnectionTest, TakesInAReplyThatIsAsLargeAsTheLimitThoughOthersComeWithI
   }
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

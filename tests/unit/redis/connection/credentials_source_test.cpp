@@ -5,8 +5,7 @@
 
 #include <atomic>
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 using Time = Deadline::Time;
 using std::chrono::milliseconds;
@@ -99,5 +98,4 @@ TEST(CredentialsSource, SaysWhereTheCredentialsComeFrom) {
   EXPECT_EQ(provided.origin(), "a call that replaced them");
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

@@ -5,8 +5,7 @@
 
 #include <string>
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 Result<std::optional<ServerAddress>> answer(std::string_view bytes) {
   ReplyReader reader(1024 * 1024);
@@ -39,5 +38,4 @@ TEST(SentinelAnswer, ThatRefusesSaysWhy) {
   EXPECT_EQ(answer("-NOAUTH Authentication required.\r\n").error().code, ErrorCode::auth);
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

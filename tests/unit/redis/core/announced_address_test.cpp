@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 const std::vector<AddressMapping> map{
     {.announced = {.host = "10.0.0.1", .port = 6379}, .reachable = {.host = "localhost", .port = 7001}},
@@ -46,5 +45,4 @@ TEST(ErrorWithAnnouncement, NamesWhoAnnouncedAndWhatCanBeSetThere) {
   }
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

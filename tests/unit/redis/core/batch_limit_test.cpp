@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 constexpr std::size_t kibibyte = 1024;
 constexpr std::size_t mebibyte = 1024 * kibibyte;
@@ -60,5 +59,4 @@ TEST(BatchLimit, LearnsNothingFromABatchOfNone) {
   EXPECT_EQ(limit.calls(), 256U);
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 using std::chrono::microseconds;
 
@@ -38,5 +37,4 @@ TEST(BusyWait, TriesAgainNowAndThenAndGoesOnWhereThatHelps) {
   EXPECT_TRUE(busy_wait.is_worth_it());
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 int spent(RetryBudget& budget) {
   int repeats = 0;
@@ -35,5 +34,4 @@ TEST(RetryBudget, NeverHoldsMoreThanAtFirst) {
   EXPECT_EQ(spent(budget), 64);
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

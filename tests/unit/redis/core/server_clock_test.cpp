@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 using std::chrono::hours;
 using std::chrono::milliseconds;
@@ -54,5 +53,4 @@ TEST_F(ServerClockTest, IsAskedByEveryoneOnceItIsTwoSecondsOld) {
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(is_asked(hours(1), milliseconds(2001)));
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

@@ -16,8 +16,7 @@
 
 #include "support/descriptor.hpp"
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 using std::chrono::milliseconds;
 using testing::Descriptor;
@@ -89,5 +88,4 @@ TEST(Socket, IsNotTakenForConnectedWhereTheWaitForAFullServerIsInterrupted) {
   EXPECT_EQ(socket.error().code, ErrorCode::unavailable);
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

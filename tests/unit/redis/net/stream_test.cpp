@@ -10,8 +10,7 @@
 
 #include "support/scripted_stream.hpp"
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 using testing::Script;
 using testing::ScriptedStream;
@@ -81,5 +80,4 @@ TEST_F(StreamTest, WritesAllThatIsTakenInPieces) {
   EXPECT_EQ(script->written, "a command");
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

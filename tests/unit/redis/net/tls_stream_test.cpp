@@ -21,8 +21,7 @@
 #include "support/certificates.hpp"
 #include "support/descriptor.hpp"
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 using std::chrono::milliseconds;
 using testing::Descriptor;
@@ -113,5 +112,4 @@ TEST(TlsStream, StopsAtTheDeadlineInTheMiddleOfRecordsThatCarryNothing) {
   EXPECT_LT(taken, all) << "OpenSSL read on until the tickets were at an end";
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

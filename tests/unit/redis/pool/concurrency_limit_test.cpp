@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 using std::chrono::microseconds;
 
@@ -64,5 +63,4 @@ TEST_F(ConcurrencyLimitTest, NeverTakeAServersOwnWorkForItsDistance) {
   EXPECT_EQ(limit.limit(), 1U);
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

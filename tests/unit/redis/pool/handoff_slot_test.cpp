@@ -13,8 +13,7 @@
 
 #include "support/await.hpp"
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 struct Thing {
   int uses = 0;
@@ -174,5 +173,4 @@ TEST_F(HandoffSlotTest, IsNeverMissedByItsHolder) {
   is_over = true;
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

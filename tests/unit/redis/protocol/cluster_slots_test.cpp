@@ -5,8 +5,7 @@
 
 #include <string>
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 const ServerAddress asked{.host = "asked.example", .port = 7000};
 
@@ -85,5 +84,4 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"NodeIsText", "*1\r\n" + range(bulk("h")), ErrorCode::protocol}),
     [](const auto& parameter) { return parameter.param.name; });
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

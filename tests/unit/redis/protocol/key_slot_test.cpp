@@ -5,8 +5,7 @@
 
 #include "store/session_commands.hpp"
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 // Source: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/ (appendix A)
 TEST(KeySlot, UsesTheCrcOfTheSpecification) {
@@ -46,5 +45,4 @@ TEST(CompanionKey, OfAUserWhoseIdEndsTheTagIsInTheSameSlotAllTheSame) {
   }
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

@@ -6,8 +6,7 @@
 #include "redis/protocol/command.hpp"
 #include "redis/protocol/server_version.hpp"
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 Reply error_reply(std::string_view text) { return {.kind = Reply::Kind::error, .text = text}; }
 
@@ -177,5 +176,4 @@ TEST(ServerVersion, BelowIsUnsupportedAndSaysWhatWasFound) {
   }
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

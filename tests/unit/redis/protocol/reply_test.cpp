@@ -8,8 +8,7 @@
 #include <string>
 #include <system_error>
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 Result<std::optional<Reply>> read(std::string_view bytes, std::size_t limit = 1024 * 1024) {
   ReplyReader reader(limit);
@@ -195,5 +194,4 @@ TEST(Reply, ThatAnnouncesMoreElementsThanAnybodyCouldSendTakesNoMemory) {
   EXPECT_FALSE(read("*4294967295\r\n").has_value());
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

@@ -5,8 +5,7 @@
 
 #include <string>
 
-namespace obol::testing {
-namespace {
+namespace obol::testing { namespace {
 
 using redis::Reply;
 
@@ -45,5 +44,4 @@ TEST(ServerIdentity, NeedsARightThatTheErrorNames) {
   EXPECT_NE(identity.error().message.find("+info"), std::string::npos);
 }
 
-}  // namespace
-}  // namespace obol::testing
+}}  // namespace obol::testing

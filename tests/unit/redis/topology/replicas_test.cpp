@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 using std::chrono::seconds;
 using Addresses = std::vector<ServerAddress>;
@@ -33,5 +32,4 @@ TEST(ReplicasInInfo, AreNoneWhereItSaysNothingThatMakesSense) {
   }
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis

@@ -8,8 +8,7 @@
 #include <latch>
 #include <new>
 
-namespace obol::redis {
-namespace {
+namespace obol::redis { namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -119,5 +118,4 @@ TEST(SingleFlight, ThatIsBrokenOffByAnExceptionIsMadeAgainByThoseWhoWait) {
   EXPECT_TRUE(flight.run(Deadline::after(seconds(30)), [] { return Result<void>(); }).has_value());
 }
 
-}  // namespace
-}  // namespace obol::redis
+}}  // namespace obol::redis
