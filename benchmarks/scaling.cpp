@@ -177,12 +177,12 @@ void print_connections(const Settings& settings) {
   row("1: few calls at once", 1);
   row("2", 2);
   row("4", 4);
-  row(fmt::format("{}: `pool.size` as it comes, all in use", pool.size), pool.size);
-  row(fmt::format("{}: with its overflow", pool.size + pool.max_overflow), pool.size + pool.max_overflow);
+  row(fmt::format("{}: default `pool.size`, all in use", pool.size), pool.size);
+  row(fmt::format("{}: with the default overflow", pool.size + pool.max_overflow), pool.size + pool.max_overflow);
 }
 
 void print_maps(const Settings& settings) {
-  fmt::print("\n| slot map | bytes | all processes once | all of them as often as they may, a server's share |\n");
+  fmt::print("\n| slot map | bytes | all processes once | all of them as often as possible, load of one server |\n");
   fmt::print("| --- | --- | --- | --- |\n");
   for (const std::size_t ranges : {1UL, 5UL, 20UL}) {
     const auto bytes = map_bytes(settings.primaries, ranges);
@@ -203,7 +203,8 @@ void print_storms(const Settings& settings) {
       {.name = "15 at once, every 100 ms", .connections = all, .one_at_a_time = false, .has_jitter = false}};
   fmt::print(
       "\n| client | transport | attempts while down | a second at most | arrivals in the busiest 10 ms | timed out |"
-      " all have one after | all they want after |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n");
+      " each has one connection after | each has all connections after |\n| --- | --- | --- | --- | --- | --- | --- | "
+      "--- |\n");
   for (const auto& transport : {plain, tls}) {
     for (const auto& strategy : strategies) {
       const auto storm = Simulation(settings, strategy, transport, 3.0, 5.0).run();
