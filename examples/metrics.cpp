@@ -1,5 +1,5 @@
-// A store at work whose metrics Prometheus can scrape: logins, refreshes, races, logouts, and somebody who forges.
-// Usage: metrics redis://host:port | unix:///path     Prints the address of the metrics; ends with SIGINT or SIGTERM.
+// A store under load whose metrics Prometheus can scrape: logins, refreshes, races, logouts, and a forger.
+// Usage: metrics redis://host:port | unix:///path     Prints the address of the metrics; SIGINT or SIGTERM ends it.
 #include <fmt/core.h>
 #include <prometheus/exposer.h>
 #include <pthread.h>
@@ -41,7 +41,9 @@ obol::SigningKey random_key(std::string_view id) {
 obol::RedisStore open_store(const char* uri, const obol::SigningKey& key, std::shared_ptr<obol::Observer> observer) {
   obol::RedisStoreOptions options{
       .connection = value_or_exit(obol::ConnectionOptions::from_uri(uri), "bad address"),
-      .pool = {.size = 2, .max_overflow = 2, .lifetime_limit = milliseconds(2000)},  // Short, so that it is seen.
+      .pool = {.size = 2,
+               .max_overflow = 2,
+               .lifetime_limit = milliseconds(2000)},  // Short, so that the dashboard shows it.
       .keyring = obol::Keyring(key),
       .policy = {.max_sessions = 4, .revocation_mark_lifetime = std::chrono::seconds(60)},
       .near_cache = {.enabled = true},
@@ -49,7 +51,7 @@ obol::RedisStore open_store(const char* uri, const obol::SigningKey& key, std::s
   return value_or_exit(obol::RedisStore::connect(std::move(options)), "no store");
 }
 
-// One user at a time, as a web server's thread would see them; what fails is what the metrics are to show.
+// Serves one user at a time, as a thread of a web server does. It ignores failures: the metrics show them.
 class Visitor {
  public:
   Visitor(obol::RedisStore& store, obol::RedisStore& forger) : store_(store), forger_(forger) {}
@@ -93,20 +95,20 @@ class Visitor {
     (void)store_.get_many(keys);
   }
 
-  // A login that was under way meanwhile does not come through.
+  // The policy refuses a login that was in progress meanwhile.
   void log_out_everywhere(const std::string& user) {
     Session under_way = new_session(user);
     (void)store_.delete_all(user, "full");
     (void)store_.upsert(under_way);
   }
 
-  // A late refresh finds nothing to refresh.
+  // A late refresh finds no session.
   void log_out(Session& session) {
     (void)store_.delete_one(session.key());
     if (below(3) == 0) (void)store_.upsert(session);
   }
 
-  // Written by somebody who knows the id of our key, but not the key.
+  // A forger knows the id of the key, but not the key.
   void forge(const std::string& user) {
     Session forged = new_session(user + "-forged");
     if (forger_.upsert(forged)) (void)store_.get(forged.key());

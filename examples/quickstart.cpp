@@ -1,5 +1,5 @@
-// The main job in one sitting: a login, a refresh, a refresh race, the user's devices, logging the others out.
-// Usage: quickstart [redis://host:port | unix:///path]     Without an address the sessions live in this process.
+// The main use in one program: a login, a refresh, a refresh race, the user's devices, logging the others out.
+// Usage: quickstart [redis://host:port | unix:///path]     Without an address, sessions are kept in this process.
 #include <fmt/core.h>
 
 #include <chrono>
@@ -14,7 +14,7 @@ namespace {
 
 using obol::Session;
 
-// The host's own data in a session, and how it becomes bytes.
+// The host's own data in a session, and its conversion to bytes.
 struct Device {
   std::string name;
 };
@@ -71,7 +71,7 @@ Session log_in(obol::SessionStore& store, const std::string& user, const std::st
   return session;
 }
 
-// What an auth server does with a refresh token: a new token id, a later expiry, one conditional write.
+// An auth server handles a refresh token so: a new token id, a later expiry, one conditional write.
 std::expected<obol::Upserted, obol::UpsertError> refresh(obol::SessionStore& store, Session& session) {
   session.refreshed_at = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   session.refresh_expires_at = session.refreshed_at + std::chrono::days(14);

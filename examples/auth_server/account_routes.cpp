@@ -54,7 +54,7 @@ void change_password(Exchange& exchange, Exchange::LoggedIn& user) {
   if (const auto objection = objection_to_password(wanted, user.user.name); !objection.empty()) {
     return refuse_password(exchange, user, 422, objection);
   }
-  // Whoever holds a stolen session must not try passwords through it.
+  // A thief with a stolen session must not be able to try passwords.
   const Attempt attempt{.account = user.user.name, .network = "password", .known_device = user.login.session.id};
   if (const auto wait = site.throttle.admit(attempt); wait.count() > 0) {
     exchange.retry_after(wait);
@@ -71,7 +71,7 @@ void change_password(Exchange& exchange, Exchange::LoggedIn& user) {
   }
   auto visitor = site.sessions.secure(std::move(user.login));
   if (!visitor) {
-    // A new password must not leave sessions of the old one behind: both change, or it is to be tried again.
+    // No session of the old password may remain: either both changes succeed, or the user has to try again.
     site.users.replace_password_hash(user.user.id, *hash, user.user.password_hash);
     return exchange.say_unavailable(visitor.error());
   }

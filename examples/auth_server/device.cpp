@@ -17,7 +17,7 @@ struct Word {
   std::string_view name;
 };
 
-// The first that is found counts: most browsers also claim to be those behind them.
+// The first match counts: most browsers also claim to be those further down.
 constexpr std::array browsers{
     Word{"Edg/", "Edge"},        Word{"OPR/", "Opera"},     Word{"SamsungBrowser/", "Samsung Internet"},
     Word{"Firefox/", "Firefox"}, Word{"FxiOS/", "Firefox"}, Word{"CriOS/", "Chrome"},
@@ -33,7 +33,7 @@ std::string_view find_word(std::string_view text, std::span<const Word> words) {
   return {};
 }
 
-// A product's name is a token (RFC 9110). Anything else would be shown as it is, in whatever direction it runs.
+// A product's name is a token (RFC 9110). Other text could contain characters that change the writing direction.
 bool is_product_name(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
 }

@@ -1,5 +1,4 @@
-// Names a device from what its browser says about itself: good enough for its owner to recognise it, never for
-// security.
+// Names a device by its browser's User-Agent: good enough for its owner to recognise it, never for security.
 #pragma once
 
 #include <string_view>

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::chrono::seconds form_lifetime{std::chrono::days(1)};
 
-// What a page says was just done; the address only names it, so that no address can make our pages say anything else.
+// Notices about the last action. The address only names one, so no address can put its own text on a page.
 std::string notice_for(const std::string& name) {
   static const std::map<std::string, std::string> notices{
       {"logged-out", "You are logged out."},
@@ -52,7 +52,7 @@ std::optional<Exchange::LoggedIn> Exchange::require_login() {
     if (auto user = site_.users.find_by_id(found->login->session.user_id)) {
       return LoggedIn{.login = std::move(*found->login), .user = std::move(*user)};
     }
-    // The session of an account that this process does not have (any more).
+    // The session belongs to an account that this process does not have (any more).
     drop_tokens();
     found->tokens_are_void = true;
   }
@@ -114,7 +114,7 @@ void Exchange::keep(Cookie cookie, std::string_view value, std::chrono::seconds 
 }
 
 void Exchange::keep(const Tokens& tokens) {
-  // The access token's own expiry counts, not its cookie's: one that is sent late shows that there was a session.
+  // The token's own expiry counts, not its cookie's: a token that is sent late shows that there was a session.
   keep(Cookie::access, tokens.access, site_.sessions.lifetimes().unused);
   keep(Cookie::refresh, tokens.refresh, site_.sessions.lifetimes().unused);
 }

@@ -18,23 +18,23 @@ class Exchange {
 
   Site& site() { return site_; }
 
-  /// Finds out who is asking, and lets the browser keep or drop cookies accordingly. Without a value the store could
-  /// not be asked, and the answer says so already.
+  /// Identifies the visitor, and sets or clears the browser's cookies. Without a value the store was not available; the
+  /// answer is then already set.
   std::optional<Visitor> visitor();
 
-  /// Somebody who is logged in, with the account; else the answer already leads to the login.
+  /// A logged-in visitor with the account. Without a value the answer already redirects to the login.
   struct LoggedIn {
     Login login{};
     User user{};
   };
   std::optional<LoggedIn> require_login();
 
-  /// Whether the form that was posted is one that was sent to this session, or to this browser before a login. Where
-  /// not, the answer says so already.
+  /// True if the posted form was sent to this session, or to this browser before a login. Otherwise the answer is
+  /// already set.
   bool require_form_of(const Login& login);
   bool require_form_of_this_browser();
 
-  /// What the pages of somebody logged in, and of somebody who is not, need around their content.
+  /// Frames of the pages, with and without a login.
   Frame frame_of(const LoggedIn& user);
   Frame frame_of_nobody();
 
@@ -48,11 +48,11 @@ class Exchange {
   void show(const std::string& page, int status = 200);
   void lead_to(const std::string& path) { response_.set_redirect(path, 303); }
   void say(int status, std::string_view title, std::string_view text);
-  /// 503, for the time that the store cannot be asked.
+  /// Answers 503 while the store is not available.
   void say_unavailable(const obol::Error& error);
   void retry_after(std::chrono::seconds wait) { response_.set_header("Retry-After", std::to_string(wait.count())); }
 
-  /// Whether a POST is one that a form of ours makes; else the answer says what is wrong.
+  /// True if a POST came from a form of this server; otherwise the answer says what is wrong.
   bool require_own_form();
 
  private:

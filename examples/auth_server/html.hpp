@@ -1,4 +1,4 @@
-// HTML that cannot be forgotten to be escaped: text put into markup is escaped, only Html itself goes in as it is.
+// HTML with escaping by type: text put into markup is escaped, only Html is inserted unchanged.
 #pragma once
 
 #include <fmt/format.h>
@@ -13,7 +13,7 @@ namespace auth_server {
 /// The text with & < > " ' as character references: safe between tags and in quoted attributes.
 std::string escape(std::string_view text);
 
-/// Markup. Only html() makes any.
+/// Markup, made only by html().
 class Html {
  public:
   Html() = default;
@@ -40,7 +40,7 @@ class HtmlFormat {
   }
 };
 
-/// Markup from a template of fmt and what goes into it: texts are escaped, Html and numbers are not.
+/// Markup from an fmt template and its arguments: texts are escaped, Html and numbers are not.
 template <class... Arguments>
 Html html(fmt::format_string<decltype(HtmlFormat::fitted(std::declval<const Arguments&>()))...> markup,
           const Arguments&... arguments) {

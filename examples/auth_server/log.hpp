@@ -1,4 +1,4 @@
-// What the operator is told, on standard error.
+// Messages to the operator, on standard error.
 #pragma once
 
 #include <string>
@@ -6,11 +6,11 @@
 
 namespace auth_server {
 
-/// Printable ASCII as it is, a backslash as \\, every other byte as \xHH, so that no request and no server can begin a
-/// line of its own or steer a terminal.
+/// Keeps printable ASCII, writes a backslash as \\ and every other byte as \xHH. So no request and no server can start
+/// a new line or control a terminal.
 std::string printable(std::string_view text);
 
-/// Writes the text as one line, made printable.
+/// Writes the text as one printable line.
 void log_line(std::string_view text);
 
 }  // namespace auth_server

@@ -16,10 +16,10 @@ namespace {
 constexpr std::chrono::seconds known_device_lifetime{std::chrono::days(365)};
 constexpr std::string_view known_device_type = "device";
 
-// What is the same for a wrong name and a wrong password must also cost the same: see PasswordHasher::verify.
+// A wrong name and a wrong password give the same answer and must take the same time: see PasswordHasher::verify.
 constexpr std::string_view wrong = "User name or password is wrong.";
 
-// A name as typed may have any size; what is counted by it must not.
+// A typed name may have any size; the key of its counter must not.
 std::string account_of(const std::string& name) { return lower_case(std::string_view(name).substr(0, 64)); }
 
 Attempt attempt_of(Exchange& exchange, const std::string& name, const std::optional<User>& user) {
@@ -42,7 +42,7 @@ void refuse_login(Exchange& exchange, const std::string& name, int status, std::
 }
 
 void log_in(Exchange& exchange, const User& user, std::chrono::sys_seconds credentials_read_at) {
-  // A session that this browser had before ends with the new login.
+  // An earlier session of this browser ends with the new login.
   const auto before =
       exchange.site().sessions.resume(exchange.cookie(Cookie::access), exchange.cookie(Cookie::refresh));
   if (before && before->login) {
@@ -98,7 +98,7 @@ void post_sign_up(Exchange& exchange) {
   for (const auto objection : {objection_to_name(name), objection_to_password(password, name)}) {
     if (!objection.empty()) return refuse_sign_up(exchange, name.substr(0, 64), 422, objection);
   }
-  // A name that is taken costs no hash; what is told here is what Users::add tells, too.
+  // A taken name costs no hash. Users::add would reveal the same.
   if (exchange.site().users.find_by_name(name)) return refuse_name(exchange, name);
   if (const auto wait = exchange.site().throttle.admit_sign_up(exchange.device().place); wait.count() > 0) {
     exchange.retry_after(wait);
@@ -130,7 +130,7 @@ void post_logout(Exchange& exchange) {
   exchange.lead_to("/login?notice=logged-out");
 }
 
-// Somebody who is logged in has no need of the login page.
+// A logged-in visitor does not need the login page.
 void show_to_nobody(Exchange& exchange, std::string (*page)(const Frame&, const SentForm&)) {
   const auto visitor = exchange.visitor();
   if (!visitor) return;

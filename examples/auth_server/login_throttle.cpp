@@ -1,5 +1,5 @@
-// A leaky bucket for each key, kept as one point in time (the generic cell rate algorithm): each attempt moves it on by
-// the interval, and it may lie ahead of now by as many intervals as the burst allows.
+// A leaky bucket for each key, stored as one point in time (the generic cell rate algorithm). Each attempt moves it on
+// by the interval. It may be ahead of now by as many intervals as the burst allows.
 #include "login_throttle.hpp"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
-// How often somebody may try passwords and sign up, each of which costs a password hash. An attacker slows down
-// himself, not the owner of the account: attempts count by account and network together, and a browser that has logged
-// in to the account before has a count of its own.
+// Limits password attempts and sign-ups, each of which costs a password hash. An attacker slows down only himself, not
+// the owner of the account: attempts are counted by account and network together, and a browser that has logged in to
+// the account before has its own count.
 #pragma once
 
 #include <chrono>
@@ -13,34 +13,34 @@
 
 namespace auth_server {
 
-/// Who tries.
+/// The source of an attempt.
 struct Attempt {
-  std::string account{};       ///< The name that was typed, whether there is such a user or not.
+  std::string account{};       ///< The typed name, even if there is no such user.
   std::string network{};       ///< Device::place.
-  std::string known_device{};  ///< Not empty: proven to have logged in to this account before.
+  std::string known_device{};  ///< Not empty if this device has proved an earlier login to this account.
 };
 
-/// Thread-safe. Remembers an attempt for less than half an hour, and no more than attempts that cost a password hash.
+/// Thread-safe. Remembers an attempt for less than half an hour, and only attempts that cost a password hash.
 class LoginThrottle {
  public:
   using Clock = std::function<std::chrono::steady_clock::time_point()>;
   explicit LoginThrottle(Clock clock = [] { return std::chrono::steady_clock::now(); }) : clock_(std::move(clock)) {}
 
-  /// Counts an attempt; 0 lets it through, else it is not counted and has to wait so long.
+  /// Counts an attempt and returns 0, or returns how long to wait without counting it.
   std::chrono::seconds admit(const Attempt& attempt) { return admit_within(limits_for(attempt)); }
 
-  /// The same for a sign-up: there is nothing but the network (Device::place) to tell one client from another.
+  /// The same for a sign-up. Only the network (Device::place) distinguishes clients.
   std::chrono::seconds admit_sign_up(const std::string& network) { return admit_within(sign_up_limits_for(network)); }
 
   /// Takes the attempt back: the password was right.
   void forgive(const Attempt& attempt);
 
  private:
-  /// What is counted. The parts stand apart, so that no name that somebody types can be the key of something else.
+  /// Key of a counter. Its parts are separate, so no typed name can equal the key of another counter.
   enum class Counted { account_on_network, account, network, device, sign_ups_of_network };
   using Key = std::tuple<Counted, std::string, std::string>;
 
-  /// So many at once, and then one each interval.
+  /// Allows a burst, and then one attempt per interval.
   struct Limit {
     Key key;
     int burst;

@@ -1,4 +1,4 @@
-// A small auth server: sign-up, login, "your devices". Accounts live in this process, sessions where Obol keeps them.
+// A small auth server: sign-up, login, "your devices". This process keeps the accounts, Obol the sessions.
 // Usage: obol_auth_server (--redis URI | --memory) [--listen host:port] [--certificate FILE --key FILE]
 #include <fmt/format.h>
 #include <sodium.h>
@@ -45,7 +45,7 @@ sigset_t termination_signals() {
   return signals;
 }
 
-// Until a signal to terminate; requests under way are answered before it returns.
+// Serves until a signal to terminate. Requests in progress are answered before it returns.
 int serve(httplib::Server& server, const auth_server::Options& options, const auth_server::Site& site) {
   const auto signals = termination_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);

@@ -11,15 +11,15 @@ namespace auth_server {
 
 struct Options {
   std::string host = "127.0.0.1";
-  int port = 8080;                 ///< 0: one that is free.
-  std::string redis_uri{};         ///< Empty: sessions in this process.
+  int port = 8080;                 ///< 0: a free port.
+  std::string redis_uri{};         ///< Empty: sessions are kept in this process.
   std::string certificate_file{};  ///< Empty: no TLS.
   std::string private_key_file{};
   SessionLifetimes lifetimes{};
 };
 
-/// What the command line asks for; else it was for help or wrong, this was said, and the process is to end with
-/// `exit_code`.
+/// Parses the command line. Without a value it asked for help or was wrong; the message is already printed, and the
+/// process should end with `exit_code`.
 std::optional<Options> read_options(int argument_count, char** arguments, int& exit_code);
 
 }  // namespace auth_server

@@ -1,4 +1,4 @@
-// The pages, as HTML that needs no script. They show what they are given and decide nothing.
+// The pages, as HTML without scripts. They show their arguments and decide nothing.
 #pragma once
 
 #include <chrono>
@@ -11,28 +11,28 @@
 
 namespace auth_server {
 
-/// What every page shows around its content.
+/// The frame of every page.
 struct Frame {
   std::string user_name{};   ///< Empty: nobody is logged in.
-  std::string form_token{};  ///< For the forms: see mask_secret.
-  std::string notice{};      ///< What was just done.
-  std::string kept_in{};     ///< Where sessions are kept, such as "Redis 8.0.6".
+  std::string form_token{};  ///< For forms: see mask_secret.
+  std::string notice{};      ///< Result of the last action.
+  std::string kept_in{};     ///< The store's name, such as "Redis 8.0.6".
 };
 
-/// A form that was sent and is shown again.
+/// A form that was sent and is shown again with its problem.
 struct SentForm {
   std::string name{};
-  std::string problem{};  ///< Empty where it is shown for the first time.
+  std::string problem{};  ///< Empty if the form is shown for the first time.
 };
 
 std::string login_page(const Frame& frame, const SentForm& form);
 std::string sign_up_page(const Frame& frame, const SentForm& form);
 std::string password_page(const Frame& frame, const SentForm& form);
 
-/// The first of the devices is the one that asks.
+/// The first device is the visitor's own.
 std::string devices_page(const Frame& frame, const std::vector<Login>& devices, std::chrono::sys_seconds now);
 
-/// For what cannot be shown otherwise.
+/// For errors without a page of their own.
 std::string message_page(const Frame& frame, std::string_view title, std::string_view text);
 
 }  // namespace auth_server

@@ -1,4 +1,4 @@
-// Password hashes: Argon2id by libsodium, a bounded number at once, at a cost that does not tell whether a user exists.
+// Password hashes: Argon2id by libsodium, a bounded number at once. The cost does not reveal whether a user exists.
 #pragma once
 
 #include <expected>
@@ -14,14 +14,14 @@ class PasswordHasher {
  public:
   PasswordHasher();
 
-  /// A string that holds salt, parameters and hash.
+  /// A string with salt, parameters and hash.
   std::expected<std::string, HashingProblem> hash(const std::string& password);
 
-  /// Whether it is that password. Without a hash, for a user that does not exist, costs the same and says no.
+  /// True if it is that password. Without a hash (unknown user) it costs the same and returns false.
   std::expected<bool, HashingProblem> verify(const std::string& password, const std::string& hash);
 
  private:
-  // Each takes 64 MiB and a processor: more at once would help nobody but an attacker.
+  // Each takes 64 MiB and a processor: more at once would only help an attacker.
   static constexpr int most_at_once = 4;
   std::counting_semaphore<most_at_once> slots_{most_at_once};
   std::string nobodys_hash_;

@@ -1,4 +1,4 @@
-// What this server keeps in each session besides Obol's own fields: a struct of its own, stored as JSON.
+// The server's own data in each session: a struct that is stored as JSON.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace auth_server {
 
-/// Where somebody logged in: shown to them on "Your devices". Made from what a stranger sent; escape it.
+/// The device of a login, shown on "Your devices". Made from headers of a stranger; escape it.
 struct Device {
   std::string name{};   ///< Such as "Firefox on Windows".
   std::string kind{};   ///< "phone", "tablet" or "computer".
@@ -17,8 +17,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Device, name, kind, place)
 
 struct Payload {
   Device device{};
-  std::string csrf_secret{};                ///< What the forms of this session prove to know.
-  std::string previous_refresh_token_id{};  ///< What the last rotation replaced; empty before the first.
+  std::string csrf_secret{};                ///< The forms of this session must prove to know it.
+  std::string previous_refresh_token_id{};  ///< The id that the last rotation replaced; empty before the first.
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Payload, device, csrf_secret, previous_refresh_token_id)
 

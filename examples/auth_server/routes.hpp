@@ -1,4 +1,4 @@
-// The addresses this server answers.
+// The addresses of this server.
 #pragma once
 
 #include "httplib.h"

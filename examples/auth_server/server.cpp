@@ -1,4 +1,4 @@
-// cpp-httplib, told to be careful.
+// Sets up cpp-httplib with strict limits and headers.
 #include "server.hpp"
 
 #include <fmt/format.h>
@@ -14,12 +14,12 @@
 namespace auth_server {
 namespace {
 
-// Each connection that is open holds a thread, and browsers open several.
+// Each open connection holds a thread, and browsers open several.
 constexpr std::size_t threads = 64;
 constexpr std::size_t most_bytes_of_a_form = std::size_t{8} * 1024;
 
-// No script runs, nothing is loaded from elsewhere, no other site frames the pages, and no cache keeps them.
-// Strict-Transport-Security is left to a server with a name of its own: for localhost it would bind all others there.
+// No scripts, nothing from other sites, no framing by other sites, no caching.
+// Without Strict-Transport-Security: for localhost it would affect all other servers there.
 void add_security_headers(httplib::Server& server) {
   server.set_default_headers({
       {"Content-Security-Policy",
@@ -34,7 +34,7 @@ void add_security_headers(httplib::Server& server) {
   });
 }
 
-// Instead of the library's own, which let a second server share the port unnoticed.
+// Replaces the library's own options, which let a second server share the port unnoticed.
 void set_socket_options(httplib::Server& server) {
   server.set_socket_options([](socket_t socket) {
     const int yes = 1;

@@ -1,4 +1,4 @@
-// The HTTP server: TLS, limits, and the headers that every answer carries.
+// The HTTP server: TLS, limits, and the headers of every answer.
 #pragma once
 
 #include <expected>
@@ -11,7 +11,7 @@
 
 namespace auth_server {
 
-/// A server that answers all routes, or why there is none. The site must outlive it.
+/// Makes a server that answers all routes, or returns why it cannot. The site must outlive it.
 std::expected<std::unique_ptr<httplib::Server>, std::string> make_server(const Options& options, Site& site);
 
 }  // namespace auth_server

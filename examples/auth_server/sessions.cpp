@@ -64,8 +64,8 @@ obol::Result<Visitor> Sessions::resume(std::string_view access_token, std::strin
   return refresh ? rotate(*refresh) : nobody();
 }
 
-// Of requests that come with the same token at once, one wins; the others learn from UpsertError::current what it
-// stored, and answer with that, so that all tabs hold the same tokens afterwards.
+// If several requests come with the same token at once, one wins. The others answer with the session it stored
+// (UpsertError::current), so all tabs have the same tokens afterwards.
 obol::Result<Visitor> Sessions::rotate(const RefreshToken& token) {
   auto stored = store_.get(token.session);
   if (!stored) return std::unexpected(std::move(stored.error()));
@@ -87,8 +87,8 @@ obol::Result<Visitor> Sessions::rotate(const RefreshToken& token) {
   return std::unexpected(std::move(error));
 }
 
-// Without rotating: the token is still the current one, or was until a moment ago; else it is used again by somebody
-// who should not have it, or after somebody did. Which of the two holds the session is not known, so it ends.
+// Answers without rotating. The token is the current one, or was until a moment ago. Otherwise a thief uses it, or used
+// it before its owner. It is not known which of the two this is, so the session ends.
 obol::Result<Visitor> Sessions::answer(obol::Session session, const RefreshToken& token) {
   auto payload = session.payload<Payload>();
   if (!payload) return nobody();
@@ -127,7 +127,7 @@ std::optional<obol::Error> Sessions::renew(obol::Session& session, Payload& payl
   return std::nullopt;
 }
 
-// The others first: if that fails, the session at hand is still what its browser knows.
+// Others first: if that fails, the browser still has the right tokens of this session.
 obol::Result<Visitor> Sessions::secure(Login login) {
   if (auto ended = end_others(login.session.key()); !ended) return std::unexpected(std::move(ended.error()));
   for (int attempts_left = 3;; --attempts_left) {

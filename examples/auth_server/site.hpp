@@ -1,4 +1,4 @@
-// Everything the routes work with, made once by main.
+// The objects that all routes use, made once by main.
 #pragma once
 
 #include <string>
@@ -28,7 +28,7 @@ struct Site {
   LoginThrottle throttle;
   Cookies cookies;
   bool is_over_tls;
-  std::string kept_in;  ///< For the pages: where sessions are kept.
+  std::string kept_in;  ///< For the pages: the store's name.
 };
 
 }  // namespace auth_server

@@ -1,4 +1,4 @@
-// RedisStore or MemoryStore, with the same policy, and an observer that tells the operator what it hears.
+// RedisStore or MemoryStore with the same policy, and an observer that reports events to the operator.
 #include "store.hpp"
 
 #include <fmt/format.h>
@@ -39,9 +39,9 @@ class Log final : public obol::Observer {
   std::string server_;
 };
 
-// Whoever logs in over and over drops the oldest of his own sessions, and fills no server. A change of the password
-// ends the other sessions by delete_others, and its mark also those of logins that have read the old hash and are still
-// verifying it: that takes seconds, and the mark stays for minutes.
+// A user who logs in again and again drops the oldest of his own sessions and does not fill the server. A change of the
+// password ends the other sessions by delete_others. Its mark also refuses logins that have read the old hash and are
+// still verifying it: that takes seconds, and the mark stays for minutes.
 constexpr obol::SessionPolicy policy{.max_sessions = 20,
                                      .when_full = obol::WhenFull::evict,
                                      .revocation_mark_lifetime = std::chrono::minutes(10),

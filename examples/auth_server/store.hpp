@@ -1,4 +1,4 @@
-// Opens the place where sessions are kept.
+// Opens the session store.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@ struct OpenStore {
   std::string kept_in{};  ///< "Redis 8.0.6", for the pages.
 };
 
-/// The store at this address; without one, in this process. Findings about the server go to stderr.
+/// Opens the store at this address, or one in this process if it is empty. Findings about the server go to stderr.
 obol::Result<OpenStore> open_store(const std::string& redis_uri, const obol::Keyring& keyring);
 
 }  // namespace auth_server

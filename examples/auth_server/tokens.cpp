@@ -1,4 +1,4 @@
-// Packs a token's session id and addition into the id of an Obol session token, "session id.addition", and back.
+// Packs a session id and an addition into the id of an Obol session token, "session id.addition", and unpacks them.
 #include "tokens.hpp"
 
 #include <charconv>

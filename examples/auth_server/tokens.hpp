@@ -1,5 +1,5 @@
 // The two tokens a browser keeps. Each is an Obol session token (signed, cookie-safe) of a type of its own, so that
-// neither passes for the other; behind the session's id stands what that kind of token adds.
+// neither is accepted as the other. The addition of each kind follows the session id.
 #pragma once
 
 #include <chrono>
@@ -11,25 +11,25 @@
 
 namespace auth_server {
 
-/// What kind of session this server makes.
+/// The session type of this server.
 inline constexpr std::string_view session_type = "web";
 
-/// Lets its bearer in until it expires, as long as the session stands.
+/// Admits its bearer until it expires, as long as the session exists.
 struct AccessToken {
   obol::SessionKey session{};
   std::chrono::sys_seconds expires_at{};
 };
 
-/// Good for one rotation, which replaces it.
+/// Valid for one rotation, which replaces it.
 struct RefreshToken {
   obol::SessionKey session{};
-  std::string id{};  ///< Session::refresh_token_id as it was when this token was issued.
+  std::string id{};  ///< Session::refresh_token_id when this token was issued.
 };
 
 obol::Result<std::string> issue(const AccessToken& token, const obol::Keyring& keyring);
 obol::Result<std::string> issue(const RefreshToken& token, const obol::Keyring& keyring);
 
-/// `invalid_token` where the text is not, in every byte, such a token of this keyring. Says nothing about expiry.
+/// `invalid_token` unless the text is, in every byte, such a token of this keyring. Does not check expiry.
 obol::Result<AccessToken> open_access_token(std::string_view text, const obol::Keyring& keyring);
 obol::Result<RefreshToken> open_refresh_token(std::string_view text, const obol::Keyring& keyring);
 

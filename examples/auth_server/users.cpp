@@ -1,4 +1,4 @@
-// Accounts in two maps, and what names and passwords may be.
+// Accounts in two maps, and the rules for names and passwords.
 #include "users.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The user accounts, in memory: they end with the process. A real server keeps them in its database.
+// User accounts in memory; they end with the process. A real server keeps them in its database.
 #pragma once
 
 #include <cstddef>
@@ -11,15 +11,15 @@
 namespace auth_server {
 
 struct User {
-  std::string id{};  ///< Random: a name that is given up and taken again must not inherit sessions.
+  std::string id{};  ///< Random: if a name is given up and taken again, it must not inherit sessions.
   std::string name{};
   std::string password_hash{};
 };
 
-/// As names are compared.
+/// Normalises a name for comparison.
 std::string lower_case(std::string_view text);
 
-/// Why a name or password is not accepted, for the one who chose it; empty where it is.
+/// Why a name or password is refused, as a text for the user; empty if it is accepted.
 std::string_view objection_to_name(std::string_view name);
 std::string_view objection_to_password(std::string_view password, std::string_view name);
 
@@ -31,7 +31,7 @@ class Users {
   std::optional<User> find_by_name(std::string_view name) const;
   std::optional<User> find_by_id(const std::string& id) const;
 
-  /// False if it is no longer `old_hash`: what was allowed by that password is not any more.
+  /// False if the hash is no longer `old_hash`: the check of that password is outdated then.
   bool replace_password_hash(const std::string& id, const std::string& old_hash, std::string new_hash);
 
  private:
