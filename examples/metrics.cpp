@@ -41,9 +41,7 @@ obol::SigningKey random_key(std::string_view id) {
 obol::RedisStore open_store(const char* uri, const obol::SigningKey& key, std::shared_ptr<obol::Observer> observer) {
   obol::RedisStoreOptions options{
       .connection = value_or_exit(obol::ConnectionOptions::from_uri(uri), "bad address"),
-      .pool = {.size = 2,
-               .max_overflow = 2,
-               .lifetime_limit = milliseconds(2000)},  // Short, so that the dashboard shows it.
+      .pool = {.size = 2, .max_overflow = 2, .lifetime_limit = milliseconds(2000)},  // Short, so that it shows.
       .keyring = obol::Keyring(key),
       .policy = {.max_sessions = 4, .revocation_mark_lifetime = std::chrono::seconds(60)},
       .near_cache = {.enabled = true},

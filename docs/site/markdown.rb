@@ -1,11 +1,12 @@
-# What Doxygen 1.9.4 is shown of a Markdown page, for whose links to headings, images and sources it has no sense: headings
-# get labels and links to them name those; images are found in img/; links to files that are no pages become their names; pages get their place in the navigation.
+# Converts a Markdown page for Doxygen 1.9.4, which does not resolve links to headings, images and sources. Headings get labels,
+# and links use them. Images come from img/. A link to a file that is not a page becomes its name. Pages get their place in the
+# navigation.
 # Usage: ruby markdown.rb PAGE
 def slug(heading) = heading.gsub(/\[([^\]]*)\]\([^)]*\)/, '\1').downcase.gsub(/[^a-z0-9_\- ]/, '').tr(' ', '-')
 def page(path) = File.basename(path, '.md')
 
 
-# The two indexes are the tree of the site's navigation: what they lead to stands below them.
+# The two indexes form the tree of the site's navigation: the pages they link to are below them.
 def is_below?(here, path) = (here == 'index' && path != 'index.md') || (here == 'errors' && path.start_with?('errors/'))
 
 def label(here, path)
