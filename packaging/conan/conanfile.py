@@ -85,7 +85,7 @@ class ObolConan(ConanFile):
         toolchain.cache_variables["OBOL_WITH_PROMETHEUS"] = bool(self.options.with_prometheus)
         toolchain.generate()
         dependencies = CMakeDeps(self)
-        # Obol asks for fmt 9 or newer; without this only 9 would do.
+        # Obol accepts fmt 9 or newer; without this CMake would accept only 9.
         dependencies.set_property("fmt", "cmake_config_version_compat", "AnyNewerVersion")
         if self.options.with_opentelemetry:
             dependencies.set_property("opentelemetry-cpp", "cmake_target_name", "opentelemetry-cpp::api")
