@@ -1,5 +1,6 @@
-# Every link of the Markdown files to a file or a heading resolves; every docs/ page that sources and scripts name stands;
-# each error code has a page; the indexes lead to every page. Usage: ruby check_markdown.rb FOLDER
+# Every link of the Markdown files to a file or a heading resolves. Every file of the project that they name exists, and so does
+# every docs/ page that sources and scripts name. Each error code has a page. The indexes lead to every page.
+# Usage: ruby check_markdown.rb FOLDER
 require 'set'
 
 Dir.chdir(ARGV.fetch(0))
@@ -36,6 +37,15 @@ files.each do |file|
   end
 end
 
+# CHANGELOG.md also names files of the past.
+paths = 0
+(files - ['CHANGELOG.md']).each do |file|
+  File.read(file, encoding: 'UTF-8').scan(%r{`((?:src|include|tests|scripts|examples|benchmarks|cmake|lua|packaging|docs)/[\w./*-]+)}) do |(path)|
+    paths += 1
+    $wrong << "#{file}: names #{path}, which is not there" if Dir.glob(path).empty?
+  end
+end
+
 named = Dir.glob('{src,include,scripts,cmake,examples,benchmarks,lua,adapters,tests}/**/*').select { |path| File.file?(path) }
 named.each do |file|
   next if file.start_with?('tests/fuzz/corpus/')
@@ -62,5 +72,5 @@ indexes = File.read('docs/index.md') + index
 end
 
 abort $wrong.join("\n") unless $wrong.empty?
-abort 'nothing was looked at' if links < 50 || codes.size < 20
-puts "#{links} links in #{files.size} files, #{codes.size} error codes"
+abort 'nothing was looked at' if links < 50 || paths < 50 || codes.size < 20
+puts "#{links} links and #{paths} paths in #{files.size} files, #{codes.size} error codes"
