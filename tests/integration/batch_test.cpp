@@ -18,7 +18,7 @@ using redis::Connection;
 using redis::Deadline;
 using redis::Pool;
 using std::chrono::milliseconds;
-using Outcome = std::expected<redis::Reply, Pool::Failure>;
+using Outcome = std::expected<redis::Reply, redis::CallFailure>;
 
 class Batch : public ServerTest {
  protected:
@@ -39,7 +39,7 @@ class Batch : public ServerTest {
   }
 
   static std::future<Outcome> call(Pool& pool, Command command, milliseconds time = long_time,
-                                   Pool::Sharing sharing = Pool::Sharing::allowed) {
+                                   redis::Sharing sharing = redis::Sharing::allowed) {
     return std::async(std::launch::async,
                       [&pool, command, time, sharing] { return pool.call(command, in(time), sharing); });
   }
@@ -47,7 +47,7 @@ class Batch : public ServerTest {
   /// Calls that wait behind a lease, in this order; where they may share, they fly out together when it ends.
   std::vector<std::future<Outcome>> call_together(Pool& pool,
                                                   const std::vector<std::pair<Command, milliseconds>>& calls,
-                                                  Pool::Sharing sharing = Pool::Sharing::allowed) {
+                                                  redis::Sharing sharing = redis::Sharing::allowed) {
     std::vector<std::future<Outcome>> outcomes;
     {
       const auto held = pool.checkout(in(long_time)).value();
@@ -103,7 +103,7 @@ TEST_P(Batch, LeavesOutACallThatGoesAlone) {
   const auto pool = pool_to(server.connection());
   pool->checkout(in(long_time)).value();
   Monitor monitor(server);
-  auto alone = call_together(*pool, {{echo(1), long_time}, {echo(2), long_time}}, Pool::Sharing::alone);
+  auto alone = call_together(*pool, {{echo(1), long_time}, {echo(2), long_time}}, redis::Sharing::alone);
   for (std::size_t i = 0; i < alone.size(); ++i) EXPECT_EQ(alone[i].get()->text, std::to_string(i + 1));
   EXPECT_EQ(monitor.commands().size(), 2U);
 }
@@ -290,7 +290,7 @@ TEST_P(Batch, WithAReplyThatIsTooLargeEndsNoOtherConnection) {
   server.command({"SET", "large", std::string(2 * 1024 * 1024, 'x')});
   const auto pool = pool_to(server.connection(), {}, 4);
   {
-    std::vector<Pool::Lease> leases;
+    std::vector<redis::Lease> leases;
     for (int i = 0; i < 4; ++i) leases.push_back(pool->checkout(in(long_time)).value());
   }
   ASSERT_EQ(pool->statistics().idle, 4U);

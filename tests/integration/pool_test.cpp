@@ -32,7 +32,7 @@ class PoolTest : public ServerTest {
         [this](const Connection&, std::string_view reason) { ++(reason.empty() ? opened : closed); });
   }
 
-  static int descriptor_of(Pool::Lease& lease) { return lease.connection().descriptor(); }
+  static int descriptor_of(redis::Lease& lease) { return lease.connection().descriptor(); }
 
   milliseconds patience{60'000};
   redis::RetryBudget budget;
@@ -93,7 +93,7 @@ TEST_P(PoolTest, IsAPoolTimeoutWhenAllStayBusy) {
 
 TEST_P(PoolTest, HandsAReturnedConnectionToTheOneThatWaits) {
   const auto pool = pool_with({.size = 1, .max_overflow = 0});
-  std::optional<Pool::Lease> held(pool->checkout(soon()).value());
+  std::optional<redis::Lease> held(pool->checkout(soon()).value());
   auto waiting = std::async(std::launch::async, [&] { return pool->checkout(soon()).has_value(); });
   await("the other to wait", [&] { return pool->statistics().waiting == 1; });
   held.reset();
@@ -103,7 +103,7 @@ TEST_P(PoolTest, HandsAReturnedConnectionToTheOneThatWaits) {
 
 TEST_P(PoolTest, LetsAWaiterOpenOneInPlaceOfADiscardedConnection) {
   const auto pool = pool_with({.size = 1, .max_overflow = 0});
-  std::optional<Pool::Lease> held(pool->checkout(soon()).value());
+  std::optional<redis::Lease> held(pool->checkout(soon()).value());
   auto waiting = std::async(std::launch::async, [&] { return pool->checkout(soon()).has_value(); });
   await("the other to wait", [&] { return pool->statistics().waiting == 1; });
   held->discard("broken");
@@ -123,7 +123,7 @@ TEST_P(PoolTest, ReplacesAConnectionTheServerClosed) {
 
 TEST_P(PoolTest, ReplacesAConnectionThatTheServerClosedBeforeItWasHandedOn) {
   const auto pool = pool_with({.size = 1, .max_overflow = 0});
-  std::optional<Pool::Lease> held(pool->checkout(soon()).value());
+  std::optional<redis::Lease> held(pool->checkout(soon()).value());
   auto waiting = std::async(std::launch::async, [&] { return pool->checkout(soon()).has_value(); });
   await("the other to wait", [&] { return pool->statistics().waiting == 1; });
   server.command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
@@ -217,7 +217,7 @@ TEST_P(PoolTest, DropsEveryOtherConnectionWithOneThatWasLost) {
   const auto pool = pool_with({.size = 3});
   {
     auto idle = pool->checkout(soon()).value();
-    std::optional<Pool::Lease> lent(pool->checkout(soon()).value());
+    std::optional<redis::Lease> lent(pool->checkout(soon()).value());
     auto lost = pool->checkout(soon()).value();
     {
       const auto returned = std::move(idle);
@@ -233,7 +233,7 @@ TEST_P(PoolTest, DropsEveryOtherConnectionWithOneThatWasLost) {
 
 TEST_P(PoolTest, DropsEveryOtherConnectionWithOneThatCallsItselfReadOnly) {
   const auto pool = pool_with({.size = 3});
-  std::optional<Pool::Lease> lent(pool->checkout(soon()).value());
+  std::optional<redis::Lease> lent(pool->checkout(soon()).value());
   {
     auto one = pool->checkout(soon()).value();
     auto other = pool->checkout(soon()).value();
@@ -260,7 +260,7 @@ TEST_P(PoolTest, ANewConnectionSurvivesTheLossOfAnOldOne) {
 
 TEST_P(PoolTest, TellsEveryWaitingThreadThatItCloses) {
   const auto pool = pool_with({.size = 1, .max_overflow = 0});
-  std::optional<Pool::Lease> held(pool->checkout(soon()).value());
+  std::optional<redis::Lease> held(pool->checkout(soon()).value());
   std::atomic<int> told = 0;
   std::vector<std::jthread> waiting;
   for (int i = 0; i < 16; ++i) {

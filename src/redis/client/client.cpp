@@ -140,7 +140,7 @@ Result<void> Client::start_on(Node& node, const Command& probe, Deadline deadlin
 
 // As a batch: better to hear now than under load that batches are not permitted. A connection that fails is not used
 // again.
-Result<std::vector<Reply>> Client::ask(Node& node, Pool::Lease& lease, std::span<const Command> commands,
+Result<std::vector<Reply>> Client::ask(Node& node, Lease& lease, std::span<const Command> commands,
                                        Deadline deadline) const {
   auto replies = lease.connection().call_all(commands, deadline.within(timeouts_.command));
   if (replies) return replies;
@@ -185,7 +185,7 @@ auto Client::repeat(std::string_view key, Deadline deadline, TryOnce try_once)
 
 Result<Reply> Client::call(std::string_view key, const Command& command, Deadline deadline,
                            ServerIdentity* answered_by) {
-  auto sharing = Pool::Sharing::allowed;
+  auto sharing = Sharing::allowed;
   return repeat(key, deadline,
                 [&](const Target& target) { return try_call(target, command, deadline, sharing, answered_by); });
 }
@@ -232,7 +232,7 @@ Client::Attempt<To> Client::mapped(Attempt<From> attempt, Map map) {
 
 Result<Client::Written> Client::write_until(std::string_view key, ServerClock::Expiry expiry, const MakeWrite& make,
                                             Deadline deadline) {
-  auto sharing = Pool::Sharing::allowed;
+  auto sharing = Sharing::allowed;
   return repeat(key, deadline, [&](const Target& target) {
     auto& clock = target.node->clock();
     const bool asks = clock.must_be_asked(expiry, Deadline::Time::now(), deadline.time());
@@ -258,13 +258,13 @@ Client::Attempt<Client::Written> Client::try_write_and_ask(const Target& target,
 // Where no answer came in time, any one of the calls that flew together may have held up the others (a write while the
 // server is paused for writes): from then on each goes by itself.
 Client::Attempt<Reply> Client::try_call(const Target& target, const Command& command, Deadline deadline,
-                                        Pool::Sharing& sharing, ServerIdentity* answered_by) {
+                                        Sharing& sharing, ServerIdentity* answered_by) {
   if (target.is_asked) {
     return mapped<Reply>(try_call_all(target, {&command, 1}, deadline),
                          [](std::vector<Reply> replies) { return std::move(replies.front()); });
   }
   auto reply = target.node->pool().call(command, deadline, sharing, answered_by);
-  if (!reply && reply.error().error.code == ErrorCode::timeout) sharing = Pool::Sharing::alone;
+  if (!reply && reply.error().error.code == ErrorCode::timeout) sharing = Sharing::alone;
   if (!reply) return failed<Reply>(target, std::move(reply.error()), deadline);
   if (reply->is_error()) return judge<Reply>(target, command, *reply, deadline);
   return {.outcome = std::move(*reply)};
@@ -354,7 +354,7 @@ Client::Attempt<T> Client::follow(const Target& target, const Command& command, 
 
 // A call that waited at a node which has left the cluster was not sent.
 template <class T>
-Client::Attempt<T> Client::failed(const Target& target, Pool::Failure failure, Deadline deadline) {
+Client::Attempt<T> Client::failed(const Target& target, CallFailure failure, Deadline deadline) {
   auto& node = *target.node;
   if (failure.error.code == ErrorCode::closed && node.has_left()) {
     return {.outcome = std::unexpected(
@@ -415,7 +415,7 @@ PoolStatistics Client::pool_statistics() {
 
 // Over any connection: they all lead to the same server. Whoever comes back with an error that may pass has tried
 // itself.
-std::expected<void, Pool::Failure> Client::load_functions(Node& node, Deadline deadline) {
+std::expected<void, CallFailure> Client::load_functions(Node& node, Deadline deadline) {
   bool may_repeat = false;
   auto loaded = node.loading().run(deadline, [&]() -> Result<void> {
     auto reply = node.pool().call(functions_.load_command(), deadline);
@@ -429,7 +429,7 @@ std::expected<void, Pool::Failure> Client::load_functions(Node& node, Deadline d
     return std::unexpected(node.source().at_endpoint(std::move(reply.error().error)));
   });
   if (loaded) return {};
-  return std::unexpected(Pool::Failure{.error = std::move(loaded.error()), .may_repeat = may_repeat});
+  return std::unexpected(CallFailure{.error = std::move(loaded.error()), .may_repeat = may_repeat});
 }
 
 Result<void> Client::take_loaded(Node& node, const Reply& reply) const {

@@ -123,7 +123,7 @@ class Client {
       -> decltype(try_once(std::declval<const Target&>()).outcome);
   void renew_credentials_if_due(Deadline deadline);
   std::optional<Reply> ask_replica(std::string_view key, const Command& command, Deadline deadline);
-  Attempt<Reply> try_call(const Target& target, const Command& command, Deadline deadline, Pool::Sharing& sharing,
+  Attempt<Reply> try_call(const Target& target, const Command& command, Deadline deadline, Sharing& sharing,
                           ServerIdentity* answered_by = nullptr);
   Attempt<Written> try_write_and_ask(const Target& target, ServerClock::Expiry expiry, const Command& command,
                                      Deadline deadline);
@@ -136,12 +136,11 @@ class Client {
   template <class T>
   Attempt<T> follow(const Target& target, const Command& command, const Reply& refusal, Deadline deadline);
   template <class T>
-  Attempt<T> failed(const Target& target, Pool::Failure failure, Deadline deadline);
+  Attempt<T> failed(const Target& target, CallFailure failure, Deadline deadline);
   std::optional<std::vector<Reply>> try_together(Node& node, std::span<const Command> commands, Deadline deadline);
   Result<void> start_on(Node& node, const Command& probe, Deadline deadline);
-  Result<std::vector<Reply>> ask(Node& node, Pool::Lease& lease, std::span<const Command> commands,
-                                 Deadline deadline) const;
-  std::expected<void, Pool::Failure> load_functions(Node& node, Deadline deadline);
+  Result<std::vector<Reply>> ask(Node& node, Lease& lease, std::span<const Command> commands, Deadline deadline) const;
+  std::expected<void, CallFailure> load_functions(Node& node, Deadline deadline);
   Result<void> take_loaded(Node& node, const Reply& reply) const;
   Inspection inspect(Node& node, std::span<const Command> commands, Deadline deadline);
 

@@ -1,49 +1,28 @@
-// Lending, waiting, retiring: the pool's rules.
+// From a call to its reply, in the order in which it happens; behind that, what goes wrong on the way.
 #include "redis/pool/pool.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <chrono>
+#include <new>
+#include <optional>
+#include <thread>
 #include <utility>
 
-#include "base/random_generator.hpp"
+#include "redis/connection/connection_source.hpp"
 #include "redis/net/socket.hpp"
-#include "values/closed_error.hpp"
 #include "values/out_of_memory.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
-constexpr std::chrono::milliseconds patience_with_those_in_use{5};
+using State = Waiter::State;
+using Time = Deadline::Time;
 
-/// Beyond the pool's size.
-constexpr std::chrono::milliseconds overflow_idle_limit{1000};
+/// What a socket takes in without the server reading it, and for how long it is given the chance.
+constexpr std::size_t largest_send_ahead = 65'536;
+constexpr std::chrono::milliseconds longest_send_ahead{1};
 
 }  // namespace
-
-Pool::Lease::~Lease() {
-  if (!pooled_) return;
-  if (std::uncaught_exceptions() > exceptions_) {
-    discard("the call that used it ended with an exception");
-  } else {
-    pool_->give_back(std::move(pooled_));
-  }
-}
-
-// A command that this side still holds must not reach the server after the waiter has gone on without it.
-void Pool::Lease::discard(std::string_view reason) {
-  reset_on_close(pooled_->connection.descriptor());
-  pool_->retire(std::move(pooled_), reason);
-}
-
-void Pool::Lease::discard_all(std::string_view reason) {
-  reset_on_close(pooled_->connection.descriptor());
-  pool_->retire_all(std::move(pooled_), reason);
-}
-
-void Pool::Lease::discard_for(const Error& error) {
-  is_of_one_call(error) ? discard(error.message) : discard_all(error.message);
-}
 
 Pool::Pool(const PoolOptions& options, const Timeouts& timeouts, RetryBudget& budget, Open open, Report report)
     : options_(options),
@@ -51,107 +30,86 @@ Pool::Pool(const PoolOptions& options, const Timeouts& timeouts, RetryBudget& bu
       budget_(budget),
       open_(std::move(open)),
       report_(std::move(report)),
-      concurrency_limit_(options.size + options.max_overflow),
+      state_(options, timeouts.total),
       fork_registration_(mutex_, [this] { forget_parent(); }) {}
 
 Pool::~Pool() { close(); }
 
-Result<Pool::Lease> Pool::checkout(Deadline deadline) {
-  Waiter self{.command = {}, .deadline = deadline, .waiting_ends = deadline.within(options_.checkout_timeout)};
+std::expected<Reply, CallFailure> Pool::call(const Command& command, Deadline deadline, Sharing sharing,
+                                             ServerIdentity* answered_by) {
+  Waiter self(command.bytes(), deadline, deadline.within(options_.checkout_timeout), sharing);
+  take_turn(self);
+  while (leads(self)) lead(self);
+  if (!self.outcome && is_out_of_memory(self.outcome.error().error)) throw std::bad_alloc();
+  if (self.outcome && answered_by != nullptr) *answered_by = self.answered_by;
+  return std::move(self.outcome);
+}
+
+Result<Lease> Pool::checkout(Deadline deadline) {
+  Waiter self({}, deadline, deadline.within(options_.checkout_timeout));
   for (;;) {
     take_turn(self);
-    if (self.failure) {
-      if (is_out_of_memory(self.failure->error)) throw std::bad_alloc();
-      return std::unexpected(std::move(self.failure->error));
+    if (self.state() == State::finished) {
+      auto& error = self.outcome.error().error;
+      if (is_out_of_memory(error)) throw std::bad_alloc();
+      return std::unexpected(std::move(error));
     }
-    const auto reason = why_unusable(*self.pooled);
+    const auto reason = self.pooled->why_unusable(options_, Time::now());
     if (reason.empty()) return Lease(*this, std::move(self.pooled));
     retire(std::move(self.pooled), reason);
   }
 }
 
+Lease Pool::adopt(Connection connection) {
+  auto pooled = make_pooled(std::move(connection));
+  {
+    const std::scoped_lock lock(mutex_);
+    state_.adopt(*pooled);
+  }
+  report_(pooled->connection, {});
+  return {*this, std::move(pooled)};
+}
+
+// Ends with a connection (`holding`, `offered`) or with the outcome (`finished`).
 void Pool::take_turn(Waiter& self) {
-  Lock lock(mutex_);
-  // It may have had a turn already, and a connection that was of no use.
-  self.signal.clear();
-  if (queue_.size() < options_.max_waiting) {
-    self.group = group_for(self);
-    queue_.push_back(self);
-    return await_turn(lock, self);
-  }
-  fail(self, error_from(ErrorCode::pool_timeout, [this] {
-         return Error{ErrorCode::pool_timeout,
-                      fmt::format("{} calls are already waiting; raise pool.max_waiting or look "
-                                  "for what keeps the server busy",
-                                  queue_.size())};
-       }));
+  const auto step = [&] {
+    Wakes wakes(parking_lot_);
+    const std::scoped_lock lock(mutex_);
+    state_.enter(self);
+    return state_.next_step(self, Time::now(), wakes);
+  }();
+  await_turn(self, step);
 }
 
-// The first in the queue will lead the others, and has to be woken before them.
-unsigned Pool::group_for(const Waiter& waiter) {
-  if (!queue_.empty() && !waiter.command.empty()) return gathering_;
-  leading_ = (leading_ + 1) % ParkingLot::shared_groups;
-  return ParkingLot::shared_groups + leading_;
+PoolState::Step Pool::next_step(Waiter& self) {
+  Wakes wakes(parking_lot_);
+  const std::scoped_lock lock(mutex_);
+  return state_.next_step(self, Time::now(), wakes);
 }
 
-// The waiter stands in the queue. Does not throw.
-void Pool::await_turn(Lock& lock, Waiter& self) {
-  for (;;) {
-    while (!look_again(self)) {
-      const auto time = wake_time(self);
-      const bool lingers = options_.busy_wait.count() > 0 && concurrency_limit_.is_near();
-      lock.unlock();
-      if (lingers) spin_then_sleep(self);
-      parking_lot_.sleep(self.group, time, [&self] { return self.signal.word() != WakeSignal::none; });
-      if (self.signal.is_final()) return;
-      lock.lock();
+// Does not throw.
+void Pool::await_turn(Waiter& self, PoolState::Step step) {
+  using Kind = PoolState::Step::Kind;
+  for (; step.kind != Kind::done; step = next_step(self)) {
+    if (step.kind == Kind::dial) {
+      dial(self);
+    } else {
+      if (step.spins) spin(self);
+      parking_lot_.sleep(self.group, step.until, [&self] { return self.signal.word() != WakeSignal::none; });
+      if (self.signal.is_final()) break;
     }
-    if (!self.is_to_dial) return;
-    lock.unlock();
-    auto opened = open_pooled(self.deadline);
-    lock.lock();
-    if (take_dialed(self, std::move(opened))) return;
   }
+  if (self.signal.word() == WakeSignal::answered) self.become(State::finished);
 }
 
-// True once the wait is over.
-bool Pool::look_again(Waiter& self) {
-  if (self.signal.is_final()) return true;
-  self.signal.clear();
-  const auto now = Deadline::Time::now();
-  if (self.batch != nullptr) {
-    if (now < self.deadline.time()) return false;
-    leave_batch(self);
-    return true;
-  }
-  const bool is_next = queue_.front() == &self && may_use_another(now);
-  if (closed_) {
-    fail(self, error_from(ErrorCode::closed, closed_error));
-  } else if (is_next && !idle_.empty()) {
-    self.pooled = take_idle(*idle_.back());
-    if (load(*self.pooled, self)) {
-      wake_first();
-      return true;
-    }
-    put_idle(std::move(self.pooled));
-    fail(self, out_of_memory());
-  } else if (is_next && may_dial(now)) {
-    self.is_to_dial = dialing_ = true;
-    self.dials_beside_others = slots_ > 0;
-    ++slots_;
-  } else if (now >= self.waiting_ends.time() || is_hopeless(now)) {
-    fail(self, error_from(outage_ ? ErrorCode::unavailable : ErrorCode::pool_timeout, [this] { return late(); }));
-  } else {
-    return false;
-  }
-  queue_.remove(self);
-  wake_first();
-  return true;
+void Pool::dial(Waiter& self) {
+  auto opened = open_pooled(self.deadline);
+  Wakes wakes(parking_lot_);
+  const std::scoped_lock lock(mutex_);
+  state_.take_dialed(self, std::move(opened), Time::now(), wakes);
 }
 
-void Pool::fail(Waiter& self, Error error) { self.failure.emplace(Failure{.error = std::move(error)}); }
-
-Result<std::unique_ptr<Pool::PooledConnection>> Pool::open_pooled(Deadline deadline) const {
+Result<std::unique_ptr<PooledConnection>> Pool::open_pooled(Deadline deadline) const {
   return within_memory([&]() -> Result<std::unique_ptr<PooledConnection>> {
     auto connection = open_(deadline);
     if (!connection) return std::unexpected(std::move(connection.error()));
@@ -161,253 +119,265 @@ Result<std::unique_ptr<Pool::PooledConnection>> Pool::open_pooled(Deadline deadl
   });
 }
 
-// True if the turn has come to its end, with the connection or with a failure; else the waiter is the first in the
-// queue again, also if no other connection can be opened (a password was changed) while those there are may serve it.
-// An attempt that the deadline cut short says less than the one before it.
-bool Pool::take_dialed(Waiter& self, Result<std::unique_ptr<PooledConnection>> opened) {
-  self.is_to_dial = dialing_ = false;
-  if (opened) {
-    outage_.reset();
-    enlist(**opened);
-    self.pooled = std::move(*opened);
-    if (!load(*self.pooled, self)) {
-      put_idle(std::move(self.pooled));
-      fail(self, out_of_memory());
+std::unique_ptr<PooledConnection> Pool::make_pooled(Connection connection) const {
+  return std::make_unique<PooledConnection>(std::move(connection), options_, Time::now());
+}
+
+// True if the waiter leads a batch; false once its outcome is there.
+bool Pool::leads(Waiter& self) {
+  if (self.state() == State::offered) return take_back(self);
+  return self.state() == State::holding;
+}
+
+// Ends with the waiter's outcome, or, if the connection could not be used, with another connection or an outcome.
+void Pool::lead(Waiter& self) {
+  auto& pooled = *self.pooled;
+  auto& batch = pooled.batch;
+  if (self.deadline.passed()) return step_down(self);
+  if (!batch.deadline) {
+    if (const auto reason = pooled.why_unusable(options_, Time::now()); !reason.empty()) return requeue(self, reason);
+    if (const auto sent = send(pooled, self.deadline); !sent) {
+      return end_batch(std::move(self.pooled), &self, sent.error());
     }
-    wake_first();
-    return true;
   }
-  --slots_;
-  const bool is_refused = !is_transient(opened.error()) && !is_out_of_memory(opened.error());
-  // Those that served beside it were lost meanwhile, perhaps by the very change that makes the next attempt succeed.
-  const bool is_outdated = is_refused && slots_ == 0 && self.dials_beside_others;
-  if (is_outdated) {
-    outage_.reset();
-  } else if (!is_out_of_memory(opened.error())) {
-    note_failure(opened.error());
+  if (!look(self)) return;
+  for (;;) {
+    const auto all = take_in(pooled, std::min(self.deadline, *batch.deadline));
+    if (all && *all) return finish(std::move(self.pooled), &self);
+    if (all) continue;
+    if (all.error().code == ErrorCode::timeout && !batch.deadline->passed()) return step_down(self);
+    return end_batch(std::move(self.pooled), &self, all.error());
   }
-  const bool may_go_on = is_transient(opened.error()) || (is_refused && slots_ > 0) || is_outdated;
-  const bool gives_up = self.deadline.passed() || !may_go_on;
-  if (!gives_up || !self.dial_error) self.dial_error = std::move(opened.error());
-  if (gives_up) {
-    fail(self, std::move(*self.dial_error));
-    wake_first();
-  } else {
-    queue_.push_front(self);
+}
+
+Result<void> Pool::send(PooledConnection& pooled, Deadline deadline) const {
+  auto& batch = pooled.batch;
+  batch.deadline = Deadline::after(timeouts_.command);
+  batch.sent_at = Time::now();
+  return within_memory([&] { return pooled.connection.send(batch.commands, std::min(deadline, *batch.deadline)); });
+}
+
+// True with the connection in hand, whether anything came or not; false once the outcome is there.
+bool Pool::look(Waiter& self) {
+  if (!self.pooled->busy_wait.is_worth_it()) return true;
+  const auto end = self.pooled->busy_wait.end();
+  for (;;) {
+    const bool came = self.pooled->connection.has_news();
+    if (came || Time::now() >= end) {
+      self.pooled->busy_wait.note(came);
+      return true;
+    }
+    self.become(State::offered);
+    handoff_slot_.make(self);
+    std::this_thread::yield();
+    if (!take_back(self)) return false;
   }
-  return gives_up;
 }
 
-// Connections in use are enough as long as they come back; while they stay away, the next call does not wait for them.
-bool Pool::may_use_another(Deadline::Time::time_point now) const {
-  return in_use() < concurrency_limit_.limit() || now - progress_at_ >= patience_with_those_in_use;
+// Waits for bytes; true once all replies are there.
+Result<bool> Pool::take_in(PooledConnection& pooled, Deadline deadline) {
+  auto& batch = pooled.batch;
+  if (batch.fault) return std::unexpected(copy_of(*batch.fault));
+  return within_memory([&]() -> Result<bool> {
+    const auto received = pooled.connection.receive(deadline);
+    if (batch.round_trip.count() == 0) batch.round_trip = Time::now() - batch.sent_at;
+    if (!received) return std::unexpected(received.error());
+    return batch.collect(pooled.connection);
+  });
 }
 
-bool Pool::may_dial(Deadline::Time::time_point now) const {
-  return !dialing_ && slots_ < options_.size + options_.max_overflow && (!outage_ || now >= outage_->next_attempt);
-}
-
-bool Pool::is_without_connections() const { return slots_ == (dialing_ ? 1U : 0U); }
-
-// With connections on loan there is hope: they come back.
-bool Pool::is_hopeless(Deadline::Time::time_point now) const {
-  return is_without_connections() && outage_ && (!outage_->is_transient || now - outage_->since >= timeouts_.total);
-}
-
-// An idle one, or one that may be dialed as soon as the outage's pause is over.
-bool Pool::has_another() const {
-  return !idle_.empty() || (!dialing_ && slots_ < options_.size + options_.max_overflow);
-}
-
-std::size_t Pool::in_use() const { return slots_ - leased_ - idle_.size(); }
-
-Deadline::Time::time_point Pool::wake_time(const Waiter& self) const {
-  if (self.batch != nullptr) return self.deadline.time();
-  if (queue_.front() != &self || !has_another()) return self.waiting_ends.time();
-  auto time = idle_.empty() && outage_ ? outage_->next_attempt : Deadline::Time::now();
-  if (in_use() >= concurrency_limit_.limit()) time = std::max(time, progress_at_ + patience_with_those_in_use);
-  return std::min(time, self.waiting_ends.time());
-}
-
-Error Pool::late() const {
-  if (outage_) return outage_->error;
-  return {ErrorCode::pool_timeout,
-          fmt::format("all {} connections stayed busy; raise pool.size or look for what keeps the server busy",
-                      options_.size + options_.max_overflow)};
-}
-
-Pool::Lease Pool::adopt(Connection connection) {
-  auto pooled = make_pooled(std::move(connection));
-  {
-    const std::scoped_lock lock(mutex_);
-    ++slots_;
-    enlist(*pooled);
-    pooled->is_leased = true;
-    ++leased_;
+// The connection goes on before the followers are woken: the server shall not wait for them.
+void Pool::finish(std::unique_ptr<PooledConnection> pooled, const Waiter* self) {
+  Wakes wakes(parking_lot_);
+  hand_out(*pooled, self, wakes);
+  if (const auto failure = std::exchange(pooled->batch.failure, std::nullopt)) {
+    return retire_all(std::move(pooled), failure->message);
   }
-  report_(pooled->connection, {});
-  return {*this, std::move(pooled)};
+  budget_.earn(pooled->batch.waiters.size());
+  pooled->batch.give_memory_back();
+  give_back(std::move(pooled));
 }
 
-std::unique_ptr<Pool::PooledConnection> Pool::make_pooled(Connection connection) const {
-  const auto now = Deadline::Time::now();
-  return std::make_unique<PooledConnection>(PooledConnection{.connection = std::move(connection),
-                                                             .generation = 0,
-                                                             .retire_at = now + jittered(options_.lifetime_limit),
-                                                             .idle_since = now,
-                                                             .busy_wait = BusyWait(options_.busy_wait)});
-}
-
-// Under the lock; it has its slot.
-void Pool::enlist(PooledConnection& pooled) { pooled.generation = generation_; }
-
-void Pool::note_failure(const Error& error) {
-  const auto now = Deadline::Time::now();
-  if (!outage_) outage_.emplace(Outage{.since = now, .next_attempt = now, .backoff = {}, .error = {}});
-  outage_->error = copy_of(error);
-  outage_->is_transient = is_transient(error);
-  outage_->next_attempt = now + outage_->backoff.next();
-  if (!is_hopeless(now)) return;
-  nudge_all();
-}
-
-void Pool::wake_first() {
-  if (!queue_.empty()) nudge(*queue_.front());
-}
-
-void Pool::nudge_all() {
-  for (Waiter* waiter = queue_.front(); waiter != nullptr; waiter = queue_.behind(*waiter)) nudge(*waiter);
-}
-
-void Pool::nudge(Waiter& waiter) {
-  waiter.signal.post(WakeSignal::look);
-  parking_lot_.wake(ParkingLot::Groups{1} << waiter.group);
+void Pool::hand_out(PooledConnection& pooled, const Waiter* self, Wakes& wakes) {
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (pooled.batch.waiters.size() > 1) lock.lock();
+  pooled.batch.hand_out(pooled.connection.identity(), self, budget_, wakes);
 }
 
 void Pool::give_back(std::unique_ptr<PooledConnection> pooled) {
-  const auto now = Deadline::Time::now();
-  std::unique_ptr<PooledConnection> surplus;
-  std::string_view reason;
+  auto returned = [&] {
+    const auto now = Time::now();
+    Wakes wakes(parking_lot_);
+    const std::scoped_lock lock(mutex_);
+    return state_.give_back(std::move(pooled), now, wakes);
+  }();
+  if (returned.loaded) pass_on(std::move(returned.loaded));
+  if (returned.surplus) retire(std::move(returned.surplus), returned.reason);
+}
+
+// The new leader finds its batch sent already: the server works while that thread wakes up.
+void Pool::pass_on(std::unique_ptr<PooledConnection> pooled) {
+  auto& batch = pooled->batch;
+  if (batch.commands.size() <= largest_send_ahead && pooled->connection.is_reusable()) {
+    if (auto sent = send(*pooled, Deadline::after(longest_send_ahead)); !sent) {
+      return end_batch(std::move(pooled), nullptr, sent.error());
+    }
+  }
+  promote(std::move(pooled));
+}
+
+// A connection whose replies nobody waits for is of no use.
+void Pool::promote(std::unique_ptr<PooledConnection> pooled) {
+  const bool is_sent = pooled->batch.deadline.has_value();
   {
     Wakes wakes(parking_lot_);
     const std::scoped_lock lock(mutex_);
-    if (const auto& batch = pooled->batch; batch.deadline) {
-      concurrency_limit_.note(batch.waiters.size(), in_flight_ + queue_.size(), batch.round_trip, now);
-      batch_limit_.note(batch.waiters.size(), batch.reply_bytes);
-    }
-    end_use(*pooled, now);
-    reason = why_retired(*pooled, now);
-    if (!reason.empty()) {
-      surplus = std::move(pooled);
-    } else if (Waiter* const first = queue_.front(); first != nullptr && load(*pooled, *first)) {
-      if (pooled->is_leased) {
-        first->pooled = std::move(pooled);
-        wakes.post(*first, WakeSignal::granted);
-      }
-      if (may_use_another(now) && has_another()) wake_first();
-    } else {
-      pooled->idle_since = now;
-      put_idle(std::move(pooled));
-      surplus = take_stale_idle(now);
-      reason = "no longer needed";
-      // Those that this thread had no memory to load.
-      wake_first();
+    if (Waiter* const leader = state_.promote(pooled, wakes)) {
+      // Only now, since whoever takes it may post the outcome. A leader that is `offered` waits for that to happen.
+      if (is_sent) handoff_slot_.make(*leader);
+      return;
     }
   }
-  if (pooled) pass_on(std::move(pooled));
-  if (surplus) retire(std::move(surplus), reason);
+  retire_all(std::move(pooled), late_answer().message);
 }
 
-std::string_view Pool::why_retired(const PooledConnection& pooled, Deadline::Time::time_point now) const {
-  if (closed_) return "the pool was closed";
-  if (pooled.generation != generation_) return "another connection to this server was lost";
-  if (now >= pooled.retire_at) return "its lifetime has ended";
-  return {};
+// The leader's connection belongs to whoever takes the offer. False if another thread has handed out the outcome.
+bool Pool::take_back(Waiter& self) {
+  const bool is_own = handoff_slot_.take_back(self, [&self] { return self.signal.word() == WakeSignal::answered; });
+  self.become(is_own ? State::holding : State::finished);
+  return is_own;
+}
+
+// What is posted meanwhile saves a sleep, which costs more.
+void Pool::spin(const Waiter& self) {
+  constexpr int turns = 10;
+  for (int turn = 0; turn < turns && self.signal.word() == WakeSignal::none; ++turn) {
+    look_for_another(self);
+    if (self.signal.word() == WakeSignal::none) std::this_thread::yield();
+  }
+}
+
+// Replies found too soon would take the connection on before the next batch has gathered: one turn of as many threads
+// as the batch has calls is given to that.
+// What goes wrong is left to the leader, since its calls may have to wait again, as this thread does.
+void Pool::look_for_another(const Waiter& self) {
+  Waiter* const leader = handoff_slot_.take();
+  if (leader == nullptr) return;
+  auto& pooled = *leader->pooled;
+  auto& batch = pooled.batch;
+  if (++batch.looks < batch.waiters.size() || !pooled.connection.has_news()) return handoff_slot_.give_back(*leader);
+  pooled.busy_wait.note(true);
+  auto all = take_in(pooled, std::min({self.deadline, leader->deadline, *batch.deadline}));
+  if (all && *all) return finish(std::move(leader->pooled), nullptr);
+  if (all || all.error().code == ErrorCode::timeout) return handoff_slot_.give_back(*leader);
+  batch.fault = std::move(all.error());
+  handoff_slot_.give_to_holder(*leader);
+}
+
+void Pool::step_down(Waiter& self) {
+  auto pooled = std::move(self.pooled);
+  {
+    const std::scoped_lock lock(mutex_);
+    PoolState::leave_batch(self);
+  }
+  promote(std::move(pooled));
+}
+
+// A connection that broke while it was idle: nothing was sent.
+void Pool::requeue(Waiter& self, std::string_view reason) {
+  auto pooled = std::move(self.pooled);
+  {
+    Wakes wakes(parking_lot_);
+    const std::scoped_lock lock(mutex_);
+    state_.put_back(pooled->batch, &self, wakes);
+  }
+  retire(std::move(pooled), reason);
+  await_turn(self, next_step(self));
+}
+
+// The connection can be used no longer. `self`: the batch's leader; null if it has none yet.
+void Pool::end_batch(std::unique_ptr<PooledConnection> pooled, Waiter* self, const Error& error) {
+  const bool is_behind_all = pooled->batch.replies.size() >= pooled->batch.waiters.size();
+  const bool is_of_all = is_behind_all && !is_out_of_memory(error);
+  if (is_of_all || !is_of_one_call(error)) return fail_all(std::move(pooled), self, error);
+  end_one_call(std::move(pooled), self, error);
+}
+
+// The error is of the call whose reply was being read. The others go back to the queue, since none may suffer for
+// another.
+void Pool::end_one_call(std::unique_ptr<PooledConnection> pooled, Waiter* self, const Error& error) {
+  {
+    Wakes wakes(parking_lot_);
+    const std::scoped_lock lock(mutex_);
+    auto& batch = pooled->batch;
+    state_.note_unfinished(batch);
+    batch.blame(error, self, wakes);
+    state_.put_back(batch, self, wakes);
+  }
+  abandon(std::move(pooled), error.message);
+  if (self != nullptr && self->state() != State::finished) await_turn(*self, next_step(*self));
+}
+
+// The server, or the way to it, is in doubt: so are the replies to all calls on this connection.
+void Pool::fail_all(std::unique_ptr<PooledConnection> pooled, const Waiter* self, const Error& error) {
+  const bool may_repeat = is_transient(error) && budget_.spend();
+  {
+    Wakes wakes(parking_lot_);
+    const std::scoped_lock lock(mutex_);
+    pooled->batch.fail(error, may_repeat, self, wakes);
+  }
+  abandon_all(std::move(pooled), error.message);
+}
+
+void Pool::abandon(std::unique_ptr<PooledConnection> pooled, std::string_view reason) {
+  // A command that this side still holds must not reach the server after its caller has gone on without it.
+  reset_on_close(pooled->connection.descriptor());
+  retire(std::move(pooled), reason);
+}
+
+void Pool::abandon_all(std::unique_ptr<PooledConnection> pooled, std::string_view reason) {
+  reset_on_close(pooled->connection.descriptor());
+  retire_all(std::move(pooled), reason);
+}
+
+void Pool::retire(std::unique_ptr<PooledConnection> pooled, std::string_view reason) {
+  report_(pooled->connection, reason);
+  Wakes wakes(parking_lot_);
+  const std::scoped_lock lock(mutex_);
+  state_.remove(std::move(pooled), Time::now(), wakes);
 }
 
 void Pool::retire_all(std::unique_ptr<PooledConnection> pooled, std::string_view reason) {
   auto idle = [&] {
     const std::scoped_lock lock(mutex_);
-    // If a later connection exists already, the doubt about this one says nothing about that.
-    if (pooled->generation != generation_) return IntrusiveQueue<PooledConnection>();
-    ++generation_;
-    return std::move(idle_);
+    return state_.suspect(*pooled);
   }();
   retire_idle(std::move(idle), reason);
   retire(std::move(pooled), reason);
 }
 
-void Pool::retire(std::unique_ptr<PooledConnection> pooled, std::string_view reason) {
-  report_(pooled->connection, reason);
-  const std::scoped_lock lock(mutex_);
-  end_use(*pooled, Deadline::Time::now());
-  pooled.reset();
-  --slots_;
-  // What kept others from being opened beside it says little about now.
-  if (is_without_connections() && outage_ && !outage_->is_transient) outage_.reset();
-  wake_first();
-}
-
-void Pool::end_use(PooledConnection& pooled, Deadline::Time::time_point now) {
-  if (std::exchange(pooled.is_leased, false)) --leased_;
-  in_flight_ -= pooled.batch.waiters.size();
-  pooled.batch.waiters.clear();
-  progress_at_ = now;
-}
-
-std::unique_ptr<Pool::PooledConnection> Pool::take_idle(PooledConnection& pooled) {
-  idle_.remove(pooled);
-  return std::unique_ptr<PooledConnection>(&pooled);
-}
-
-void Pool::put_idle(std::unique_ptr<PooledConnection> pooled) { idle_.push_back(*pooled.release()); }
-
-void Pool::retire_idle(IntrusiveQueue<PooledConnection> idle, std::string_view reason) {
+void Pool::retire_idle(PoolState::Connections idle, std::string_view reason) {
   while (PooledConnection* const pooled = idle.pop_front()) retire(std::unique_ptr<PooledConnection>(pooled), reason);
-}
-
-// The connections least used stand at the front and would otherwise never be looked at again.
-std::unique_ptr<Pool::PooledConnection> Pool::take_stale_idle(Deadline::Time::time_point now) {
-  const auto limit = slots_ > options_.size ? std::min(overflow_idle_limit, options_.idle_limit) : options_.idle_limit;
-  return now - idle_.front()->idle_since < limit ? nullptr : take_idle(*idle_.front());
-}
-
-std::string_view Pool::why_unusable(const PooledConnection& pooled) const {
-  const auto now = Deadline::Time::now();
-  if (now >= pooled.retire_at) return "its lifetime has ended";
-  if (now - pooled.idle_since >= options_.idle_limit) return "unused for too long";
-  if (!pooled.connection.is_reusable()) return "the server closed it";
-  return {};
 }
 
 void Pool::close() {
   auto idle = [this] {
+    Wakes wakes(parking_lot_);
     const std::scoped_lock lock(mutex_);
-    closed_ = true;
-    nudge_all();
-    return std::move(idle_);
+    return state_.close(wakes);
   }();
   retire_idle(std::move(idle), "the pool was closed");
 }
 
 PoolStatistics Pool::statistics() {
   const std::scoped_lock lock(mutex_);
-  return {.idle = idle_.size(),
-          .used = slots_ - idle_.size() - (dialing_ ? 1 : 0),
-          .waiting = queue_.size(),
-          .maximum = options_.size + options_.max_overflow};
+  return state_.statistics();
 }
 
 // The child has none of the parent's sockets (open_sockets.hpp) and begins anew.
 void Pool::forget_parent() {
-  while (PooledConnection* const pooled = idle_.pop_front()) const std::unique_ptr<PooledConnection> forgotten(pooled);
-  queue_.reset();
+  state_.forget_parent();
   handoff_slot_.reset();
-  slots_ = 0;
-  leased_ = 0;
-  in_flight_ = 0;
-  dialing_ = false;
-  outage_.reset();
 }
 
 }}}  // namespace obol::v0::redis

@@ -1,0 +1,318 @@
+#include "redis/pool/pool_state.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ranges>
+#include <utility>
+
+#include "values/closed_error.hpp"
+#include "values/out_of_memory.hpp"
+
+namespace obol { inline namespace v0 { namespace redis {
+namespace {
+
+using State = Waiter::State;
+
+constexpr std::chrono::milliseconds patience_with_those_in_use{5};
+
+/// Beyond the pool's size.
+constexpr std::chrono::milliseconds overflow_idle_limit{1000};
+
+}  // namespace
+
+PoolState::PoolState(const PoolOptions& options, Deadline::Time::duration patience)
+    : options_(options), concurrency_limit_(capacity()), outage_(patience) {}
+
+void PoolState::enter(Waiter& waiter) {
+  // It may have had a turn already, and a connection that was of no use.
+  waiter.signal.clear();
+  if (queue_.size() < options_.max_waiting) {
+    waiter.group = group_for(waiter);
+    waiter.become(State::queued);
+    return queue_.push_back(waiter);
+  }
+  waiter.fail({.error = error_from(ErrorCode::pool_timeout, [this] {
+                 return Error{ErrorCode::pool_timeout,
+                              fmt::format("{} calls are already waiting; raise pool.max_waiting or look "
+                                          "for what keeps the server busy",
+                                          queue_.size())};
+               })});
+}
+
+// The first in the queue will lead the others, and has to be woken before them.
+unsigned PoolState::group_for(const Waiter& waiter) {
+  if (!queue_.empty() && !waiter.command.empty()) return gathering_;
+  leading_ = (leading_ + 1) % ParkingLot::shared_groups;
+  return ParkingLot::shared_groups + leading_;
+}
+
+PoolState::Step PoolState::next_step(Waiter& waiter, TimePoint now, Wakes& wakes) {
+  if (waiter.signal.is_final()) return {.kind = Step::Kind::done};
+  waiter.signal.clear();
+  if (waiter.state() == State::in_batch && now >= waiter.deadline.time()) leave_batch(waiter);
+  if (waiter.state() == State::queued && take_turn(waiter, now)) wake_first(wakes);
+  switch (waiter.state()) {
+    case State::dialing:
+      return {.kind = Step::Kind::dial};
+    case State::queued:
+    case State::in_batch:
+      return {.kind = Step::Kind::sleep,
+              .until = wake_time(waiter, now),
+              .spins = options_.busy_wait.count() > 0 && concurrency_limit_.is_near()};
+    default:
+      return {.kind = Step::Kind::done};
+  }
+}
+
+// True if the waiter has left the queue.
+bool PoolState::take_turn(Waiter& waiter, TimePoint now) {
+  const bool is_next = queue_.front() == &waiter && may_use_another(now);
+  if (closed_) {
+    waiter.fail({.error = error_from(ErrorCode::closed, closed_error)});
+  } else if (is_next && !idle_.empty()) {
+    if (lead_or_fail(waiter, take_idle(*idle_.back()))) return true;
+  } else if (is_next && may_dial(now)) {
+    waiter.become(State::dialing);
+    waiter.dials_beside_others = slots_ > 0;
+    dialing_ = true;
+    ++slots_;
+  } else if (now >= waiter.waiting_ends.time() || is_hopeless(now)) {
+    waiter.fail({.error = error_from(outage_.is_on() ? ErrorCode::unavailable : ErrorCode::pool_timeout,
+                                     [this] { return late(); })});
+  } else {
+    return false;
+  }
+  queue_.remove(waiter);
+  return true;
+}
+
+// True with the connection, which the waiter left the queue for.
+bool PoolState::lead_or_fail(Waiter& waiter, std::unique_ptr<PooledConnection> pooled) {
+  if (load(*pooled, waiter)) {
+    waiter.become(State::holding);
+    waiter.pooled = std::move(pooled);
+    return true;
+  }
+  put_idle(std::move(pooled));
+  waiter.fail({.error = out_of_memory()});
+  return false;
+}
+
+// The connection becomes that of `first`, and carries the calls behind it in the queue. All of them leave the queue.
+// False if there is no memory for that; then nothing has changed.
+bool PoolState::load(PooledConnection& pooled, Waiter& first) {
+  auto& batch = pooled.batch;
+  batch.clear();
+  pooled.is_leased = first.command.empty();
+  if (pooled.is_leased) {
+    if (queue_.contains(first)) queue_.remove(first);
+    ++leased_;
+    return true;
+  }
+  if (!batch.fill(queue_, first, batch_limit_, BatchLimit::most_calls) && !batch.fill(queue_, first, batch_limit_, 1)) {
+    return false;
+  }
+  for (Waiter* const waiter : batch.waiters) {
+    if (queue_.contains(*waiter)) queue_.remove(*waiter);
+    waiter->become(State::in_batch);
+    waiter->batch = &batch;
+  }
+  in_flight_ += batch.waiters.size();
+  gathering_ = (gathering_ + 1) % ParkingLot::shared_groups;
+  return true;
+}
+
+void PoolState::take_dialed(Waiter& waiter, Result<std::unique_ptr<PooledConnection>> opened, TimePoint now,
+                            Wakes& wakes) {
+  dialing_ = false;
+  if (opened) {
+    outage_.end();
+    (*opened)->generation = generation_;
+    lead_or_fail(waiter, std::move(*opened));
+    return wake_first(wakes);
+  }
+  --slots_;
+  auto& error = opened.error();
+  const bool is_refused = !is_transient(error) && !is_out_of_memory(error);
+  // Those that served beside it were lost meanwhile, perhaps by the very change that makes the next attempt succeed.
+  const bool is_outdated = is_refused && slots_ == 0 && waiter.dials_beside_others;
+  if (is_outdated) {
+    outage_.end();
+  } else if (!is_out_of_memory(error)) {
+    outage_.note_failure(error, now);
+    if (is_hopeless(now)) wake_all(wakes);
+  }
+  const bool may_go_on = is_transient(error) || (is_refused && slots_ > 0) || is_outdated;
+  const bool gives_up = now >= waiter.deadline.time() || !may_go_on;
+  // An attempt that the deadline cut short says less than the one before it.
+  if (!gives_up || !waiter.dial_error) waiter.dial_error = std::move(error);
+  if (gives_up) {
+    waiter.fail({.error = std::move(*waiter.dial_error)});
+    wake_first(wakes);
+  } else {
+    waiter.become(State::queued);
+    queue_.push_front(waiter);
+  }
+}
+
+// Connections in use are enough as long as they come back; while they stay away, the next call does not wait for them.
+bool PoolState::may_use_another(TimePoint now) const {
+  return in_use() < concurrency_limit_.limit() || now - progress_at_ >= patience_with_those_in_use;
+}
+
+bool PoolState::may_dial(TimePoint now) const { return !dialing_ && slots_ < capacity() && outage_.may_dial(now); }
+
+// An idle one, or one that may be opened as soon as the outage's pause is over.
+bool PoolState::has_another() const { return !idle_.empty() || (!dialing_ && slots_ < capacity()); }
+
+PoolState::TimePoint PoolState::wake_time(const Waiter& waiter, TimePoint now) const {
+  if (waiter.state() == State::in_batch) return waiter.deadline.time();
+  if (queue_.front() != &waiter || !has_another()) return waiter.waiting_ends.time();
+  auto time = idle_.empty() && outage_.is_on() ? outage_.next_attempt() : now;
+  if (in_use() >= concurrency_limit_.limit()) time = std::max(time, progress_at_ + patience_with_those_in_use);
+  return std::min(time, waiter.waiting_ends.time());
+}
+
+Error PoolState::late() const {
+  if (outage_.is_on()) return outage_.error();
+  return {ErrorCode::pool_timeout,
+          fmt::format("all {} connections stayed busy; raise pool.size or look for what keeps the server busy",
+                      capacity())};
+}
+
+void PoolState::wake_first(Wakes& wakes) {
+  if (!queue_.empty()) wakes.post(*queue_.front(), WakeSignal::look);
+}
+
+void PoolState::wake_all(Wakes& wakes) {
+  for (Waiter* waiter = queue_.front(); waiter != nullptr; waiter = queue_.behind(*waiter)) {
+    wakes.post(*waiter, WakeSignal::look);
+  }
+}
+
+void PoolState::adopt(PooledConnection& pooled) {
+  ++slots_;
+  pooled.generation = generation_;
+  pooled.is_leased = true;
+  ++leased_;
+}
+
+PoolState::Returned PoolState::give_back(std::unique_ptr<PooledConnection> pooled, TimePoint now, Wakes& wakes) {
+  note_batch(*pooled, now);
+  end_use(*pooled, now);
+  if (const auto reason = why_retired(*pooled, now); !reason.empty()) {
+    return {.surplus = std::move(pooled), .reason = reason};
+  }
+  if (Waiter* const first = queue_.front(); first != nullptr && load(*pooled, *first)) {
+    const bool is_lent = pooled->is_leased;
+    if (is_lent) {
+      first->become(State::holding);
+      first->pooled = std::move(pooled);
+      wakes.post(*first, WakeSignal::granted);
+    }
+    if (may_use_another(now) && has_another()) wake_first(wakes);
+    return {.loaded = std::move(pooled)};
+  }
+  pooled->idle_since = now;
+  put_idle(std::move(pooled));
+  // Those that this thread had no memory to load.
+  wake_first(wakes);
+  return {.surplus = take_stale_idle(now), .reason = "no longer needed"};
+}
+
+void PoolState::note_batch(const PooledConnection& pooled, TimePoint now) {
+  const auto& batch = pooled.batch;
+  if (!batch.deadline) return;
+  concurrency_limit_.note(batch.waiters.size(), in_flight_ + queue_.size(), batch.round_trip, now);
+  batch_limit_.note(batch.waiters.size(), batch.reply_bytes);
+}
+
+void PoolState::end_use(PooledConnection& pooled, TimePoint now) {
+  if (std::exchange(pooled.is_leased, false)) --leased_;
+  in_flight_ -= pooled.batch.waiters.size();
+  pooled.batch.waiters.clear();
+  progress_at_ = now;
+}
+
+std::string_view PoolState::why_retired(const PooledConnection& pooled, TimePoint now) const {
+  if (closed_) return "the pool was closed";
+  if (pooled.generation != generation_) return "another connection to this server was lost";
+  if (now >= pooled.retire_at) return "its lifetime has ended";
+  return {};
+}
+
+std::unique_ptr<PooledConnection> PoolState::take_idle(PooledConnection& pooled) {
+  idle_.remove(pooled);
+  return std::unique_ptr<PooledConnection>(&pooled);
+}
+
+// The connections least used are at the front and would otherwise never be looked at again.
+std::unique_ptr<PooledConnection> PoolState::take_stale_idle(TimePoint now) {
+  const auto limit = slots_ > options_.size ? std::min(overflow_idle_limit, options_.idle_limit) : options_.idle_limit;
+  return now - idle_.front()->idle_since < limit ? nullptr : take_idle(*idle_.front());
+}
+
+Waiter* PoolState::promote(std::unique_ptr<PooledConnection>& pooled, Wakes& wakes) {
+  Waiter* const leader = pooled->batch.first_waiter();
+  if (leader == nullptr) return nullptr;
+  leader->become(pooled->batch.deadline ? State::offered : State::holding);
+  leader->pooled = std::move(pooled);
+  wakes.post(*leader, WakeSignal::granted);
+  return leader;
+}
+
+void PoolState::leave_batch(Waiter& waiter) {
+  waiter.batch->leave(waiter);
+  waiter.fail({.error = late_answer(), .came_from_server = true});
+}
+
+void PoolState::put_back(Batch& batch, Waiter* self, Wakes& wakes) {
+  if (self != nullptr) self->signal.clear();
+  for (Waiter* const waiter : batch.waiters | std::views::reverse) {
+    if (waiter == nullptr) continue;
+    waiter->become(State::queued);
+    waiter->waiting_ends = waiter->deadline.within(options_.checkout_timeout);
+    queue_.push_front(*waiter);
+    if (waiter != self) wakes.post(*waiter, WakeSignal::look);
+  }
+}
+
+PoolState::Connections PoolState::suspect(const PooledConnection& pooled) {
+  if (pooled.generation != generation_) return {};
+  ++generation_;
+  return std::move(idle_);
+}
+
+void PoolState::remove(std::unique_ptr<PooledConnection> pooled, TimePoint now, Wakes& wakes) {
+  end_use(*pooled, now);
+  --slots_;
+  // What kept others from being opened beside it says little about now.
+  if (is_without_connections() && outage_.is_lasting()) outage_.end();
+  wake_first(wakes);
+}
+
+PoolState::Connections PoolState::close(Wakes& wakes) {
+  closed_ = true;
+  wake_all(wakes);
+  return std::move(idle_);
+}
+
+PoolStatistics PoolState::statistics() const {
+  return {.idle = idle_.size(),
+          .used = slots_ - idle_.size() - (dialing_ ? 1 : 0),
+          .waiting = queue_.size(),
+          .maximum = capacity()};
+}
+
+void PoolState::forget_parent() {
+  while (PooledConnection* const pooled = idle_.pop_front()) const std::unique_ptr<PooledConnection> forgotten(pooled);
+  queue_.reset();
+  slots_ = 0;
+  leased_ = 0;
+  in_flight_ = 0;
+  dialing_ = false;
+  outage_.end();
+}
+
+}}}  // namespace obol::v0::redis
