@@ -289,7 +289,7 @@ void Pool::requeue(Waiter& self, std::string_view reason) {
   {
     Wakes wakes(parking_lot_);
     const std::scoped_lock lock(mutex_);
-    state_.put_back(pooled->batch, &self, wakes);
+    state_.put_back(pooled->batch, &self, Time::now(), wakes);
   }
   retire(std::move(pooled), reason);
   await_turn(self, next_step(self));
@@ -312,7 +312,7 @@ void Pool::end_one_call(std::unique_ptr<PooledConnection> pooled, Waiter* self, 
     auto& batch = pooled->batch;
     state_.note_unfinished(batch);
     batch.blame(error, self, wakes);
-    state_.put_back(batch, self, wakes);
+    state_.put_back(batch, self, Time::now(), wakes);
   }
   abandon(std::move(pooled), error.message);
   if (self != nullptr && self->state() != State::finished) await_turn(*self, next_step(*self));

@@ -267,12 +267,12 @@ void PoolState::leave_batch(Waiter& waiter) {
   waiter.fail({.error = late_answer(), .came_from_server = true});
 }
 
-void PoolState::put_back(Batch& batch, Waiter* self, Wakes& wakes) {
+void PoolState::put_back(Batch& batch, Waiter* self, TimePoint now, Wakes& wakes) {
   if (self != nullptr) self->signal.clear();
   for (Waiter* const waiter : batch.waiters | std::views::reverse) {
     if (waiter == nullptr) continue;
     waiter->become(State::queued);
-    waiter->waiting_ends = waiter->deadline.within(options_.checkout_timeout);
+    waiter->waiting_ends = std::min(waiter->deadline, Deadline::at(now + options_.checkout_timeout));
     queue_.push_front(*waiter);
     if (waiter != self) wakes.post(*waiter, WakeSignal::look);
   }

@@ -69,7 +69,7 @@ class PoolState {
   static void leave_batch(Waiter& waiter);
 
   /// The calls of a batch are the first in the queue again. `self` is the waiter of this thread.
-  void put_back(Batch& batch, Waiter* self, Wakes& wakes);
+  void put_back(Batch& batch, Waiter* self, TimePoint now, Wakes& wakes);
 
   /// The server of this connection is in doubt: all of its generation are to be closed. Returns the idle ones; those in
   /// use follow when they come back. If a later connection exists already, the doubt says nothing about that.
