@@ -14,7 +14,7 @@
 #include "redis/core/announced_address.hpp"
 #include "redis/core/deadline.hpp"
 #include "redis/net/resolver.hpp"
-#include "redis/net/tls.hpp"
+#include "redis/net/tls_context.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
 

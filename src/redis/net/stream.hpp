@@ -1,4 +1,4 @@
-// A stream of bytes to a server that ends every wait by a deadline: plain (socket.hpp) or encrypted (tls.hpp).
+// A stream of bytes to a server that ends every wait by a deadline: plain (socket.hpp) or encrypted (tls_stream.hpp).
 #pragma once
 
 #include <cstddef>

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <thread>
 
-#include "redis/net/tls.hpp"
+#include "redis/net/tls_context.hpp"
 #include "support/await.hpp"
 #include "support/certificates.hpp"
 #include "support/descriptor.hpp"

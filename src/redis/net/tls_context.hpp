@@ -1,4 +1,4 @@
-// TLS over a socket, with OpenSSL: 1.2 or newer, the peer's certificate and name always checked.
+// What TLS connections share: trusted certificates, our own certificate, and the rules. TLS 1.2 or newer.
 #pragma once
 
 #include <memory>
