@@ -15,10 +15,6 @@ namespace {
 
 constexpr std::size_t most_received_at_once = 65'536;
 
-std::string_view user_of(const UserCredentials& credentials) {
-  return credentials.username.empty() ? "default" : std::string_view(credentials.username);
-}
-
 Command hello(const UserCredentials& credentials, const std::string& client_name) {
   const auto user = user_of(credentials);
   const bool named = !client_name.empty();
@@ -143,7 +139,7 @@ Result<void> Connection::send(std::string_view commands, Deadline deadline) {
 }
 
 std::string Connection::due_questions(Deadline::Time::time_point now) {
-  auto questions = authentication_if_due(now);
+  auto questions = reauthentication_.command_if_due(now);
   if (!must_be_primary_ || now - role_asked_at_ < role_interval_) return questions;
   role_asked_at_ = now;
   role_is_due_ = true;
@@ -152,35 +148,7 @@ std::string Connection::due_questions(Deadline::Time::time_point now) {
 
 void Connection::keep_authenticated(std::shared_ptr<CredentialsSource> source,
                                     CredentialsSource::Generation generation) {
-  credentials_ = std::move(source);
-  authenticated_ = generation;
-}
-
-std::string Connection::authentication_if_due(Deadline::Time::time_point now) {
-  if (!credentials_ || credentials_->generation() == authenticated_ || now < authenticate_again_at_) return {};
-  const auto current = credentials_->current();
-  if (!sends_authentication(current.credentials)) {
-    authenticated_ = current.generation;
-    return {};
-  }
-  const Command command{"AUTH", user_of(current.credentials), current.credentials.password};
-  std::string bytes(command.bytes());
-  authenticate_again_at_ = now + pause_after_refusal_;
-  authenticating_ = current.generation;
-  authentication_is_due_ = true;
-  return bytes;
-}
-
-// A server that refuses leaves the connection authenticated as it was, and what was sent behind AUTH has run.
-void Connection::take_authentication(const Reply& reply) {
-  authentication_is_due_ = false;
-  if (reply.is_error()) {
-    pause_after_refusal_ = std::min(pause_after_refusal_ * 2, most_pause_after_refusal);
-    return;
-  }
-  authenticated_ = authenticating_;
-  authenticate_again_at_ = {};
-  pause_after_refusal_ = least_pause_after_refusal;
+  reauthentication_.follow(std::move(source), generation);
 }
 
 Result<void> Connection::receive(Deadline deadline) {
@@ -202,8 +170,8 @@ Result<std::optional<Reply>> Connection::next_reply() {
       }
       continue;
     }
-    if (authentication_is_due_) {
-      take_authentication(**reply);
+    if (reauthentication_.awaits_reply()) {
+      reauthentication_.take_reply(**reply);
       continue;
     }
     if (!role_is_due_) return reply;
@@ -222,9 +190,8 @@ Result<void> Connection::identify(Deadline deadline) {
 
 Result<void> Connection::confirm_role(Deadline deadline) {
   role_asked_at_ = Deadline::Time::now();
-  // Whoever only looks after a connection makes no calls that would have done so.
-  if (credentials_) credentials_->renew_if_due(role_asked_at_);
-  const auto questions = authentication_if_due(role_asked_at_).append(role_question().bytes());
+  reauthentication_.renew_source(role_asked_at_);
+  const auto questions = reauthentication_.command_if_due(role_asked_at_).append(role_question().bytes());
   if (auto sent = stream_->write_all(questions, deadline); !sent) return sent;
   const auto role = read_reply(deadline);
   if (!role) return std::unexpected(role.error());

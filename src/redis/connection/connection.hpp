@@ -15,6 +15,7 @@
 #include "obol/connection_options.hpp"
 #include "obol/error.hpp"
 #include "redis/connection/credentials_source.hpp"
+#include "redis/connection/reauthentication.hpp"
 #include "redis/core/deadline.hpp"
 #include "redis/net/stream.hpp"
 #include "redis/protocol/command.hpp"
@@ -26,10 +27,6 @@ namespace obol { inline namespace v0 { namespace redis {
 
 /// A demoted primary goes on answering reads on old connections, so no answer is older than this since the last look.
 constexpr std::chrono::milliseconds role_check_interval{1500};
-
-/// Between tries to authenticate anew: at first, and after many refusals.
-constexpr std::chrono::milliseconds least_pause_after_refusal{1500};
-constexpr std::chrono::milliseconds most_pause_after_refusal{60'000};
 
 /// Who is expected at the other end.
 enum class Peer {
@@ -100,8 +97,6 @@ class Connection {
  private:
   Result<Reply> read_reply(Deadline deadline);
   std::string due_questions(Deadline::Time::time_point now);
-  std::string authentication_if_due(Deadline::Time::time_point now);
-  void take_authentication(const Reply& reply);
   Result<void> take_role(const Reply& role);
 
   std::unique_ptr<Stream> stream_;
@@ -113,12 +108,7 @@ class Connection {
   Deadline::Time::time_point role_asked_at_{};
   std::function<void(const Reply&)> take_push_;
   bool role_is_due_ = false;  ///< The next reply is the role's, behind that of the authentication.
-  std::shared_ptr<CredentialsSource> credentials_;
-  CredentialsSource::Generation authenticated_ = CredentialsSource::outdated;
-  CredentialsSource::Generation authenticating_ = CredentialsSource::outdated;
-  Deadline::Time::time_point authenticate_again_at_{};
-  std::chrono::milliseconds pause_after_refusal_ = least_pause_after_refusal;
-  bool authentication_is_due_ = false;  ///< The next reply is that of AUTH.
+  Reauthentication reauthentication_;
   ServerVersion server_;
   std::int64_t client_id_ = 0;  ///< The server's number for this connection.
   ServerIdentity identity_{};

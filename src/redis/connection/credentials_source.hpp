@@ -22,6 +22,11 @@ inline bool sends_authentication(const UserCredentials& credentials) {
   return !credentials.username.empty() || !credentials.password.empty();
 }
 
+/// Whom AUTH names. Lives as long as the credentials.
+inline std::string_view user_of(const UserCredentials& credentials) {
+  return credentials.username.empty() ? std::string_view("default") : credentials.username;
+}
+
 /// Thread-safe. Each connection asks for credentials of its own when it is opened. What a server has taken, or what
 /// `replace` was given, is current from then on; each change of that begins a generation, and connections of an earlier
 /// one authenticate again.
