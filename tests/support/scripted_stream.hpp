@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +22,8 @@ struct Script {
   std::size_t most_taken = std::string::npos;  ///< By one write.
   bool says_ready = true;                      ///< What a wait for readiness ends with.
   std::function<void(Script&)> on_write{};     ///< After each write.
+  std::optional<Error> read_error{};           ///< What a read ends with behind the pieces.
+  std::optional<Error> write_error{};          ///< What each write ends with.
 
   std::string written{};
   int reads = 0;
@@ -32,7 +35,7 @@ class ScriptedStream final : public redis::Stream {
  public:
   explicit ScriptedStream(std::shared_ptr<Script> script) : script_(std::move(script)) {}
 
-  bool is_quiet() override { return script_->pieces.empty() && script_->endless.empty(); }
+  bool is_quiet() override { return script_->pieces.empty() && script_->endless.empty() && !script_->read_error; }
   int descriptor() const override { return -1; }
 
  private:
@@ -42,6 +45,7 @@ class ScriptedStream final : public redis::Stream {
   Result<Step> try_read(char* buffer, std::size_t capacity, redis::Deadline) override {
     if (++script_->reads > most_attempts) return without_an_end();
     if (script_->pieces.empty()) {
+      if (script_->read_error) return std::unexpected(*script_->read_error);
       if (script_->endless.empty()) return Step{.moved = 0, .need = Need::readable};
       script_->pieces.push_back(script_->endless);
     }
@@ -55,6 +59,7 @@ class ScriptedStream final : public redis::Stream {
 
   Result<Step> try_write(std::string_view bytes) override {
     if (++script_->writes > most_attempts) return without_an_end();
+    if (script_->write_error) return std::unexpected(*script_->write_error);
     const auto taken = bytes.substr(0, script_->most_taken);
     script_->written += taken;
     if (script_->on_write) script_->on_write(*script_);
