@@ -1,0 +1,239 @@
+// What the replies to the store's commands mean, and that a reply of any other form is a protocol error.
+#include "store/session_commands.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace obol { namespace {
+
+using redis::Reply;
+using Kind = Reply::Kind;
+
+Reply text(std::string_view words) { return {.kind = Kind::text, .text = words}; }
+Reply number(std::int64_t value) { return {.kind = Kind::integer, .integer = value}; }
+Reply nil() { return {}; }
+
+/// A list, a map or a push of these.
+template <class... Elements>
+Reply reply_of(Kind kind, Elements... elements) {
+  Reply reply{.kind = kind};
+  (reply.elements.push_back(std::move(elements)), ...);
+  return reply;
+}
+
+template <class... Elements>
+Reply list(Elements... elements) {
+  return reply_of(Kind::list, std::move(elements)...);
+}
+
+template <class T>
+void expect_protocol_error(const Result<T>& result) {
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().code, ErrorCode::protocol) << result.error().message;
+}
+
+template <class T>
+const T& value_of(const Result<T>& result) {
+  EXPECT_TRUE(result.has_value()) << result.error().message;
+  return result.value();
+}
+
+// A stored session may be anything, the server's words for "none" included; that is judged later, by its seal.
+TEST(GetResult, IsTheStoredBytesOrNothing) {
+  EXPECT_EQ(value_of(get_result(text("sealed"))), "sealed");
+  EXPECT_EQ(value_of(get_result(text(""))), "");
+  EXPECT_EQ(value_of(get_result(nil())), std::nullopt);
+}
+
+TEST(GetAllResult, IsEachFieldInTheServersOrder) {
+  const auto reply = reply_of(Kind::map, text("b"), text("sealed b"), text("a"), text(""));
+  const auto fields = get_all_result(reply).value();
+  ASSERT_EQ(fields.size(), 2U);
+  EXPECT_EQ(fields[0].id, "b");
+  EXPECT_EQ(fields[0].sealed, "sealed b");
+  EXPECT_EQ(fields[1].id, "a");
+  EXPECT_EQ(fields[1].sealed, "");
+  EXPECT_TRUE(value_of(get_all_result(reply_of(Kind::map))).empty());
+}
+
+TEST(CreateResult, IsTrueOnlyIfTheFieldWasSet) {
+  EXPECT_TRUE(value_of(create_result(number(1))));
+  EXPECT_FALSE(value_of(create_result(number(0))));
+}
+
+TEST(ManagedCreateResult, IsWhatTheFunctionSays) {
+  using Outcome = CreateResult::Outcome;
+  for (const auto& [word, outcome] : {std::pair{"stored", Outcome::stored}, std::pair{"revoked", Outcome::revoked},
+                                      std::pair{"expired", Outcome::expired}, std::pair{"full", Outcome::full},
+                                      std::pair{"crowded", Outcome::crowded}}) {
+    const auto result = managed_create_result(list(text(word)));
+    ASSERT_TRUE(result.has_value()) << word;
+    EXPECT_EQ(result->outcome, outcome) << word;
+    EXPECT_EQ(result->sealed, "") << word;
+    EXPECT_TRUE(result->evicted.empty()) << word;
+  }
+}
+
+TEST(ManagedCreateResult, NamesTheSessionsThatWereEvicted) {
+  const auto result = managed_create_result(list(text("stored"), text("old"), text("older")));
+  EXPECT_EQ(value_of(result).evicted, (std::vector<std::string>{"old", "older"}));
+}
+
+TEST(ManagedCreateResult, HasTheStoredBytesOfAConflict) {
+  const auto reply = list(text("conflict"), text("sealed"));
+  const auto result = managed_create_result(reply);
+  EXPECT_EQ(value_of(result).outcome, CreateResult::Outcome::conflict);
+  EXPECT_EQ(result->sealed, "sealed");
+}
+
+TEST(ThinOutResult, SaysWhereToGoOnAndWhatWasEvictedAndSeen) {
+  const auto reply =
+      list(text("17"), list(text("gone"), text("too")), list(text("a"), number(1000), text("b"), number(-1)));
+  const auto result = thin_out_result(reply).value();
+  EXPECT_EQ(result.cursor, "17");
+  EXPECT_EQ(result.evicted, (std::vector<std::string>{"gone", "too"}));
+  EXPECT_EQ(result.seen, (std::vector<ExpiringId>{{.expires_at = 1000, .id = "a"}, {.expires_at = -1, .id = "b"}}));
+}
+
+TEST(ThinOutResult, MayBeOfNoSession) {
+  const auto result = thin_out_result(list(text("0"), list(), list())).value();
+  EXPECT_EQ(result.cursor, "0");
+  EXPECT_TRUE(result.evicted.empty());
+  EXPECT_TRUE(result.seen.empty());
+}
+
+TEST(UpdateResult, IsWhatTheFunctionSays) {
+  using Outcome = UpdateResult::Outcome;
+  struct Case {
+    Reply reply;
+    Outcome outcome;
+    std::string_view sealed;
+  };
+  std::vector<Case> cases;
+  cases.push_back({number(1), Outcome::stored, ""});
+  cases.push_back({number(-1), Outcome::expired, ""});
+  cases.push_back({text("newer"), Outcome::conflict, "newer"});
+  cases.push_back({nil(), Outcome::gone, ""});
+  for (const auto& [reply, outcome, sealed] : cases) {
+    const auto result = update_result(reply);
+    ASSERT_TRUE(result.has_value()) << result.error().message;
+    EXPECT_EQ(result->outcome, outcome);
+    EXPECT_EQ(result->sealed, sealed);
+  }
+}
+
+TEST(UpdateResult, OfARotationWhoseNewIdIsTakenIsAnErrorToTryAgainAfter) {
+  const auto result = update_result(number(0));
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().code, ErrorCode::internal);
+  EXPECT_NE(result.error().message.find("try again"), std::string::npos) << result.error().message;
+}
+
+TEST(ExchangeResult, IsWhatTheFunctionSays) {
+  EXPECT_EQ(value_of(exchange_result(number(1))), Exchange::replaced);
+  EXPECT_EQ(value_of(exchange_result(number(0))), Exchange::changed);
+  EXPECT_EQ(value_of(exchange_result(number(-1))), Exchange::expired);
+  EXPECT_EQ(value_of(exchange_result(nil())), Exchange::gone);
+}
+
+std::vector<Reply> replies(std::initializer_list<std::int64_t> numbers) {
+  std::vector<Reply> made;
+  for (const auto value : numbers) made.push_back(number(value));
+  return made;
+}
+
+TEST(DeleteResult, CountsTheReplicasThatAWaitConfirmed) {
+  EXPECT_EQ(value_of(delete_result(replies({1, 1, 2}))).confirmed_replicas, 2U);
+  EXPECT_EQ(value_of(delete_result(replies({0, 1, 0}))).confirmed_replicas, 0U);
+}
+
+TEST(DeleteResult, OfADeleteAloneConfirmsNoReplica) {
+  EXPECT_EQ(value_of(delete_result(replies({3}))).confirmed_replicas, 0U);
+}
+
+TEST(DeleteResult, IsAProtocolErrorIfAnyOfTheRepliesIsNoNumber) {
+  for (std::size_t wrong = 0; wrong < 3; ++wrong) {
+    auto three = replies({1, 1, 2});
+    three[wrong] = text("1");
+    expect_protocol_error(delete_result(three));
+  }
+}
+
+/// One of the functions that read a reply, and the kinds of reply that it reads.
+struct Parser {
+  std::string_view name;
+  std::function<std::error_code(const Reply&)> code_of;  ///< Of its error; none if it reads the reply.
+  std::vector<Kind> kinds;
+};
+
+template <class Parse>
+std::function<std::error_code(const Reply&)> code_of(Parse parse) {
+  return [parse](const Reply& reply) {
+    const auto result = parse(reply);
+    return result ? std::error_code() : result.error().code;
+  };
+}
+
+TEST(AnyResult, OfAReplyOfAnotherKindIsAProtocolError) {
+  const std::vector<Parser> parsers{
+      {"get", code_of(get_result), {Kind::nil, Kind::text}},
+      {"get_all", code_of(get_all_result), {Kind::map}},
+      {"create", code_of(create_result), {Kind::integer}},
+      {"managed_create", code_of(managed_create_result), {Kind::list}},
+      {"thin_out", code_of(thin_out_result), {Kind::list}},
+      {"update", code_of(update_result), {Kind::integer, Kind::text, Kind::nil}},
+      {"exchange", code_of(exchange_result), {Kind::integer, Kind::nil}},
+      {"delete", code_of([](const Reply& reply) { return delete_result({&reply, 1}); }), {Kind::integer}},
+  };
+  for (const auto& parser : parsers) {
+    for (const auto kind :
+         {Kind::nil, Kind::integer, Kind::text, Kind::error, Kind::list, Kind::map, Kind::push, Kind::other}) {
+      if (std::ranges::find(parser.kinds, kind) != parser.kinds.end()) continue;
+      const Reply reply{.kind = kind, .integer = 1, .text = "1"};
+      EXPECT_EQ(parser.code_of(reply), ErrorCode::protocol) << parser.name << ", kind " << static_cast<int>(kind);
+    }
+  }
+}
+
+TEST(GetAllResult, OfAMalformedMapIsAProtocolError) {
+  expect_protocol_error(get_all_result(reply_of(Kind::map, text("id"))));
+  expect_protocol_error(get_all_result(reply_of(Kind::map, text("id"), number(1))));
+  expect_protocol_error(get_all_result(reply_of(Kind::map, number(1), text("sealed"))));
+  expect_protocol_error(get_all_result(reply_of(Kind::map, text("a"), text("sealed"), text("b"), nil())));
+}
+
+TEST(ManagedCreateResult, OfAMalformedListIsAProtocolError) {
+  expect_protocol_error(managed_create_result(list()));
+  expect_protocol_error(managed_create_result(list(text("something new"))));
+  expect_protocol_error(managed_create_result(list(text(""))));
+  expect_protocol_error(managed_create_result(list(number(1))));
+  expect_protocol_error(managed_create_result(list(text("stored"), number(1))));
+  expect_protocol_error(managed_create_result(list(text("conflict"))));
+  expect_protocol_error(managed_create_result(list(text("conflict"), text("sealed"), text("more"))));
+}
+
+TEST(ThinOutResult, OfAMalformedListIsAProtocolError) {
+  expect_protocol_error(thin_out_result(list()));
+  expect_protocol_error(thin_out_result(list(text("0"), list())));
+  expect_protocol_error(thin_out_result(list(text("0"), list(), list(), list())));
+  expect_protocol_error(thin_out_result(list(number(0), list(), list())));
+  expect_protocol_error(thin_out_result(list(text("0"), text("id"), list())));
+  expect_protocol_error(thin_out_result(list(text("0"), list(), text("id"))));
+  expect_protocol_error(thin_out_result(list(text("0"), list(number(1)), list())));
+  expect_protocol_error(thin_out_result(list(text("0"), list(), list(text("id")))));
+  expect_protocol_error(thin_out_result(list(text("0"), list(), list(text("id"), text("1000")))));
+  expect_protocol_error(thin_out_result(list(text("0"), list(), list(number(1), number(1000)))));
+}
+
+}}  // namespace obol
