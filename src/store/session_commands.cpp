@@ -273,7 +273,7 @@ Result<Exchange> exchange_result(const Reply& reply) {
 
 Result<Deleted> delete_result(std::span<const Reply> replies) {
   for (const auto& reply : replies) {
-    if (reply.kind != Reply::Kind::integer) return unexpected_reply();
+    if (reply.kind != Reply::Kind::integer || reply.integer < 0) return unexpected_reply();
   }
   if (replies.size() == 1) return Deleted{};
   return Deleted{.confirmed_replicas = static_cast<std::size_t>(replies.back().integer)};

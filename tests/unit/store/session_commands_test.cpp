@@ -162,10 +162,12 @@ TEST(DeleteResult, OfADeleteAloneConfirmsNoReplica) {
   EXPECT_EQ(value_of(delete_result(replies({3}))).confirmed_replicas, 0U);
 }
 
-TEST(DeleteResult, IsAProtocolErrorIfAnyOfTheRepliesIsNoNumber) {
+TEST(DeleteResult, IsAProtocolErrorIfAnyOfTheRepliesIsNoCount) {
   for (std::size_t wrong = 0; wrong < 3; ++wrong) {
     auto three = replies({1, 1, 2});
     three[wrong] = text("1");
+    expect_protocol_error(delete_result(three));
+    three[wrong] = number(-1);
     expect_protocol_error(delete_result(three));
   }
 }
