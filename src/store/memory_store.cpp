@@ -6,79 +6,92 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <tuple>
-#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "obol/fork_safe_mutex.hpp"
 #include "obol/session_id.hpp"
-#include "store/observed_call.hpp"
+#include "store/observed_store.hpp"
+#include "store/store_core.hpp"
 #include "store/upsert_errors.hpp"
 
 namespace obol { inline namespace v0 {
 
-// Tells the observer what happened to sessions; call() tells it of the calls.
-class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public SessionStore {
+class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public StoreCore {
  public:
-  explicit Implementation(MemoryStoreOptions options) : options_(std::move(options)) {}
-
-  template <class Call>
-  std::invoke_result_t<const Call&> call(Operation operation, const Call& call) const {
-    return options_.observer ? observed_call(*options_.observer, operation, call) : call();
+  explicit Implementation(MemoryStoreOptions options)
+      : options_(std::move(options)),
+        calls_(
+            *this,
+            {.observer = options_.observer, .max_payload_bytes = options_.max_payload_bytes, .clock = options_.clock}) {
   }
 
-  Result<std::optional<Session>> get(const SessionKey& key) override {
-    if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
+  ObservedStore& calls() { return calls_; }
+
+  Result<std::optional<Session>> get(const SessionKey& key, bool&) override {
     const std::scoped_lock lock(mutex_);
-    const Session* stored = find_live(key, options_.clock());
-    return stored == nullptr ? std::nullopt : std::optional<Session>(*stored);
+    return copy_of_live(key, options_.clock());
   }
 
-  std::expected<Upserted, UpsertError> upsert(Session& session) override {
+  Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys) override {
+    std::vector<std::optional<Session>> sessions;
+    sessions.reserve(keys.size());
+    const std::scoped_lock lock(mutex_);
     const auto now = options_.clock();
-    if (auto valid = validate(session, options_.max_payload_bytes, now); !valid) {
-      return std::unexpected(UpsertError{std::move(valid.error()), {}});
+    for (const auto& key : keys) sessions.push_back(copy_of_live(key, now));
+    return sessions;
+  }
+
+  std::expected<void, UpsertError> upsert(Session& session, std::vector<std::string>& evicted) override {
+    const std::scoped_lock lock(mutex_);
+    const auto now = options_.clock();
+    purge(now);
+    const Session* stored = find_live(session.key(), now);
+    if (stored == nullptr && session.lock_version > 0) return std::unexpected(gone());
+    if (stored != nullptr && stored->lock_version != session.lock_version) return std::unexpected(conflict(*stored));
+    if (stored != nullptr) {
+      expiries_.erase(expiry_of(*stored));
+    } else if (auto admitted = admit(session, now, evicted); !admitted) {
+      return admitted;
     }
-    const auto sent_version = session.lock_version;
-    auto outcome = store(session, now);
-    report(outcome, session, sent_version);
-    return outcome;
+    ++session.lock_version;
+    put(session);
+    return {};
   }
 
   std::expected<void, UpsertError> rotate_id(Session& session) override {
+    const std::scoped_lock lock(mutex_);
     const auto now = options_.clock();
-    if (session.lock_version == 0) {
-      return std::unexpected(
-          UpsertError{{ErrorCode::invalid_argument, "the session was never stored; upsert it first"}, {}});
-    }
-    if (auto valid = validate(session, options_.max_payload_bytes, now); !valid) {
-      return std::unexpected(UpsertError{std::move(valid.error()), {}});
-    }
-    auto outcome = rotate(session, now);
-    if (!outcome) {
-      report(std::unexpected(outcome.error()), session, session.lock_version);
-    } else if (options_.observer) {
-      options_.observer->on_id_rotated(event_of(session.id, session.type, session.lock_version));
-    }
-    return outcome;
+    purge(now);
+    const Session* stored = find_live(session.key(), now);
+    if (stored == nullptr) return std::unexpected(gone());
+    if (stored->lock_version != session.lock_version) return std::unexpected(conflict(*stored));
+    auto id = generate_session_id();
+    if (!id) return std::unexpected(UpsertError{std::move(id.error()), {}});
+    if (options_.policy.mark_on_rotate_id) leave_mark({session.user_id, session.type}, now);
+    expiries_.erase(expiry_of(*stored));
+    auto& sessions = users_[{session.user_id, session.type}];
+    sessions.erase(session.id);
+    session.id = std::move(*id);
+    ++session.lock_version;
+    put(session);
+    return {};
   }
 
   Result<Deleted> delete_one(const SessionKey& key) override {
-    if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
-    {
-      const std::scoped_lock lock(mutex_);
-      if (const auto user = users_.find({key.user_id, key.type}); user != users_.end()) {
-        if (const auto stored = user->second.find(key.id); stored != user->second.end()) erase(user, stored);
-      }
+    const std::scoped_lock lock(mutex_);
+    if (const auto user = users_.find({key.user_id, key.type}); user != users_.end()) {
+      if (const auto stored = user->second.find(key.id); stored != user->second.end()) erase(user, stored);
     }
-    if (options_.observer) options_.observer->on_deleted({.id_hash = session_id_hash(key.id), .type = key.type});
     return Deleted{};
   }
 
   Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) override {
-    if (auto valid = validate(user_id, type); !valid) return std::unexpected(std::move(valid.error()));
     const std::scoped_lock lock(mutex_);
     std::vector<Session> sessions;
     const auto now = options_.clock();
@@ -91,16 +104,12 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
   }
 
   Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override {
-    if (auto valid = validate(user_id, type); !valid) return std::unexpected(std::move(valid.error()));
     erase_but(user_id, type, nullptr, true);
-    if (options_.observer) options_.observer->on_deleted_all({.type = type, .kept_one = false});
     return Deleted{};
   }
 
   Result<Deleted> delete_others(const SessionKey& keep) override {
-    if (auto valid = validate(keep); !valid) return std::unexpected(std::move(valid.error()));
     erase_but(keep.user_id, keep.type, &keep.id, options_.policy.mark_on_delete_others);
-    if (options_.observer) options_.observer->on_deleted_all({.type = keep.type, .kept_one = true});
     return Deleted{};
   }
 
@@ -121,69 +130,31 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
     return stored != user->second.end() && is_live(stored->second, now) ? &stored->second : nullptr;
   }
 
-  static SessionEvent event_of(const std::string& id, std::string_view type, std::uint64_t lock_version) {
-    return {.id_hash = session_id_hash(id), .type = type, .lock_version = lock_version};
-  }
-
-  std::expected<Upserted, UpsertError> store(Session& session, std::chrono::system_clock::time_point now) {
-    const std::scoped_lock lock(mutex_);
-    purge(now);
-    const Session* stored = find_live(session.key(), now);
-    if (stored == nullptr && session.lock_version > 0) return std::unexpected(gone());
-    if (stored != nullptr && stored->lock_version != session.lock_version) {
-      return std::unexpected(conflict(*stored));
-    }
-    Upserted upserted;
-    if (stored != nullptr) {
-      expiries_.erase(expiry_of(*stored));
-    } else {
-      auto admitted = admit(session, now);
-      if (!admitted) return admitted;
-      upserted = std::move(*admitted);
-    }
-    ++session.lock_version;
-    put(session);
-    return upserted;
+  std::optional<Session> copy_of_live(const SessionKey& key, std::chrono::system_clock::time_point now) const {
+    const Session* const stored = find_live(key, now);
+    return stored == nullptr ? std::nullopt : std::optional<Session>(*stored);
   }
 
   /// Makes room for a new session, where the policy lets it in.
-  std::expected<Upserted, UpsertError> admit(const Session& session, std::chrono::system_clock::time_point now) {
+  std::expected<void, UpsertError> admit(const Session& session, std::chrono::system_clock::time_point now,
+                                         std::vector<std::string>& evicted) {
     const Owner owner{session.user_id, session.type};
     const auto mark = marks_.find(owner);
     const bool is_marked = mark != marks_.end() && now < mark->second + options_.policy.revocation_mark_lifetime;
     if (is_marked && session.created_at <= mark->second) return std::unexpected(revoked());
     const auto user = users_.find(owner);
     const auto maximum = options_.policy.max_sessions;
-    if (maximum == 0 || user == users_.end() || user->second.size() < maximum) return Upserted{};
+    if (maximum == 0 || user == users_.end() || user->second.size() < maximum) return {};
     if (options_.policy.when_full == WhenFull::refuse) return std::unexpected(too_many_sessions());
     std::vector<Expiry> ends;
     for (const auto& [id, stored] : user->second) ends.push_back(expiry_of(stored));
     std::ranges::sort(ends);
     ends.resize(ends.size() - maximum + 1);
-    Upserted upserted;
     for (auto& end : ends) {
       expiries_.erase(end);
       user->second.erase(std::get<2>(end));
-      upserted.evicted.push_back(std::move(std::get<2>(end)));
+      evicted.push_back(std::move(std::get<2>(end)));
     }
-    return upserted;
-  }
-
-  std::expected<void, UpsertError> rotate(Session& session, std::chrono::system_clock::time_point now) {
-    const std::scoped_lock lock(mutex_);
-    purge(now);
-    const Session* stored = find_live(session.key(), now);
-    if (stored == nullptr) return std::unexpected(gone());
-    if (stored->lock_version != session.lock_version) return std::unexpected(conflict(*stored));
-    auto id = generate_session_id();
-    if (!id) return std::unexpected(UpsertError{std::move(id.error()), {}});
-    if (options_.policy.mark_on_rotate_id) leave_mark({session.user_id, session.type}, now);
-    expiries_.erase(expiry_of(*stored));
-    auto& sessions = users_[{session.user_id, session.type}];
-    sessions.erase(session.id);
-    session.id = std::move(*id);
-    ++session.lock_version;
-    put(session);
     return {};
   }
 
@@ -199,26 +170,6 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
     std::erase_if(marks_, [&](const auto& mark) { return mark.second + lifetime <= now; });
     auto& mark = marks_[owner];
     mark = std::max(mark, now);
-  }
-
-  void report(const std::expected<Upserted, UpsertError>& outcome, const Session& session,
-              std::uint64_t sent_version) const {
-    if (!options_.observer) return;
-    const auto event = event_of(session.id, session.type, session.lock_version);
-    if (outcome && sent_version == 0) {
-      options_.observer->on_created(event);
-      for (const auto& id : outcome->evicted) options_.observer->on_evicted(event_of(id, session.type, 0));
-    } else if (outcome) {
-      options_.observer->on_refreshed(event);
-    } else if (outcome.error().code == ErrorCode::conflict) {
-      options_.observer->on_conflict(event);
-    } else if (outcome.error().code == ErrorCode::too_many_sessions || outcome.error().code == ErrorCode::revoked) {
-      options_.observer->on_refused({.id_hash = event.id_hash,
-                                     .type = event.type,
-                                     .reason = static_cast<ErrorCode>(outcome.error().code.value())});
-    } else {
-      options_.observer->on_gone(event);
-    }
   }
 
   void erase(Users::iterator user, Sessions::iterator stored) {
@@ -256,36 +207,32 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
   Users users_{};
   std::set<Expiry> expiries_{};
   std::map<Owner, std::chrono::sys_seconds> marks_{};  ///< No session begun until then is let in.
+  ObservedStore calls_;
 };
 
 MemoryStore::MemoryStore(MemoryStoreOptions options)
     : implementation_(std::make_unique<Implementation>(std::move(options))) {}
 MemoryStore::~MemoryStore() = default;
 
-Result<std::optional<Session>> MemoryStore::get(const SessionKey& key) {
-  return implementation_->call(Operation::get, [&] { return implementation_->get(key); });
-}
+Result<std::optional<Session>> MemoryStore::get(const SessionKey& key) { return implementation_->calls().get(key); }
 Result<std::vector<std::optional<Session>>> MemoryStore::get_many(std::span<const SessionKey> keys) {
-  return implementation_->call(Operation::get_many, [&] { return implementation_->get_many(keys); });
+  return implementation_->calls().get_many(keys);
 }
 std::expected<Upserted, UpsertError> MemoryStore::upsert(Session& session) {
-  const auto operation = session.lock_version == 0 ? Operation::create : Operation::update;
-  return implementation_->call(operation, [&] { return implementation_->upsert(session); });
+  return implementation_->calls().upsert(session);
 }
 std::expected<void, UpsertError> MemoryStore::rotate_id(Session& session) {
-  return implementation_->call(Operation::rotate_id, [&] { return implementation_->rotate_id(session); });
+  return implementation_->calls().rotate_id(session);
 }
-Result<Deleted> MemoryStore::delete_one(const SessionKey& key) {
-  return implementation_->call(Operation::delete_one, [&] { return implementation_->delete_one(key); });
-}
+Result<Deleted> MemoryStore::delete_one(const SessionKey& key) { return implementation_->calls().delete_one(key); }
 Result<std::vector<Session>> MemoryStore::get_all(std::string_view user_id, std::string_view type) {
-  return implementation_->call(Operation::get_all, [&] { return implementation_->get_all(user_id, type); });
+  return implementation_->calls().get_all(user_id, type);
 }
 Result<Deleted> MemoryStore::delete_all(std::string_view user_id, std::string_view type) {
-  return implementation_->call(Operation::delete_all, [&] { return implementation_->delete_all(user_id, type); });
+  return implementation_->calls().delete_all(user_id, type);
 }
 Result<Deleted> MemoryStore::delete_others(const SessionKey& keep) {
-  return implementation_->call(Operation::delete_others, [&] { return implementation_->delete_others(keep); });
+  return implementation_->calls().delete_others(keep);
 }
 
 }}  // namespace obol::v0

@@ -20,10 +20,10 @@ Result<void> RedisStore::Implementation::start() {
   if (cache_) {
     if (auto started = cache_->start(); !started) return started;
   }
-  if (!observer_) return {};
+  if (!calls_.is_observed()) return {};
   // A look that fails takes nothing from a connection that works.
   if (const auto findings = diagnose()) {
-    for (const auto& finding : *findings) observer_->on_finding(finding);
+    for (const auto& finding : *findings) calls_.tell(&Observer::on_finding, [&] { return finding; });
   }
   return {};
 }
@@ -86,62 +86,57 @@ RedisStore::RedisStore(RedisStore&&) noexcept = default;
 RedisStore& RedisStore::operator=(RedisStore&&) noexcept = default;
 RedisStore::~RedisStore() = default;
 
-Result<std::optional<Session>> RedisStore::get(const SessionKey& key) {
-  bool found_near = false;
-  return implementation_->call(Operation::get, [&] { return implementation_->get(key, found_near); }, found_near);
-}
-Result<std::optional<Session>> RedisStore::get_from_replica(const SessionKey& key) {
-  return implementation_->call(Operation::get, [&] { return implementation_->get_from_replica(key); });
-}
-Result<std::vector<Session>> RedisStore::get_all_from_replica(std::string_view user_id, std::string_view type) {
-  return implementation_->call(Operation::get_all,
-                               [&] { return implementation_->get_all_from_replica(user_id, type); });
-}
+Result<std::optional<Session>> RedisStore::get(const SessionKey& key) { return implementation_->calls().get(key); }
 Result<std::vector<std::optional<Session>>> RedisStore::get_many(std::span<const SessionKey> keys) {
-  return implementation_->call(Operation::get_many, [&] { return implementation_->get_many(keys); });
+  return implementation_->calls().get_many(keys);
 }
 std::expected<Upserted, UpsertError> RedisStore::upsert(Session& session) {
-  const auto operation = session.lock_version == 0 ? Operation::create : Operation::update;
-  return implementation_->call(operation, [&] { return implementation_->upsert(session); });
+  return implementation_->calls().upsert(session);
 }
 std::expected<void, UpsertError> RedisStore::rotate_id(Session& session) {
-  return implementation_->call(Operation::rotate_id, [&] { return implementation_->rotate_id(session); });
+  return implementation_->calls().rotate_id(session);
 }
-Result<Deleted> RedisStore::delete_one(const SessionKey& key) {
-  return implementation_->call(Operation::delete_one, [&] { return implementation_->delete_one(key); });
-}
+Result<Deleted> RedisStore::delete_one(const SessionKey& key) { return implementation_->calls().delete_one(key); }
 Result<std::vector<Session>> RedisStore::get_all(std::string_view user_id, std::string_view type) {
-  return implementation_->call(Operation::get_all, [&] { return implementation_->get_all(user_id, type); });
+  return implementation_->calls().get_all(user_id, type);
 }
 Result<Deleted> RedisStore::delete_all(std::string_view user_id, std::string_view type) {
-  return implementation_->call(Operation::delete_all, [&] { return implementation_->delete_all(user_id, type); });
+  return implementation_->calls().delete_all(user_id, type);
 }
 Result<Deleted> RedisStore::delete_others(const SessionKey& keep) {
-  return implementation_->call(Operation::delete_others, [&] { return implementation_->delete_others(keep); });
+  return implementation_->calls().delete_others(keep);
+}
+Result<std::optional<Session>> RedisStore::get_from_replica(const SessionKey& key) {
+  return implementation_->calls().call(Operation::get, [&] { return implementation_->get_from_replica(key); });
+}
+Result<std::vector<Session>> RedisStore::get_all_from_replica(std::string_view user_id, std::string_view type) {
+  return implementation_->calls().call(Operation::get_all,
+                                       [&] { return implementation_->get_all_from_replica(user_id, type); });
 }
 Result<void> RedisStore::replace_keyring(Keyring keyring) {
-  return implementation_->visit([&] { return implementation_->replace_keyring(std::move(keyring)); });
+  return implementation_->calls().visit([&] { return implementation_->replace_keyring(std::move(keyring)); });
 }
 Result<std::vector<Finding>> RedisStore::diagnose() {
-  return implementation_->call([&] { return implementation_->diagnose(); });
+  return implementation_->calls().call([&] { return implementation_->diagnose(); });
 }
 PoolStatistics RedisStore::pool_statistics() const {
-  return implementation_->visit([&] { return implementation_->pool_statistics(); });
+  return implementation_->calls().visit([&] { return implementation_->pool_statistics(); });
 }
 StatisticsSource RedisStore::statistics_source() const {
-  return implementation_->visit([&] { return implementation_->statistics_source(); });
+  return implementation_->calls().visit([&] { return implementation_->statistics_source(); });
 }
 NearCacheStatistics RedisStore::near_cache_statistics() const {
-  return implementation_->visit([&] { return implementation_->near_cache_statistics(); });
+  return implementation_->calls().visit([&] { return implementation_->near_cache_statistics(); });
 }
 void RedisStore::close() {
-  implementation_->visit([&] { implementation_->close(); });
+  implementation_->calls().visit([&] { implementation_->close(); });
 }
 Result<void> RedisStore::replace_credentials(UserCredentials credentials) {
-  return implementation_->visit([&] { return implementation_->replace_credentials(std::move(credentials)); });
+  return implementation_->calls().visit([&] { return implementation_->replace_credentials(std::move(credentials)); });
 }
 Result<void> RedisStore::replace_sentinel_credentials(UserCredentials credentials) {
-  return implementation_->visit([&] { return implementation_->replace_sentinel_credentials(std::move(credentials)); });
+  return implementation_->calls().visit(
+      [&] { return implementation_->replace_sentinel_credentials(std::move(credentials)); });
 }
 
 }}  // namespace obol::v0

@@ -23,27 +23,30 @@
 #include "obol/session_id.hpp"
 #include "redis/client/client.hpp"
 #include "store/client_options.hpp"
-#include "store/observed_call.hpp"
+#include "store/observed_store.hpp"
 #include "store/session_commands.hpp"
+#include "store/store_core.hpp"
 #include "values/closed_error.hpp"
 
 namespace obol { inline namespace v0 {
 
-class [[gnu::visibility("hidden")]] RedisStore::Implementation {
+class [[gnu::visibility("hidden")]] RedisStore::Implementation final : public StoreCore {
  public:
   explicit Implementation(RedisStoreOptions options)
       : options_(without_keyring(options)),
-        observer_(options.observer),
+        calls_(
+            *this,
+            {.observer = options_.observer, .max_payload_bytes = options_.max_payload_bytes, .clock = options_.clock}),
         client_(client_options(options), session_functions()),
         cache_(options.near_cache.enabled ? std::make_unique<TrackedCache>(options, *client_.identifying_source())
                                           : nullptr),
         keyring_(std::move(options.keyring)),
-        fork_registration_(keyring_mutex_, [this] { admission_->forget_callers(); }),
+        fork_registration_(keyring_mutex_, [this] { calls_.admission()->forget_callers(); }),
         process_end_registration_([this] { close_at_end(); }) {}
 
-  ~Implementation() {
+  ~Implementation() override {
     close();
-    admission_->await_idle();
+    calls_.admission()->await_idle();
   }
 
   Implementation(const Implementation&) = delete;
@@ -55,61 +58,36 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
   using Read = Result<redis::Reply> (redis::Client::*)(std::string_view key, const redis::Command&, redis::Deadline,
                                                        redis::ServerIdentity* answered_by);
 
-  Result<std::optional<Session>> get(const SessionKey& key, bool& found_near);
+  ObservedStore& calls() { return calls_; }
+
+  Result<std::optional<Session>> get(const SessionKey& key, bool& found_near) override;
+  Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys) override;
+  std::expected<void, UpsertError> upsert(Session& session, std::vector<std::string>& evicted) override;
+  std::expected<void, UpsertError> rotate_id(Session& session) override;
+  Result<Deleted> delete_one(const SessionKey& key) override;
+  Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) override;
+  Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override;
+  Result<Deleted> delete_others(const SessionKey& keep) override;
+
+  // What is not of every store; these check their arguments themselves.
   Result<std::optional<Session>> get_from_replica(const SessionKey& key);
-  Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys);
-  std::expected<Upserted, UpsertError> upsert(Session& session);
-  std::expected<void, UpsertError> rotate_id(Session& session);
-  Result<Deleted> delete_one(const SessionKey& key);
-  Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type);
   Result<std::vector<Session>> get_all_from_replica(std::string_view user_id, std::string_view type);
-  Result<Deleted> delete_all(std::string_view user_id, std::string_view type);
-  Result<Deleted> delete_others(const SessionKey& keep);
   Result<std::vector<Finding>> diagnose();
   Result<void> replace_keyring(Keyring keyring);
   Result<void> replace_credentials(UserCredentials credentials);
   Result<void> replace_sentinel_credentials(UserCredentials credentials);
 
   void close() {
-    admission_->close();
+    calls_.admission()->close();
     client_.close();
     if (cache_) cache_->stop();
-  }
-
-  /// Runs the call and tells the observer of it; the destructor waits until both are done. `closed` after close().
-  template <class Work>
-  std::invoke_result_t<const Work&> call(Operation operation, const Work& work, const bool& found_near = false) {
-    std::shared_ptr<Observer> observer;
-    {
-      const Admission::Visit visit(*admission_);
-      if (visit.is_admitted()) {
-        return observer_ ? observed_call(*observer_, operation, work, found_near) : work();
-      }
-      // Told when the caller has left: those that go on calling a closed store must not keep its destructor waiting.
-      observer = observer_;
-    }
-    return observer ? observed_call(*observer, operation, refuse<Work>) : refuse<Work>();
-  }
-
-  /// The same for what no observer is told of.
-  template <class Work>
-  std::invoke_result_t<const Work&> call(const Work& work) {
-    const Admission::Visit visit(*admission_);
-    return visit.is_admitted() ? work() : refuse<Work>();
-  }
-
-  /// Runs what may be done to a closed store, too; the destructor waits for it.
-  template <class Work>
-  std::invoke_result_t<const Work&> visit(const Work& work) {
-    const Admission::Visit visit(*admission_);
-    return work();
   }
 
   PoolStatistics pool_statistics() { return client_.pool_statistics(); }
 
   // Whoever has entered is waited for by the destructor, so that this is there for as long as it is looked at.
   StatisticsSource statistics_source() {
-    return [this, admission = admission_]() -> std::optional<StoreStatistics> {
+    return [this, admission = calls_.admission()]() -> std::optional<StoreStatistics> {
       const Admission::Visit visit(*admission);
       if (!visit.is_admitted()) return std::nullopt;
       return StoreStatistics{.pool = pool_statistics(), .near_cache = near_cache_statistics()};
@@ -121,12 +99,6 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
   }
 
  private:
-  template <class Work>
-  static std::invoke_result_t<const Work&> refuse() {
-    using Outcome = std::invoke_result_t<const Work&>;
-    return Outcome(std::unexpect, typename Outcome::error_type{closed_error()});
-  }
-
   static RedisStoreOptions without_keyring(RedisStoreOptions options) {
     options.keyring = {};
     return options;
@@ -137,7 +109,7 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
   /// A call that does not end, since its thread ends the process from within it, must not keep the process.
   void close_at_end() {
     close();
-    admission_->await_idle(Admission::Time::now() + options_.timeouts.total);
+    calls_.admission()->await_idle(Admission::Time::now() + options_.timeouts.total);
   }
 
   /// A session as it shall be stored, and all that is needed to send it.
@@ -149,11 +121,10 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
     Keyring keyring;
   };
   Result<Write> prepare(Session session, std::string standing_id);
-  std::expected<Upserted, UpsertError> create(const Write& write);
-  std::expected<Upserted, UpsertError> managed_create(const Write& write, std::vector<std::string>& evicted);
+  std::expected<void, UpsertError> create(const Write& write);
+  std::expected<void, UpsertError> managed_create(const Write& write, std::vector<std::string>& evicted);
   std::expected<void, UpsertError> make_room(const Write& write, Deadline deadline, std::vector<std::string>& evicted);
   std::expected<void, UpsertError> replace(const redis::Client::MakeWrite& make, const Write& write);
-  std::unexpected<UpsertError> refused(UpsertError error, const Session& session);
   std::unexpected<UpsertError> lost_to(std::optional<std::string_view> winner, const Write& write);
   Result<std::optional<Session>> get_stored(const std::string& stored_key, const SessionKey& key,
                                             Read read = &redis::Client::call,
@@ -187,25 +158,8 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation {
     return stored_key(options_.key_prefix, user_id, type);
   }
 
-  /// Tells the observer, if there is one; `make` builds the event only then. What there is no memory to tell goes
-  /// untold: the call has done its work.
-  template <class Member, class Make>
-  void tell(Member member, Make make) const {
-    if (!observer_) return;
-    try {
-      (observer_.get()->*member)(make());
-    } catch (const std::bad_alloc&) {
-      return;
-    }
-  }
-
-  static SessionEvent session_event(const std::string& id, std::string_view type, std::uint64_t lock_version) {
-    return {.id_hash = session_id_hash(id), .type = type, .lock_version = lock_version};
-  }
-
   const RedisStoreOptions options_;  ///< Without the keyring, which may be replaced.
-  const std::shared_ptr<Observer> observer_;
-  const std::shared_ptr<Admission> admission_ = std::make_shared<Admission>();
+  ObservedStore calls_;
   redis::Client client_;
   const std::unique_ptr<TrackedCache> cache_;  ///< Null where it is off.
   std::mutex keyring_mutex_;

@@ -14,7 +14,6 @@ constexpr std::size_t most_keys_at_once = 1000;
 }  // namespace
 
 Result<std::optional<Session>> RedisStore::Implementation::get(const SessionKey& key, bool& found_near) {
-  if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
   const auto stored_key = stored_key_of(key.user_id, key.type);
   return cache_ ? get_cached(stored_key, key, found_near) : get_stored(stored_key, key);
 }
@@ -72,9 +71,6 @@ void RedisStore::Implementation::update_cache(const NearCache::Ticket& ticket, r
 }
 
 Result<std::vector<std::optional<Session>>> RedisStore::Implementation::get_many(std::span<const SessionKey> keys) {
-  for (const auto& key : keys) {
-    if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
-  }
   const auto deadline = client_.new_deadline();
   std::vector<std::optional<Session>> sessions;
   sessions.reserve(keys.size());
@@ -111,7 +107,6 @@ Result<void> RedisStore::Implementation::get_some(std::span<const SessionKey> ke
 }
 
 Result<std::vector<Session>> RedisStore::Implementation::get_all(std::string_view user_id, std::string_view type) {
-  if (auto valid = validate(user_id, type); !valid) return std::unexpected(std::move(valid.error()));
   const auto stored_key = stored_key_of(user_id, type);
   const Invalidation invalidation(cache_.get(), stored_key);
   return get_all_stored(stored_key, user_id, type);
@@ -149,7 +144,7 @@ Result<bool> RedisStore::Implementation::open_stored(std::string_view sealed, co
                                                      const Keyring& keyring, Session& session) {
   const auto opened = sealing::open(sealed, stored_key, keyring, options_.encryption, session);
   if (opened) return is_live(session, options_.clock());
-  tell(&Observer::on_verification_failed, [&] {
+  calls_.tell(&Observer::on_verification_failed, [&] {
     const auto named = sealing::named_key(sealed, keyring);
     return VerificationFailedEvent{.id_hash = session_id_hash(session.id),
                                    .type = session.type,
