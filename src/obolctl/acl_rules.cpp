@@ -63,7 +63,7 @@ std::vector<std::string> acl_rules(Role role, const AclOptions& options) {
     case Role::web:
       rules.add({"+hget", "+hgetall", "+hsetex", "+hdel", "+hkeys", "+hlen", "+hpexpiretime", "+unlink", "+fcall",
                  "+time", "+echo"});
-      rules.add_if(options.has_maximum_sessions, {"+hscan"});
+      rules.add_if(options.has_max_sessions, {"+hscan"});
       rules.add_if(options.has_revocation_marks, {"+get", "+set"});
       rules.add_if(options.has_durability, {"+set", "+wait"});
       rules.add_if(options.has_near_cache, {"+client|tracking", "+info"});

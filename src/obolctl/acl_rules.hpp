@@ -22,7 +22,7 @@ std::string_view name_of(Role role);
 struct AclOptions {
   std::string prefix = "obol_";
   std::uint32_t database = 0;
-  bool has_maximum_sessions = false;
+  bool has_max_sessions = false;
   bool has_revocation_marks = false;
   bool has_durability = false;
   bool has_near_cache = false;

@@ -169,7 +169,7 @@ void CommandLine::add_acl() {
   auto* command = add(app_, "acl", "Print the minimum rights of each role, for the hosts' options",
                       [this] { return acl(context_, acl_); });
   command->add_option("--database", acl_.database, "Database of the hosts");
-  command->add_flag("--maximum-sessions", acl_.has_maximum_sessions, "policy.max_sessions is set");
+  command->add_flag("--max-sessions", acl_.has_max_sessions, "policy.max_sessions is set");
   command->add_flag("--revocation-marks", acl_.has_revocation_marks, "policy.revocation_mark_lifetime is set");
   command->add_flag("--durability", acl_.has_durability, "delete_durability is set");
   command->add_flag("--near-cache", acl_.has_near_cache, "near_cache is enabled");

@@ -16,7 +16,7 @@ using ctl::Role;
 AclOptions every_option() {
   return {.prefix = "obol_",
           .database = 1,
-          .has_maximum_sessions = true,
+          .has_max_sessions = true,
           .has_revocation_marks = true,
           .has_durability = true,
           .has_near_cache = true,
@@ -272,7 +272,7 @@ TEST(AclCommand, IsWhatTheDocumentationSays) {
   }
   using Option = std::pair<const char*, bool AclOptions::*>;
   for (const auto& [name, option] :
-       {Option{"policy.max_sessions", &AclOptions::has_maximum_sessions},
+       {Option{"policy.max_sessions", &AclOptions::has_max_sessions},
         Option{"policy.revocation_mark_lifetime", &AclOptions::has_revocation_marks},
         Option{"delete_durability", &AclOptions::has_durability}, Option{"near_cache", &AclOptions::has_near_cache},
         Option{"replica_reads", &AclOptions::has_replica_reads}, Option{"connection.cluster", &AclOptions::has_cluster},
