@@ -3,12 +3,10 @@
 
 #include <utility>
 
+#include "values/out_of_memory.hpp"
+
 namespace obol { inline namespace v0 { namespace redis {
 namespace {
-
-std::unexpected<Error> not_answered() {
-  return std::unexpected(Error{ErrorCode::timeout, "the server did not answer in time"});
-}
 
 std::unexpected<Error> not_taken() {
   return std::unexpected(Error{ErrorCode::timeout, "the server did not accept the command in time"});
@@ -16,9 +14,13 @@ std::unexpected<Error> not_taken() {
 
 }  // namespace
 
+Error late_answer() noexcept {
+  return error_from(ErrorCode::timeout, [] { return Error{ErrorCode::timeout, "the server did not answer in time"}; });
+}
+
 Result<void> Stream::await(Need need, Deadline deadline) {
   if (!deadline.passed() && wait(need, deadline)) return {};
-  return need == Need::readable ? not_answered() : not_taken();
+  return need == Need::readable ? std::unexpected(late_answer()) : not_taken();
 }
 
 Result<void> Stream::write_all(std::string_view bytes, Deadline deadline) {
@@ -37,7 +39,7 @@ Result<void> Stream::write_all(std::string_view bytes, Deadline deadline) {
 }
 
 Result<std::size_t> Stream::read_some(char* buffer, std::size_t capacity, Deadline deadline) {
-  if (std::exchange(has_read_, true) && deadline.passed()) return not_answered();
+  if (std::exchange(has_read_, true) && deadline.passed()) return std::unexpected(late_answer());
   for (;;) {
     auto step = try_read(buffer, capacity, deadline);
     if (!step) return std::unexpected(std::move(step.error()));

@@ -9,6 +9,9 @@
 
 namespace obol { inline namespace v0 { namespace redis {
 
+/// `timeout`: of a call whose deadline passes once its command was sent.
+Error late_answer() noexcept;
+
 /// Holds the one rule about time: once a deadline has passed nothing goes on, whatever arrives. A peer that sends or
 /// takes bytes without an end keeps nobody. After any error but a `timeout` of read_some the stream is of no use.
 class Stream {

@@ -32,10 +32,6 @@ void tell_outcome(Waiter& waiter, const Waiter* self, Wakes& wakes) {
 
 }  // namespace
 
-Error late_answer() {
-  return error_from(ErrorCode::timeout, [] { return Error{ErrorCode::timeout, "the server did not answer in time"}; });
-}
-
 void Batch::clear() {
   commands.clear();
   waiters.clear();

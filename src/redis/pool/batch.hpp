@@ -21,9 +21,6 @@ namespace obol { inline namespace v0 { namespace redis {
 class Waiter;
 class Wakes;
 
-/// Of a call whose deadline passes while its command is on the way.
-Error late_answer();
-
 /// `waiters` belongs to the pool's lock, the rest to the leader or to whoever took its offer.
 struct Batch {
   void clear();

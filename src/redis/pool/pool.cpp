@@ -10,6 +10,7 @@
 
 #include "redis/connection/connection_source.hpp"
 #include "redis/net/socket.hpp"
+#include "redis/net/stream.hpp"
 #include "values/out_of_memory.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {

@@ -6,6 +6,7 @@
 #include <ranges>
 #include <utility>
 
+#include "redis/net/stream.hpp"
 #include "values/closed_error.hpp"
 #include "values/out_of_memory.hpp"
 
