@@ -106,6 +106,7 @@ TEST(Admission, IsIdleOnlyOnceEachOfManyThreadsHasLeft) {
     std::atomic<int> inside = 0;
     std::atomic<int> started = 0;
     std::vector<std::jthread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
         for (;;) {

@@ -36,8 +36,8 @@ class DiagnosisTest : public ::testing::Test {
     say_time(now);
   }
 
-  Reply text(std::string words) { return {.kind = Kind::text, .text = texts.emplace_back(std::move(words))}; }
-  Reply error(std::string words) { return {.kind = Kind::error, .text = texts.emplace_back(std::move(words))}; }
+  Reply text(std::string words) { return {.kind = Kind::text, .text = texts_.emplace_back(std::move(words))}; }
+  Reply error(std::string words) { return {.kind = Kind::error, .text = texts_.emplace_back(std::move(words))}; }
 
   using Settings = std::vector<std::pair<std::string, std::string>>;
 
@@ -103,7 +103,7 @@ class DiagnosisTest : public ::testing::Test {
     return settings;
   }
 
-  std::deque<std::string> texts;  ///< What the replies point to.
+  std::deque<std::string> texts_;  ///< What the replies point to.
 };
 
 using Findings = std::vector<std::string>;

@@ -105,7 +105,7 @@ TEST_F(ConnectionTest, DoesNotCountPushesThatAreTaken) {
 
 TEST_F(ConnectionTest, TakesInAReplyThatIsAsLargeAsTheLimitThoughOthersComeWithIt) {
   const std::string large = fmt::format("${}\r\n{}\r\n", reply_limit - 10, std::string(reply_limit - 10, 'x'));
-  for (int i = 0; i < 5; ++i) script->pieces.push_back(large + "+OK\r\n" + large);
+  for (int i = 0; i < 5; ++i) script->pieces.push_back(fmt::format("{0}+OK\r\n{0}", large));
   auto busy = introduced();
   ASSERT_TRUE(busy.send(Command{"PING"}.bytes(), far()).has_value());
   int replies = 0;

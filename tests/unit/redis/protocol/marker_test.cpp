@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <latch>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -58,18 +59,25 @@ TEST(Marker, ThatTheServerRefusesIsThatErrorAndNamesTheCommand) {
 
 TEST(Marker, IsNeverGivenToTwoBatchesOfAProcess) {
   constexpr std::size_t threads = 4;
-  constexpr std::size_t markers = 1000;
-  std::vector<std::vector<std::string>> taken(threads);
+  constexpr std::size_t markers = 10'000;
+  std::vector<std::vector<Marker>> taken(threads);
   {
+    std::latch all_run(threads);
     std::vector<std::jthread> running;
+    running.reserve(threads);
     for (auto& own : taken) {
-      running.emplace_back([&own] {
-        for (std::size_t i = 0; i < markers; ++i) own.emplace_back(Marker::next().command().bytes());
+      own.reserve(markers);
+      running.emplace_back([&own, &all_run] {
+        all_run.arrive_and_wait();
+        while (own.size() < markers) own.push_back(Marker::next());
       });
     }
+    running.clear();
   }
   std::vector<std::string> all;
-  for (const auto& own : taken) all.insert(all.end(), own.begin(), own.end());
+  for (const auto& own : taken) {
+    for (const auto& marker : own) all.emplace_back(marker.command().bytes());
+  }
   std::ranges::sort(all);
   EXPECT_EQ(all.size(), threads * markers);
   EXPECT_EQ(std::ranges::adjacent_find(all), all.end());
