@@ -176,9 +176,11 @@ class TlsStream final : public Stream {
     return tls_error(take_openssl_error(), phase_);
   }
 
-  /// Why the handshake failed.
+  /// Why the handshake failed. OpenSSL judges the certificate also if that is not to end the handshake.
   std::unexpected<Error> rejected(Error error) const {
-    return std::unexpected(tls_handshake_error(std::move(error), ::SSL_get_verify_result(ssl_.get())));
+    const bool verifies = ::SSL_get_verify_mode(ssl_.get()) != SSL_VERIFY_NONE;
+    const long verdict = verifies ? ::SSL_get_verify_result(ssl_.get()) : X509_V_OK;
+    return std::unexpected(tls_handshake_error(std::move(error), verdict));
   }
 
   struct Free {
