@@ -339,7 +339,7 @@ int run(Arguments arguments) {
   Workload workload(options);
   std::vector<Event> events;
   std::vector<std::string> broken_by_children;
-  StandstillWatch standstill;
+  const StandstillWatch standstill;
   if (topology) {
     events = act_on_many(*topology, workload, arguments, observer);
   } else {

@@ -201,7 +201,7 @@ TEST_P(ChangingCredentials, ThatWereRefusedTooEarlyAreGivenAgainIfNoConnectionIs
     EXPECT_TRUE(found.has_value()) << found.error().message;
   };
   std::jthread first(get);
-  std::jthread second(get);
+  const std::jthread second(get);
   ASSERT_TRUE(proxy.await_faults(2));
   server.command({"ACL", "SETUSER", "web", "resetpass", ">second"});
   kill_connections();

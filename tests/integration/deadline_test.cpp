@@ -52,16 +52,16 @@ std::vector<Flood> floods() {
 }
 
 template <class Call>
-CallOutcome timed(std::string_view name, Call call) {
+TimedCall timed(std::string_view name, Call call) {
   const auto start = std::chrono::steady_clock::now();
   const auto outcome = call();
   return {.call = name, .code = code_of(outcome), .took = std::chrono::steady_clock::now() - start};
 }
 
 /// What a RedisStore has beside a SessionStore's first calls, each made in a thread of its own.
-std::vector<CallOutcome> make_other_calls(RedisStore& store) {
+std::vector<TimedCall> make_other_calls(RedisStore& store) {
   const SessionKey key{.user_id = "caller", .id = "absent"};
-  std::vector<std::future<CallOutcome>> calls;
+  std::vector<std::future<TimedCall>> calls;
   const auto make = [&](std::string_view name, auto call) {
     calls.push_back(std::async(std::launch::async, [name, call] { return timed(name, call); }));
   };
@@ -74,12 +74,12 @@ std::vector<CallOutcome> make_other_calls(RedisStore& store) {
   make("get_from_replica", [&] { return store.get_from_replica(key); });
   make("get_all_from_replica", [&] { return store.get_all_from_replica("caller", "full"); });
   make("diagnose", [&] { return store.diagnose(); });
-  std::vector<CallOutcome> outcomes;
+  std::vector<TimedCall> outcomes;
   for (auto& call : calls) outcomes.push_back(call.get());
   return outcomes;
 }
 
-void expect_in_time(const CallOutcome& outcome) { EXPECT_LT(outcome.took, much_too_long) << outcome.call; }
+void expect_in_time(const TimedCall& outcome) { EXPECT_LT(outcome.took, much_too_long) << outcome.call; }
 
 /// Ends a flood that a call would never come out of, so that the test fails instead of hanging.
 class Watchdog {
@@ -170,7 +170,7 @@ TEST_P(FloodTest, EndsForEveryCallerOfABatch) {
   auto store = connected(crowded);
   const Watchdog watchdog(proxy);
   proxy.always(Fault::push_without_end());
-  std::vector<std::future<CallOutcome>> calls;
+  std::vector<std::future<TimedCall>> calls;
   for (int i = 0; i < 32; ++i) {
     calls.push_back(std::async(std::launch::async, [&store] {
       return timed("get", [&] { return store.get({.user_id = "user", .id = "session"}); });

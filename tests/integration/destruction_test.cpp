@@ -20,7 +20,6 @@ namespace obol { namespace {
 
 using testing::await;
 using testing::new_session;
-using testing::ServerKind;
 using testing::ServerTest;
 
 /// Holds the thread that tells it the next thing, once it was armed, until it is let go.
@@ -136,7 +135,7 @@ class DestructionTest : public ServerTest {
     auto doomed = doomed_store(observer);
     auto* const store = doomed.store.get();
     observer->arm(what);
-    std::jthread caller([&] { call.make(*store, doomed.session); });
+    const std::jthread caller([&] { call.make(*store, doomed.session); });
     await("the call to be told of", [&] { return observer->holds_one(); });
     std::jthread destroyer([&] { doomed.store.reset(); });
     await_the_destructor(doomed);
@@ -163,7 +162,7 @@ TEST_P(DestructionTest, WaitsForACallWhoseAnswerIsOnItsWay) {
     auto doomed = doomed_store(nullptr);
     auto* const store = doomed.store.get();
     server.signal(SIGSTOP);
-    std::jthread caller([&] { call.make(*store, doomed.session); });
+    const std::jthread caller([&] { call.make(*store, doomed.session); });
     await("the call to be under way", [&] { return store->pool_statistics().used == 1; });
     std::jthread destroyer([&] { doomed.store.reset(); });
     await_the_destructor(doomed);

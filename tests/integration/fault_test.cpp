@@ -196,7 +196,7 @@ TEST_P(LostAnswer, LetsALateCopyOfARefreshBringNoSessionBack) {
   int updates = 0;
   const auto give_up = std::chrono::steady_clock::now() + seconds(20);
   while (updates < 2 && std::chrono::steady_clock::now() < give_up) {
-    for (const auto& command : monitor.commands()) updates += command.starts_with("\"FCALL\" \"obol_update") ? 1 : 0;
+    for (const auto& command : monitor.commands()) updates += command.starts_with(R"("FCALL" "obol_update)") ? 1 : 0;
   }
   EXPECT_GE(updates, 2);
   EXPECT_EQ(direct.get(session.key()).value(), std::nullopt);
@@ -397,11 +397,11 @@ class SignalStorm {
   SignalStorm() {
     struct sigaction action{};
     action.sa_handler = [](int) {
-      left_ = left_ - 1;
-      if (left_ == 0) set_interval({});
+      left = left - 1;
+      if (left == 0) set_interval({});
     };
     ::sigaction(SIGALRM, &action, &before_);
-    left_ = 2000;
+    left = 2000;
     set_interval({.tv_sec = 0, .tv_usec = 5000});
   }
   ~SignalStorm() {
@@ -416,7 +416,7 @@ class SignalStorm {
     const itimerval timer{.it_interval = interval, .it_value = interval};
     ::setitimer(ITIMER_REAL, &timer, nullptr);
   }
-  static inline volatile std::sig_atomic_t left_ = 0;
+  static inline volatile std::sig_atomic_t left = 0;
   struct sigaction before_{};
 };
 

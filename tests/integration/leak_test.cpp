@@ -24,7 +24,11 @@ constexpr std::size_t heap_allowance = std::size_t{128} * 1024;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool heap_can_be_measured = false;
 #elif defined(__has_feature)
-constexpr bool heap_can_be_measured = !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool heap_can_be_measured = false;
+#else
+constexpr bool heap_can_be_measured = true;
+#endif
 #else
 constexpr bool heap_can_be_measured = true;
 #endif

@@ -138,7 +138,7 @@ TEST_P(PoolTest, ReplacesAConnectionWithUnreadBytes) {
   {
     auto lease = pool->checkout(soon()).value();
     descriptor = descriptor_of(lease);
-    lease.connection().call(redis::Command{"SUBSCRIBE", "news"}, Deadline::after(milliseconds(100)));
+    (void)lease.connection().call(redis::Command{"SUBSCRIBE", "news"}, Deadline::after(milliseconds(100)));
   }
   server.command({"PUBLISH", "news", "unasked"});
   pollfd arrival{.fd = descriptor, .events = POLLIN, .revents = 0};

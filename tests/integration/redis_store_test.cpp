@@ -59,15 +59,15 @@ TEST_P(RedisStoreTest, NeedsOneRoundTripForEachCall) {
   ASSERT_TRUE(store.upsert(another).has_value());
   expect_one("\"HSETEX\"");
   ASSERT_TRUE(store.upsert(another).has_value());
-  expect_one("\"FCALL\" \"obol_update_");
+  expect_one(R"("FCALL" "obol_update_)");
   auto stale = another;
   stale.lock_version = 1;
   ASSERT_TRUE(store.upsert(stale).error().current.has_value());
-  expect_one("\"FCALL\" \"obol_update_");
+  expect_one(R"("FCALL" "obol_update_)");
   ASSERT_EQ(store.get_all("user", "full")->size(), 2U);
   expect_one("\"HGETALL\"");
   ASSERT_TRUE(store.delete_others(session.key()).has_value());
-  expect_one("\"FCALL\" \"obol_delete_others_");
+  expect_one(R"("FCALL" "obol_delete_others_)");
   ASSERT_TRUE(store.delete_one(session.key()).has_value());
   expect_one("\"HDEL\"");
   ASSERT_TRUE(store.delete_all("user", "full").has_value());

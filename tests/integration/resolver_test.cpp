@@ -107,7 +107,7 @@ TEST_F(HangingNames, AreNotAskedWhileAForkHoldsLookupsOff) {
 #if !defined(__SANITIZE_THREAD__)
 TEST_F(HangingNames, AreAskedAnewInAForkedChild) {
   redis::Resolver resolver(name, 6379);
-  std::jthread waiting([&] { EXPECT_TRUE(resolver.resolve(Deadline::after(milliseconds(60'000))).has_value()); });
+  const std::jthread waiting([&] { EXPECT_TRUE(resolver.resolve(Deadline::after(milliseconds(60'000))).has_value()); });
   await("the lookup", [] { return lookups > 0; });
   EXPECT_EQ(run_in_child([&] {
               hanging = false;

@@ -30,7 +30,7 @@ bool is_failure_to_reach(std::error_code code) {
   return code == ErrorCode::timeout || code == ErrorCode::unavailable || code == ErrorCode::pool_timeout;
 }
 
-void expect_in_time(const CallOutcome& outcome) { EXPECT_LT(outcome.took, seconds(10)) << outcome.call; }
+void expect_in_time(const TimedCall& outcome) { EXPECT_LT(outcome.took, seconds(10)) << outcome.call; }
 
 void expect_all_fail_in_time(SessionStore& store) {
   for (const auto& outcome : make_all_calls(store)) {

@@ -19,7 +19,7 @@ class OpenTelemetryMetricsTest : public ::testing::Test {
   OpenTelemetryMetricsTest() { metrics.emplace(StoreMetricsOptions{.store_name = "sessions"}, provider()); }
 
   OpenTelemetryMetrics::MeterProvider provider() const {
-    return OpenTelemetryMetrics::MeterProvider(std::shared_ptr<otel::metrics::MeterProvider>(recorder));
+    return {std::shared_ptr<otel::metrics::MeterProvider>(recorder)};
   }
 
   std::shared_ptr<RecordingMeterProvider> recorder = std::make_shared<RecordingMeterProvider>();

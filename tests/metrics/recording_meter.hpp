@@ -184,7 +184,7 @@ class RecordingMeterProvider final : public otel::metrics::MeterProvider {
   otel::nostd::shared_ptr<otel::metrics::Meter> GetMeter(otel::nostd::string_view name, otel::nostd::string_view,
                                                          otel::nostd::string_view) noexcept override {
     meter_name = std::string(name);
-    return otel::nostd::shared_ptr<otel::metrics::Meter>(std::shared_ptr<otel::metrics::Meter>(meter));
+    return {std::shared_ptr<otel::metrics::Meter>(meter)};
   }
 
   std::shared_ptr<RecordingMeter> meter = std::make_shared<RecordingMeter>();

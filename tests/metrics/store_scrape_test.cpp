@@ -18,7 +18,6 @@ namespace obol::testing { namespace {
 
 using ::testing::Contains;
 using ::testing::IsEmpty;
-using ::testing::Key;
 using ::testing::Pair;
 
 class StoreScrapeTest : public ServerTest {
@@ -169,7 +168,7 @@ TEST_P(StoreScrapeTest, ScrapesMeetMovesClosesAndDestructions) {
       options_for(server, std::make_shared<ObserverList>(std::vector<std::shared_ptr<Observer>>{metrics, telemetry}));
   options.near_cache.enabled = true;
   std::atomic<std::size_t> scrapes{0};
-  std::jthread scraper([&](const std::stop_token& stop) {
+  const std::jthread scraper([&](const std::stop_token& stop) {
     for (; !stop.stop_requested(); ++scrapes) {
       (void)metrics->Collect();
       (void)provider->meter->collect();

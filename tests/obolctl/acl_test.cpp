@@ -262,7 +262,7 @@ TEST(AclCommand, QuotesAPrefixThatRedisCliWouldTakeApart) {
 }
 
 TEST(AclCommand, IsWhatTheDocumentationSays) {
-  std::ifstream file(OBOL_TEST_DOCS_DIR "/operations.md");
+  const std::ifstream file(OBOL_TEST_DOCS_DIR "/operations.md");
   std::ostringstream text;
   text << file.rdbuf();
   const auto documentation = text.str();

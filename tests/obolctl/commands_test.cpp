@@ -157,7 +157,7 @@ TEST_P(Obolctl, AnotherPrefixIsAnotherPlaceAlsoWhereItIsAPattern) {
   auto session = new_session("a", "2");
   ASSERT_TRUE(RedisStore::connect(options)->upsert(session));
   EXPECT_EQ(Json::parse(run({"stats", "--json", "--prefix", "o*[l]_"}).out)["sessions"], 1);
-  EXPECT_NE(run({"list", "a", "--prefix", "o*[l]_"}).out.find("2"), std::string::npos);
+  EXPECT_NE(run({"list", "a", "--prefix", "o*[l]_"}).out.find('2'), std::string::npos);
 }
 
 TEST_P(Obolctl, FunctionsAreLoadedListedAndPruned) {

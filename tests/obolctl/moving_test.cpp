@@ -217,7 +217,7 @@ TEST_P(Moving, AFileThatWasCutOrChangedImportsNothing) {
   const auto second_line = whole.find('\n') + 1;
   const auto without_a_line = whole.substr(0, second_line) + whole.substr(whole.find('\n', second_line) + 1);
   auto changed = whole;
-  const auto at = changed.find("\"sealed\":\"") + 20;
+  const auto at = changed.find(R"("sealed":")") + 20;
   changed[at] = changed[at] == 'A' ? 'B' : 'A';
   for (const auto& text : {std::string(), whole.substr(0, whole.size() / 2), whole.substr(0, whole.size() - 1),
                            without_a_line, changed, whole + whole, std::string("nonsense\n")}) {
@@ -261,7 +261,7 @@ TEST_P(Moving, AnExportThatWasKilledGoesOnWhereItWas) {
   fill(users);
   ASSERT_EQ(signalled(server, "export", SIGKILL, file + ".partial", "\"cursor\"").status, 128 + SIGKILL);
   ASSERT_TRUE(contents(file).empty());
-  std::ofstream(file + ".partial", std::ios::app) << "{\"user_id\":\"cut in the mid";
+  std::ofstream(file + ".partial", std::ios::app) << R"({"user_id":"cut in the mid)";
   const auto resumed = run_on(server, {"export", file});
   ASSERT_EQ(resumed.status, 0) << resumed.err;
   EXPECT_NE(resumed.err.find("continues after"), std::string::npos) << resumed.err;

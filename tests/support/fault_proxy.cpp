@@ -52,7 +52,7 @@ class Outbox {
   }
 
   /// Sends a text again and again, once each interval.
-  void add_without_end(std::string again, Time due, Clock::duration interval) {
+  void add_without_end(const std::string& again, Time due, Clock::duration interval) {
     pieces_.push_back({.bytes = again, .due = due, .again = again, .interval = interval});
   }
 

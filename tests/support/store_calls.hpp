@@ -15,7 +15,7 @@
 
 namespace obol::testing {
 
-struct CallOutcome {
+struct TimedCall {
   std::string_view call;
   std::error_code code{};
   std::string message{};
@@ -28,12 +28,12 @@ std::error_code code_of(const Outcome& outcome) {
 }
 
 /// Makes every kind of call, each in a thread of its own, for sessions that are not stored.
-inline std::vector<CallOutcome> make_all_calls(SessionStore& store) {
+inline std::vector<TimedCall> make_all_calls(SessionStore& store) {
   const auto make = [](std::string_view name, auto call) {
     return std::async(std::launch::async, [name, call] {
       const auto start = std::chrono::steady_clock::now();
       const auto outcome = call();
-      CallOutcome result{.call = name, .took = std::chrono::steady_clock::now() - start};
+      TimedCall result{.call = name, .took = std::chrono::steady_clock::now() - start};
       if (!outcome) {
         result.code = outcome.error().code;
         result.message = outcome.error().message;
@@ -47,7 +47,7 @@ inline std::vector<CallOutcome> make_all_calls(SessionStore& store) {
     return store.upsert(session);
   };
   const SessionKey key{.user_id = "caller", .id = "absent"};
-  std::vector<std::future<CallOutcome>> calls;
+  std::vector<std::future<TimedCall>> calls;
   calls.push_back(make("get", [&] { return store.get(key); }));
   calls.push_back(make("create", [&] { return upsert("created", 0); }));
   calls.push_back(make("update", [&] { return upsert("absent", 1); }));
@@ -55,7 +55,7 @@ inline std::vector<CallOutcome> make_all_calls(SessionStore& store) {
   calls.push_back(make("get_all", [&] { return store.get_all("caller", "full"); }));
   calls.push_back(make("delete_all", [&] { return store.delete_all("caller", "full"); }));
   calls.push_back(make("delete_others", [&] { return store.delete_others(key); }));
-  std::vector<CallOutcome> outcomes;
+  std::vector<TimedCall> outcomes;
   for (auto& call : calls) outcomes.push_back(call.get());
   return outcomes;
 }

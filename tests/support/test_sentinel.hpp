@@ -53,7 +53,7 @@ class TestSentinel {
 
   /// Runs a command over a connection of its own; errors included.
   redis::Reply command(Node node, std::initializer_list<std::string_view> words) const;
-  redis::Reply ask(std::size_t sentinel, std::initializer_list<std::string_view> words) const;
+  redis::Reply ask(std::size_t number, std::initializer_list<std::string_view> words) const;
 
   /// The one that most sentinels name now.
   Node primary() const;
@@ -87,7 +87,7 @@ class TestSentinel {
   std::string sentinel_configuration() const;
   static std::vector<std::size_t> running(const Members& members);
   bool follows(Node node, Node primary) const;
-  bool knows_all(std::size_t sentinel) const;
+  bool knows_all(std::size_t number) const;
   void hurry(std::size_t sentinel) const;
 
   const ServerKind kind_;

@@ -103,7 +103,7 @@ TEST(Fork, LeavesAChildWithNoLockOfAnotherThread) {
   for (const auto& work : works) busy.add(3, work);
   // OpenSSL ends what it keeps for a thread.
   busy.add(1, [] {
-    std::jthread([] { static_cast<void>(load_a_key()); });
+    std::jthread([] { static_cast<void>(load_a_key()); }).join();
     return true;
   });
   for (int i = 0; i < 20; ++i) {
@@ -193,7 +193,7 @@ TEST(Fork, RunsWhatIsToBeDoneInTheChildOnlyThere) {
 TEST(Fork, WaitsForAUseOfOpensslAndLetsTheNextOneIn) {
   std::atomic<bool> is_in_use{false};
   std::atomic<bool> may_end{false};
-  std::jthread user([&] {
+  const std::jthread user([&] {
     const OpensslUse use;
     const OpensslUse nested;
     is_in_use = true;
@@ -220,7 +220,7 @@ TEST(Fork, WaitsForAUseOfOpensslAndLetsTheNextOneIn) {
 TEST(Fork, WaitsForLookupsOfNamesThatTakeMoments) {
   std::atomic<bool> is_inside{false};
   std::atomic<bool> is_ending{false};
-  std::jthread user([&] {
+  const std::jthread user([&] {
     while (!is_ending) {
       const NameLookup lookup;
       is_inside = true;
@@ -237,7 +237,7 @@ TEST(Fork, WaitsForLookupsOfNamesThatTakeMoments) {
 TEST(Fork, WaitsNotForLongForALookupOfANameAndItsChildBeginsAnew) {
   std::atomic<bool> is_inside{false};
   std::atomic<bool> may_end{false};
-  std::jthread user([&] {
+  const std::jthread user([&] {
     const NameLookup lookup;
     is_inside = true;
     while (!may_end) std::this_thread::yield();

@@ -81,9 +81,9 @@ TEST_F(IntrusiveQueueTest, TakesAnElementBack) {
 TEST_F(IntrusiveQueueTest, MovesToAnother) {
   queue.push_back(elements[0]);
   queue.push_back(elements[1]);
-  IntrusiveQueue<Element> other(std::move(queue));
+  const IntrusiveQueue<Element> other(std::move(queue));
   EXPECT_EQ(other.size(), 2U);
-  EXPECT_EQ(other.front(), &elements[0]);
+  EXPECT_EQ(other.front(), elements.data());
   EXPECT_TRUE(queue.empty());
 }
 

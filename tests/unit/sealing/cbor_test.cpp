@@ -153,9 +153,7 @@ TEST(Cbor, EverythingElseInAppendixAIsRefused) {
 }
 
 TEST(Cbor, LongerFormsThanNeededAreRefused) {
-  for (const auto* hex : {"1817", "190017", "1900ff", "1a0000ffff", "1b00000000ffffffff", "3800", "580101",
-                          "7801"
-                          "61",
+  for (const auto* hex : {"1817", "190017", "1900ff", "1a0000ffff", "1b00000000ffffffff", "3800", "580101", "780161",
                           "980101", "b8010102"}) {
     const auto bytes = from_hex(hex);
     EXPECT_FALSE(Reader(bytes).skip()) << hex;
@@ -163,20 +161,15 @@ TEST(Cbor, LongerFormsThanNeededAreRefused) {
 }
 
 TEST(Cbor, UnsortedAndRepeatedMapKeysAreRefused) {
-  for (const auto* hex : {"a203010102", "a201010102",
-                          "a261620161"
-                          "6101"}) {
+  for (const auto* hex : {"a203010102", "a201010102", "a2616201616101"}) {
     const auto bytes = from_hex(hex);
     EXPECT_FALSE(Reader(bytes).skip()) << hex;
   }
 }
 
 TEST(Cbor, ItemsCutShortAndCountsBeyondTheBytesAreRefused) {
-  for (const auto* hex :
-       {"", "18", "19ff", "1bffffff", "41", "44010203",
-        "8101"
-        "",
-        "8201", "a101", "9bffffffffffffffff", "bbffffffffffffffff", "5bffffffffffffffff", "7bffffffffffffffff00"}) {
+  for (const auto* hex : {"", "18", "19ff", "1bffffff", "41", "44010203", "8101", "8201", "a101", "9bffffffffffffffff",
+                          "bbffffffffffffffff", "5bffffffffffffffff", "7bffffffffffffffff00"}) {
     const auto bytes = from_hex(hex);
     Reader reader(bytes);
     EXPECT_EQ(reader.skip(), std::string_view(hex) == "8101") << hex;

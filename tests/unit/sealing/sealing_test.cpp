@@ -6,15 +6,12 @@
 #include "sealing/cbor.hpp"
 #include "sealing/cose_encrypt0.hpp"
 #include "sealing/cose_mac0.hpp"
-#include "support/hex.hpp"
 #include "support/sessions.hpp"
 
 namespace obol::sealing { namespace {
 
-using testing::from_hex;
 using testing::new_session;
 using testing::signing_key;
-using testing::to_hex;
 
 constexpr std::string_view stored_key = "obol_{user}:full";
 

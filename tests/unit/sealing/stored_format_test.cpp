@@ -29,16 +29,16 @@ std::string mac_structure(std::string_view external_data, std::string_view paylo
 
 TEST(StoredFormat, IsThatOfTheDocument) {
   const auto at = [](int value) { return std::chrono::sys_seconds(std::chrono::seconds(value)); };
-  Session session{.id = "S1",
-                  .user_id = "426",
-                  .refresh_token_id = "R1",
-                  .created_at = at(1'700'000'000),
-                  .refreshed_at = at(1'700'000'100),
-                  .refresh_expires_at = at(1'701'209'700),
-                  .tokens_fresh_from = at(1'700'000'000),
-                  .prev_tokens_fresh_from = at(1'700'000'000),
-                  .lock_version = 2,
-                  .extra_payload = "hello"};
+  const Session session{.id = "S1",
+                        .user_id = "426",
+                        .refresh_token_id = "R1",
+                        .created_at = at(1'700'000'000),
+                        .refreshed_at = at(1'700'000'100),
+                        .refresh_expires_at = at(1'701'209'700),
+                        .tokens_fresh_from = at(1'700'000'000),
+                        .prev_tokens_fresh_from = at(1'700'000'000),
+                        .lock_version = 2,
+                        .extra_payload = "hello"};
   const sealing::WriteId write_id{1, 2, 3, 4, 5, 6, 7, 8};
   const auto sealed = to_hex(
       sealing::seal(session, "obol_{426}:full", example_keyring(), Encryption::off, {.write_id = write_id}).value());

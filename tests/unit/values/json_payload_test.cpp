@@ -20,6 +20,7 @@ struct Device {
 
   bool operator==(const Device&) const = default;
 };
+// NOLINTNEXTLINE(misc-const-correctness): in the macro
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Device, name, logins, places)
 
 struct Picky {};

@@ -157,7 +157,7 @@ TEST_F(HandoffSlotTest, LetsOneThreadAtATimeHaveTheThing) {
 // Each wake that is missed would end the test by its time-out.
 TEST_F(HandoffSlotTest, IsNeverMissedByItsHolder) {
   std::atomic<bool> is_over = false;
-  std::jthread taker([&] {
+  const std::jthread taker([&] {
     for (int turn = 0; !is_over; ++turn) {
       Thing* const taken = slot.take();
       std::this_thread::sleep_for(std::chrono::microseconds(20));

@@ -9,7 +9,7 @@ namespace obol::redis { namespace {
 
 const ServerAddress asked{.host = "asked.example", .port = 7000};
 
-Reply reply_to(std::string bytes) {
+Reply reply_to(std::string_view bytes) {
   ReplyReader reader(1024 * 1024);
   reader.feed(bytes);
   return reader.next().value().value();
