@@ -29,7 +29,7 @@ std::expected<Upserted, UpsertError> ObservedStore::upsert(Session& session) {
       return std::unexpected(UpsertError{std::move(valid.error()), {}});
     }
     Upserted upserted;
-    const auto stored = core_.upsert(session, upserted.evicted);
+    auto stored = core_.upsert(session, upserted.evicted);
     if (stored) {
       tell(is_new ? &Observer::on_created : &Observer::on_refreshed,
            [&] { return event_of(session.id, session.type, session.lock_version); });
