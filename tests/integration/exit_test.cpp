@@ -15,9 +15,9 @@
 
 namespace obol::testing { namespace {
 
-enum class Wire { plain, tls };
+enum class ExitWire { plain, tls };
 
-class ExitTest : public ::testing::TestWithParam<std::tuple<ServerKind, Wire, const char*>> {
+class ExitTest : public ::testing::TestWithParam<std::tuple<ServerKind, ExitWire, const char*>> {
  protected:
   ExitTest() {
     auto arguments = authority_.server_arguments(authority_.issue("server", "IP:127.0.0.1"));
@@ -27,7 +27,7 @@ class ExitTest : public ::testing::TestWithParam<std::tuple<ServerKind, Wire, co
   }
 
   std::string uri() const {
-    if (std::get<Wire>(GetParam()) == Wire::plain) return server_->connection().to_uri();
+    if (std::get<ExitWire>(GetParam()) == ExitWire::plain) return server_->connection().to_uri();
     return "rediss://127.0.0.1:" + std::to_string(port_.number()) + "?ca_file=" + authority_.ca_file();
   }
 
@@ -57,13 +57,13 @@ TEST_P(ExitTest, EndsWellWithANearCache) { EXPECT_EQ(status_with("near-cache"), 
 
 INSTANTIATE_TEST_SUITE_P(On, ExitTest,
                          ::testing::Combine(::testing::Values(ServerKind::redis, ServerKind::valkey),
-                                            ::testing::Values(Wire::plain, Wire::tls),
+                                            ::testing::Values(ExitWire::plain, ExitWire::tls),
                                             ::testing::Values("static", "leaked", "second-thread", "in-a-call",
                                                               "child")),
                          [](const auto& parameter) {
                            std::string name = name_of(std::get<ServerKind>(parameter.param)) +
-                                              (std::get<Wire>(parameter.param) == Wire::tls ? "Tls" : "") + "_" +
-                                              std::get<const char*>(parameter.param);
+                                              (std::get<ExitWire>(parameter.param) == ExitWire::tls ? "Tls" : "") +
+                                              "_" + std::get<const char*>(parameter.param);
                            std::ranges::replace(name, '-', '_');
                            return name;
                          });

@@ -41,10 +41,10 @@ TEST_P(StoredSession, IsVerifiedAndDecodedByAnotherLibrary) {
   auto session = new_session();
   session.created_at = std::chrono::sys_seconds(std::chrono::seconds(-5));
   session.expires_at = session.refresh_expires_at + std::chrono::hours(1);
-  const auto seconds = [](std::chrono::sys_seconds time) { return std::to_string(time.time_since_epoch().count()); };
-  const auto contents = "lock_version=1\n1=1\n2=-5\n3=" + seconds(session.refreshed_at) +
-                        "\n4=" + seconds(session.refresh_expires_at) + "\n5=" + seconds(session.tokens_fresh_from) +
-                        "\n6=" + seconds(session.prev_tokens_fresh_from) + "\n7=" + seconds(*session.expires_at) +
+  const auto text = [](std::chrono::sys_seconds time) { return std::to_string(time.time_since_epoch().count()); };
+  const auto contents = "lock_version=1\n1=1\n2=-5\n3=" + text(session.refreshed_at) +
+                        "\n4=" + text(session.refresh_expires_at) + "\n5=" + text(session.tokens_fresh_from) +
+                        "\n6=" + text(session.prev_tokens_fresh_from) + "\n7=" + text(*session.expires_at) +
                         "\n8=" + to_hex(session.refresh_token_id) + "\n9=" + to_hex(session.extra_payload) +
                         "\nwrite_id_bytes=8\n";
   for (const auto encryption : {Encryption::off, Encryption::encrypt}) {
