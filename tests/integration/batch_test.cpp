@@ -40,8 +40,9 @@ class Batch : public ServerTest {
 
   static std::future<Outcome> call(Pool& pool, Command command, milliseconds time = long_time,
                                    redis::Sharing sharing = redis::Sharing::allowed) {
-    return std::async(std::launch::async,
-                      [&pool, command, time, sharing] { return pool.call(command, in(time), sharing); });
+    return std::async(std::launch::async, [&pool, command = std::move(command), time, sharing] {
+      return pool.call(command, in(time), sharing);
+    });
   }
 
   /// Calls that wait behind a lease, in this order; where they may share, they fly out together when it ends.
@@ -336,7 +337,7 @@ TEST_P(Batch, OfLargeCommandsIsMoreThanOneSend) {
   pool->checkout(in(long_time)).value();
   server.command({"CONFIG", "RESETSTAT"});
   const Command large{"SET", "large", std::string(400 * 1024, 'x')};
-  std::vector<std::pair<Command, milliseconds>> calls(4, {large, long_time});
+  const std::vector<std::pair<Command, milliseconds>> calls(4, {large, long_time});
   for (auto& outcome : call_together(*pool, calls)) EXPECT_EQ(outcome.get()->text, "OK");
   // Two and two, each pair with its marker.
   const auto statistics = server.command({"INFO", "commandstats"});

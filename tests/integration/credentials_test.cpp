@@ -182,7 +182,7 @@ TEST_P(ChangingCredentials, ThatTheServerRefusesToANewConnectionLetCallsWaitForA
   ASSERT_TRUE(store.replace_credentials({.username = "web", .password = "second"}).has_value());
   await("a connection to be opened beside one that is busy", [&] {
     proxy.once(Fault::delay(milliseconds(200)), "HGET");
-    std::jthread busy([&] { EXPECT_TRUE(store.get(new_session().key()).has_value()); });
+    const std::jthread busy([&] { EXPECT_TRUE(store.get(new_session().key()).has_value()); });
     const auto found = store.get(new_session().key());
     EXPECT_TRUE(found.has_value()) << found.error().message;
     return store.pool_statistics().failed > 0;

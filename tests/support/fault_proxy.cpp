@@ -289,7 +289,7 @@ class FaultProxy::Channel {
     std::string again = fault.again;
     // As much at a time as makes a flood.
     while (fault.span.count() == 0 && again.size() < block_bytes) again += fault.again;
-    to_client_.add_without_end(std::move(again), now, fault.span);
+    to_client_.add_without_end(again, now, fault.span);
   }
 
   void trickle(std::string_view reply, const Fault& fault, Time now) {
