@@ -173,7 +173,8 @@ void check_session_results(const Reply& reply) {
             "an update that lost has what won");
   }
   require(create_result(reply).has_value() == (reply.kind == Kind::integer), "a create is answered by a number");
-  require(delete_result({&reply, 1}).has_value() == (reply.kind == Kind::integer), "a delete is answered by a number");
+  require(delete_result({&reply, 1}).has_value() == (reply.kind == Kind::integer && reply.integer >= 0),
+          "a delete is answered by a count");
   if (const auto created = managed_create_result(reply)) {
     require(reply.kind == Kind::list && created->evicted.size() < reply.elements.size(),
             "a create that looks after the policy is answered by a list");
