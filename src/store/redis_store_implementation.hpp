@@ -6,12 +6,10 @@
 #include <expected>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -26,7 +24,6 @@
 #include "store/observed_store.hpp"
 #include "store/session_commands.hpp"
 #include "store/store_core.hpp"
-#include "values/closed_error.hpp"
 
 namespace obol { inline namespace v0 {
 

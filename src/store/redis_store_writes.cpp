@@ -30,14 +30,14 @@ std::unexpected<UpsertError> expired_there() {
 
 Result<RedisStore::Implementation::Write> RedisStore::Implementation::prepare(Session session,
                                                                               std::string standing_id) {
-  // If it is not moved on.
-  const Cleansing cleansing(session, options_.encryption);
   ++session.lock_version;
   Write write{.session = std::move(session),
               .standing_id = std::move(standing_id),
               .stored_key = {},
               .sealed = {},
               .keyring = keyring()};
+  // If it is not moved on.
+  const Cleansing cleansing(write.session, options_.encryption);
   write.stored_key = stored_key_of(write.session.user_id, write.session.type);
   auto sealed = sealing::seal(write.session, write.stored_key, write.keyring, options_.encryption);
   if (!sealed) return std::unexpected(std::move(sealed.error()));

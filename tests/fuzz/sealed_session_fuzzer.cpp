@@ -9,6 +9,7 @@
 #include "sealing/cbor.hpp"
 #include "sealing/cose_mac0.hpp"
 #include "sealing/sealing.hpp"
+#include "support/worked_example.hpp"
 
 namespace obol::fuzz { namespace {
 
@@ -16,7 +17,7 @@ constexpr std::string_view stored_key = "obol_{426}:full";
 constexpr std::string_view key_id = "k1";
 
 const Keyring& signing_keyring() {
-  static const Keyring keyring(SigningKey::from_bytes("0123456789abcdef0123456789abcdef", key_id).value());
+  static const Keyring keyring = testing::example_keyring();
   return keyring;
 }
 
@@ -28,17 +29,7 @@ const Keyring& unused_keyring() {
 
 /// That of the worked example in docs/stored-format.md.
 const Session& genuine_session() {
-  const auto at = [](int value) { return std::chrono::sys_seconds(std::chrono::seconds(value)); };
-  static const Session session{.id = "S1",
-                               .user_id = "426",
-                               .refresh_token_id = "R1",
-                               .created_at = at(1'700'000'000),
-                               .refreshed_at = at(1'700'000'100),
-                               .refresh_expires_at = at(1'701'209'700),
-                               .tokens_fresh_from = at(1'700'000'000),
-                               .prev_tokens_fresh_from = at(1'700'000'000),
-                               .lock_version = 2,
-                               .extra_payload = "hello"};
+  static const Session session = testing::example_session();
   return session;
 }
 

@@ -11,13 +11,14 @@
 #include "require.hpp"
 #include "sealing/cbor.hpp"
 #include "sealing/cose_mac0.hpp"
+#include "support/worked_example.hpp"
 
 namespace obol::fuzz { namespace {
 
 constexpr std::string_view key_id = "k1";
 
 const Keyring& issuing_keyring() {
-  static const Keyring keyring(SigningKey::from_bytes("0123456789abcdef0123456789abcdef", key_id).value());
+  static const Keyring keyring = testing::example_keyring();
   return keyring;
 }
 

@@ -42,9 +42,16 @@ inline std::string bytes_of(std::initializer_list<redis::Command> commands) {
   return bytes;
 }
 
+inline constexpr std::size_t reply_limit = std::size_t{64} * 1024;
+
+inline redis::Connection connection_of(std::shared_ptr<Script> script,
+                                       std::chrono::milliseconds role_interval = std::chrono::hours(24)) {
+  return {std::make_unique<ScriptedStream>(std::move(script)), reply_limit, false, role_interval};
+}
+
 class ScriptedConnectionTest : public ::testing::Test {
  protected:
-  static constexpr std::size_t reply_limit = std::size_t{64} * 1024;
+  static constexpr std::size_t reply_limit = testing::reply_limit;
   static constexpr std::chrono::milliseconds always{0};  ///< A role that is asked for with each send.
   static constexpr std::chrono::hours never{24};         ///< One that is not, as long as a test takes.
 
@@ -52,7 +59,7 @@ class ScriptedConnectionTest : public ::testing::Test {
   static redis::Deadline far() { return redis::Deadline::after(std::chrono::hours(1)); }
 
   redis::Connection connection(std::chrono::milliseconds role_interval = never) {
-    return {std::make_unique<ScriptedStream>(script), reply_limit, false, role_interval};
+    return connection_of(script, role_interval);
   }
 
   /// One to a primary; nothing but its greeting has been said yet.

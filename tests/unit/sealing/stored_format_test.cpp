@@ -8,9 +8,11 @@
 #include "sealing/cbor.hpp"
 #include "sealing/sealing.hpp"
 #include "support/hex.hpp"
+#include "support/worked_example.hpp"
 
 namespace obol { namespace {
 
+using testing::example_keyring;
 using testing::to_hex;
 
 std::string document() {
@@ -19,8 +21,6 @@ std::string document() {
   return text.str();
 }
 
-Keyring example_keyring() { return Keyring(SigningKey::from_bytes("0123456789abcdef0123456789abcdef", "k1").value()); }
-
 std::string mac_structure(std::string_view external_data, std::string_view payload) {
   std::string structure;
   sealing::cbor::Writer(structure).array(4).text("MAC0").bytes("\xA1\x01\x05").bytes(external_data).bytes(payload);
@@ -28,17 +28,7 @@ std::string mac_structure(std::string_view external_data, std::string_view paylo
 }
 
 TEST(StoredFormat, IsThatOfTheDocument) {
-  const auto at = [](int value) { return std::chrono::sys_seconds(std::chrono::seconds(value)); };
-  const Session session{.id = "S1",
-                        .user_id = "426",
-                        .refresh_token_id = "R1",
-                        .created_at = at(1'700'000'000),
-                        .refreshed_at = at(1'700'000'100),
-                        .refresh_expires_at = at(1'701'209'700),
-                        .tokens_fresh_from = at(1'700'000'000),
-                        .prev_tokens_fresh_from = at(1'700'000'000),
-                        .lock_version = 2,
-                        .extra_payload = "hello"};
+  const auto session = testing::example_session();
   const sealing::WriteId write_id{1, 2, 3, 4, 5, 6, 7, 8};
   const auto sealed = to_hex(
       sealing::seal(session, "obol_{426}:full", example_keyring(), Encryption::off, {.write_id = write_id}).value());

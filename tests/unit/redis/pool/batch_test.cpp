@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "unit/redis/pool/pool_rules.hpp"
+#include "support/scripted_connection.hpp"
+#include "unit/redis/pool/patient_waiter.hpp"
 #include "values/out_of_memory.hpp"
 
 namespace obol::redis { namespace {
@@ -57,7 +58,7 @@ class BatchTest : public ::testing::Test {
   PatientWaiter lender{""};
   PatientWaiter alone{"alone", Sharing::alone};
   std::shared_ptr<testing::Script> script = std::make_shared<testing::Script>();
-  Connection connection = connection_of(script);
+  Connection connection = testing::connection_of(script);
   RetryBudget budget;
   ParkingLot parking_lot;
   Wakes wakes{parking_lot};

@@ -7,7 +7,8 @@
 #include <memory>
 #include <vector>
 
-#include "unit/redis/pool/pool_rules.hpp"
+#include "support/scripted_connection.hpp"
+#include "unit/redis/pool/patient_waiter.hpp"
 
 namespace obol::redis { namespace {
 
@@ -22,7 +23,8 @@ class PoolStateTest : public ::testing::Test {
   ~PoolStateTest() override { state.forget_parent(); }
 
   std::unique_ptr<PooledConnection> connection() {
-    return std::make_unique<PooledConnection>(connection_of(std::make_shared<testing::Script>()), options, now);
+    return std::make_unique<PooledConnection>(testing::connection_of(std::make_shared<testing::Script>()), options,
+                                              now);
   }
 
   PoolState::Step enter(Waiter& waiter) {
