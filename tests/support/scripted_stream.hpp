@@ -35,14 +35,7 @@ class ScriptedStream final : public redis::Stream {
  public:
   explicit ScriptedStream(std::shared_ptr<Script> script) : script_(std::move(script)) {}
 
-  bool is_quiet() override { return script_->pieces.empty() && script_->endless.empty() && !script_->read_error; }
-  int descriptor() const override { return -1; }
-
- private:
-  /// A loop that goes on for so long has no end.
-  static constexpr int most_attempts = 10'000'000;
-
-  Result<Step> try_read(char* buffer, std::size_t capacity, redis::Deadline) override {
+  Result<Step> try_read(char* buffer, std::size_t capacity) override {
     if (++script_->reads > most_attempts) return without_an_end();
     if (script_->pieces.empty()) {
       if (script_->read_error) return std::unexpected(*script_->read_error);
@@ -65,6 +58,13 @@ class ScriptedStream final : public redis::Stream {
     if (script_->on_write) script_->on_write(*script_);
     return Step{.moved = taken.size(), .need = Need::writable};
   }
+
+  bool is_quiet() override { return script_->pieces.empty() && script_->endless.empty() && !script_->read_error; }
+  int descriptor() const override { return -1; }
+
+ private:
+  /// A loop that goes on for so long has no end.
+  static constexpr int most_attempts = 10'000'000;
 
   bool wait(Need, redis::Deadline) override {
     ++script_->waits;

@@ -158,6 +158,14 @@ Result<void> Connection::receive(Deadline deadline) {
   return {};
 }
 
+Result<bool> Connection::receive_if_ready() {
+  auto step = stream_->try_read(received_.get(), most_received_at_once);
+  if (!step) return std::unexpected(std::move(step.error()));
+  if (step->moved == 0) return false;
+  reader_.feed({received_.get(), step->moved});
+  return true;
+}
+
 Result<std::optional<Reply>> Connection::next_reply() {
   for (;;) {
     auto reply = reader_.next();

@@ -60,6 +60,9 @@ class Connection {
   /// Waits for bytes of the replies and takes them in. After a `timeout` it may be called again.
   Result<void> receive(Deadline deadline);
 
+  /// Takes in bytes that have come, without waiting. False if there are none; an error if the connection is lost.
+  Result<bool> receive_if_ready();
+
   /// The next command's reply among what was received, an error reply included; nothing where it is not whole yet.
   /// `unavailable` where the server has become a replica, `protocol`.
   Result<std::optional<Reply>> next_reply();

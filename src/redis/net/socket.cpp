@@ -184,8 +184,16 @@ bool Socket::may_block(Deadline deadline) {
   return ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) == 0;
 }
 
-Result<Stream::Step> Socket::try_read(char* buffer, std::size_t capacity, Deadline deadline) {
-  const ssize_t received = ::recv(descriptor_, buffer, capacity, may_block(deadline) ? 0 : MSG_DONTWAIT);
+Result<Stream::Step> Socket::try_read(char* buffer, std::size_t capacity) {
+  return receive(buffer, capacity, MSG_DONTWAIT);
+}
+
+Result<Stream::Step> Socket::try_read_until(char* buffer, std::size_t capacity, Deadline deadline) {
+  return receive(buffer, capacity, may_block(deadline) ? 0 : MSG_DONTWAIT);
+}
+
+Result<Stream::Step> Socket::receive(char* buffer, std::size_t capacity, int flags) {
+  const ssize_t received = ::recv(descriptor_, buffer, capacity, flags);
   if (received > 0) return Step{.moved = static_cast<std::size_t>(received)};
   if (received == 0) return closed_by_server();
   if (is_passing(errno)) return Step{.moved = 0, .need = Need::readable};

@@ -29,6 +29,8 @@ class Socket final : public Stream {
   Socket& operator=(Socket&& other) noexcept;
   ~Socket() override;
 
+  Result<Step> try_read(char* buffer, std::size_t capacity) override;
+  Result<Step> try_write(std::string_view bytes) override;
   bool is_quiet() override;
   int descriptor() const override { return descriptor_; }
 
@@ -39,8 +41,8 @@ class Socket final : public Stream {
 
  private:
   Socket(int descriptor, bool is_local) : descriptor_(descriptor), is_local_(is_local) {}
-  Result<Step> try_read(char* buffer, std::size_t capacity, Deadline deadline) override;
-  Result<Step> try_write(std::string_view bytes) override;
+  Result<Step> try_read_until(char* buffer, std::size_t capacity, Deadline deadline) override;
+  Result<Step> receive(char* buffer, std::size_t capacity, int flags);
   bool may_block(Deadline deadline);
   void close() noexcept;
   int descriptor_ = -1;

@@ -41,7 +41,7 @@ Result<void> Stream::write_all(std::string_view bytes, Deadline deadline) {
 Result<std::size_t> Stream::read_some(char* buffer, std::size_t capacity, Deadline deadline) {
   if (std::exchange(has_read_, true) && deadline.passed()) return std::unexpected(late_answer());
   for (;;) {
-    auto step = try_read(buffer, capacity, deadline);
+    auto step = try_read_until(buffer, capacity, deadline);
     if (!step) return std::unexpected(std::move(step.error()));
     if (step->moved > 0) return step->moved;
     if (auto ready = await(step->need, deadline); !ready) return std::unexpected(std::move(ready.error()));

@@ -21,6 +21,21 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
   virtual ~Stream() = default;
 
+  enum class Need { readable, writable };
+
+  /// What one attempt did: it moved bytes, or it needs something of the descriptor first.
+  struct Step {
+    std::size_t moved = 0;
+    Need need = Need::readable;  ///< If nothing was moved.
+  };
+
+  /// One attempt that never waits and does a bounded amount of work. `unavailable` if the peer has closed. Bytes may
+  /// be held above the descriptor: only a step that moved nothing says that waiting for the descriptor is right.
+  virtual Result<Step> try_read(char* buffer, std::size_t capacity) = 0;
+
+  /// One attempt that never waits; it may take a part of the bytes. The next one must go on behind that part.
+  virtual Result<Step> try_write(std::string_view bytes) = 0;
+
   Result<void> write_all(std::string_view bytes, Deadline deadline);
 
   /// At least one byte, at most the buffer. `unavailable` if the peer has closed. No read begins after the deadline,
@@ -37,21 +52,15 @@ class Stream {
   Stream(Stream&&) = default;
   Stream& operator=(Stream&&) = default;
 
-  enum class Need { readable, writable };
-
-  /// What one attempt did: it moved bytes, or it needs something first.
-  struct Step {
-    std::size_t moved = 0;
-    Need need = Need::readable;  ///< If nothing was moved.
-  };
-
   /// Waits for what a step needs; `timeout` after the deadline, even if there is nothing to wait for.
   Result<void> await(Need need, Deadline deadline);
 
  private:
-  /// One attempt, which does a bounded amount of work. A read may wait for the first bytes, but not past the deadline.
-  virtual Result<Step> try_read(char* buffer, std::size_t capacity, Deadline deadline) = 0;
-  virtual Result<Step> try_write(std::string_view bytes) = 0;
+  /// As try_read, but it may wait for the first bytes, if it can do so within the system call that reads; not past the
+  /// deadline.
+  virtual Result<Step> try_read_until(char* buffer, std::size_t capacity, Deadline /*deadline*/) {
+    return try_read(buffer, capacity);
+  }
 
   /// True once the need is met or the next attempt will say what is wrong; false at the deadline.
   virtual bool wait(Need need, Deadline deadline) = 0;

@@ -104,6 +104,22 @@ class TlsStream final : public Stream {
     return {};
   }
 
+  Result<Step> try_read(char* buffer, std::size_t capacity) override {
+    const int received = step([&] { return ::SSL_read(ssl_.get(), buffer, size_of(capacity)); });
+    if (received > 0) return Step{.moved = static_cast<std::size_t>(received)};
+    const auto need = what_is_needed(received);
+    if (!need) return std::unexpected(need.error());
+    return Step{.moved = 0, .need = *need};
+  }
+
+  Result<Step> try_write(std::string_view bytes) override {
+    const int sent = step([&] { return ::SSL_write(ssl_.get(), bytes.data(), size_of(bytes.size())); });
+    if (sent > 0) return Step{.moved = static_cast<std::size_t>(sent)};
+    const auto need = what_is_needed(sent);
+    if (!need) return std::unexpected(last_words(need.error()));
+    return Step{.moved = 0, .need = *need};
+  }
+
   bool is_quiet() override {
     char byte = 0;
     const int found = step([&] { return ::SSL_peek(ssl_.get(), &byte, 1); });
@@ -123,22 +139,6 @@ class TlsStream final : public Stream {
     ::BIO_set_init(bio, 1);
     ::SSL_set_bio(ssl_.get(), bio, bio);
     return true;
-  }
-
-  Result<Step> try_read(char* buffer, std::size_t capacity, Deadline) override {
-    const int received = step([&] { return ::SSL_read(ssl_.get(), buffer, size_of(capacity)); });
-    if (received > 0) return Step{.moved = static_cast<std::size_t>(received)};
-    const auto need = what_is_needed(received);
-    if (!need) return std::unexpected(need.error());
-    return Step{.moved = 0, .need = *need};
-  }
-
-  Result<Step> try_write(std::string_view bytes) override {
-    const int sent = step([&] { return ::SSL_write(ssl_.get(), bytes.data(), size_of(bytes.size())); });
-    if (sent > 0) return Step{.moved = static_cast<std::size_t>(sent)};
-    const auto need = what_is_needed(sent);
-    if (!need) return std::unexpected(last_words(need.error()));
-    return Step{.moved = 0, .need = *need};
   }
 
   bool wait(Need need, Deadline deadline) override { return socket_.wait(need, deadline); }

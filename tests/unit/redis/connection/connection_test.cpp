@@ -292,6 +292,22 @@ TEST_F(ConnectionTest, EndsWithTheErrorOfItsStream) {
   }
 }
 
+TEST_F(ConnectionTest, TakesInWhatHasComeWithoutWaiting) {
+  auto looking = introduced();
+  EXPECT_FALSE(looking.receive_if_ready().value());
+  say({"+PO", "NG\r\n"});
+  EXPECT_TRUE(looking.receive_if_ready().value());
+  EXPECT_FALSE(looking.next_reply().value().has_value());
+  EXPECT_TRUE(looking.receive_if_ready().value());
+  EXPECT_EQ(looking.next_reply().value()->text, "PONG");
+  EXPECT_FALSE(looking.receive_if_ready().value());
+  EXPECT_EQ(script->waits, 0);
+  script->read_error = Error{ErrorCode::unavailable, "the server closed the connection"};
+  const auto lost = looking.receive_if_ready();
+  ASSERT_FALSE(lost.has_value());
+  EXPECT_EQ(lost.error().message, "the server closed the connection");
+}
+
 TEST_F(ConnectionTest, TakesAReplyThatComesAfterATimeout) {
   auto waiting = introduced();
   ASSERT_TRUE(waiting.send(Command{"PING"}.bytes(), far()).has_value());
