@@ -8,19 +8,9 @@
 #include "obol/error.hpp"
 #include "redis/connection/connection.hpp"
 #include "redis/core/deadline.hpp"
+#include "redis/core/error_kind.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
-
-/// True for an error that another attempt may not meet.
-inline bool is_transient(const Error& error) {
-  return error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout;
-}
-
-/// True for an error that says something of the reply that was being read, or of this process, and nothing of the
-/// server or of other connections to it.
-inline bool is_of_one_call(const Error& error) {
-  return error.code == ErrorCode::too_large || error.code == ErrorCode::protocol || error.code == ErrorCode::internal;
-}
 
 /// Thread-safe.
 class ConnectionSource {
