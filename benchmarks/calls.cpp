@@ -82,6 +82,23 @@ class BareSession {
   std::string place_;
 };
 
+/// Where the numbers of a thread's new sessions begin, so that nobody creates what another has created.
+std::size_t first_number() {
+  static std::atomic<std::size_t> begun = 0;
+  return begun++ * 1'000'000;
+}
+
+Session new_session(World& world, std::size_t thread, std::size_t number) {
+  return make_session((thread * 31 + number) % world.users(), 20'000'000'000 + number);
+}
+
+void create_bare(BareConnection& connection, Session session) {
+  session.lock_version = 1;
+  const auto sealed = sealing::encode_lock_version(1).append(sealed_bytes - 8, 'x');
+  const auto reply = connection.call(create_command(World::stored_key_of(session.user_id), session, sealed));
+  require(reply->integer == 1, "HSETEX");
+}
+
 }  // namespace
 
 MakeCall bare_get(World& world) {
@@ -111,6 +128,26 @@ MakeCall bare_get_pipelined(World& world, std::size_t depth) {
   };
 }
 
+MakeCall bare_create(World& world) {
+  return [&world](std::size_t thread) -> Call {
+    return [&world, connection = connection_to(world), first = first_number(), thread](std::size_t number) {
+      auto session = new_session(world, thread, first + number);
+      create_bare(*connection, std::move(session));
+    };
+  };
+}
+
+MakeCall bare_create_and_delete(World& world) {
+  return [&world](std::size_t thread) -> Call {
+    return [&world, connection = connection_to(world), first = first_number(), thread](std::size_t number) {
+      auto session = new_session(world, thread, first + number);
+      create_bare(*connection, session);
+      const auto reply = connection->call(delete_one_command(World::stored_key_of(session.user_id), session.id));
+      require(reply->integer == 1, "HDEL");
+    };
+  };
+}
+
 MakeCall bare_update(World& world) { return bare_update_pipelined(world, 1); }
 
 MakeCall bare_update_pipelined(World& world, std::size_t depth) {
@@ -127,10 +164,10 @@ MakeCall bare_update_pipelined(World& world, std::size_t depth) {
 }
 
 MakeCall charon_create(World& world) {
-  return [&world, round = std::make_shared<std::atomic<std::size_t>>(0)](std::size_t thread) -> Call {
+  return [&world](std::size_t thread) -> Call {
     auto connection = connection_to(world);
     load_charon(*connection);
-    return [&world, connection, first = (*round)++ * 1'000'000, thread](std::size_t number) {
+    return [&world, connection, first = first_number(), thread](std::size_t number) {
       const auto session = make_session((thread * 31 + number) % world.users(), 10'000'000 + first + number);
       require(is_ok(*connection->call(charon_upsert(session, 0))), "Charon's function");
     };
@@ -180,10 +217,20 @@ MakeCall obol_get_many(World& world, std::size_t keys) {
 }
 
 MakeCall obol_create(World& world) {
-  return [&world, round = std::make_shared<std::atomic<std::size_t>>(0)](std::size_t thread) -> Call {
-    return [&world, first = (*round)++ * 1'000'000, thread](std::size_t number) {
-      auto session = make_session((thread * 31 + number) % world.users(), 20'000'000'000 + first + number);
+  return [&world](std::size_t thread) -> Call {
+    return [&world, first = first_number(), thread](std::size_t number) {
+      auto session = new_session(world, thread, first + number);
       require(world.store().upsert(session).has_value(), "upsert of a new session");
+    };
+  };
+}
+
+MakeCall obol_create_and_delete(World& world) {
+  return [&world](std::size_t thread) -> Call {
+    return [&world, first = first_number(), thread](std::size_t number) {
+      auto session = new_session(world, thread, first + number);
+      require(world.store().upsert(session).has_value(), "upsert of a new session");
+      require(world.store().delete_one(session.key()).has_value(), "delete_one");
     };
   };
 }

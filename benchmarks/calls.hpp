@@ -11,6 +11,10 @@ MakeCall bare_get(World& world);
 MakeCall bare_get_all(World& world);
 /// So many commands in one send, then their replies; one call is all of them.
 MakeCall bare_get_pipelined(World& world, std::size_t depth);
+/// The command that Obol's create sends.
+MakeCall bare_create(World& world);
+/// The same and HDEL of that session; two round trips.
+MakeCall bare_create_and_delete(World& world);
 /// Obol's own function, sent by hand.
 MakeCall bare_update(World& world);
 MakeCall bare_update_pipelined(World& world, std::size_t depth);
@@ -22,6 +26,7 @@ MakeCall obol_get(World& world);
 MakeCall obol_get_all(World& world);
 MakeCall obol_get_many(World& world, std::size_t keys);
 MakeCall obol_create(World& world);
+MakeCall obol_create_and_delete(World& world);
 MakeCall obol_update(World& world);
 
 }  // namespace obol::benchmark

@@ -11,42 +11,14 @@
 #include <utility>
 
 #include "calls.hpp"
+#include "comparison.hpp"
 #include "delay_proxy.hpp"
 #include "load.hpp"
 #include "obol/metrics/store_metrics.hpp"
+#include "threads.hpp"
 
 namespace obol::benchmark {
 namespace {
-
-struct Pair {
-  std::vector<Load> bare;
-  std::vector<Load> obol;
-};
-
-/// Both in turn, round by round.
-Pair interleave(std::size_t threads, const Settings& settings, const MakeCall& bare, const MakeCall& obol) {
-  Pair pair;
-  for (int round = 0; round < settings.rounds; ++round) {
-    pair.bare.push_back(put_load(threads, settings.time, bare));
-    pair.obol.push_back(put_load(threads, settings.time, obol));
-  }
-  return pair;
-}
-
-std::vector<double> values_of(const std::vector<Load>& loads, double Load::* member) {
-  std::vector<double> values;
-  for (const auto& load : loads) values.push_back(load.*member);
-  return values;
-}
-
-double median(const std::vector<Load>& loads, double Load::* member) {
-  return spread_of(values_of(loads, member)).median;
-}
-
-struct Goal {
-  std::optional<double> least{};
-  std::optional<double> most{};
-};
 
 class Scenarios {
  public:
@@ -130,6 +102,7 @@ class Scenarios {
                                                 : std::vector<std::size_t>{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000};
     draw("threads", "get by number of threads", "threads", counts,
          [&](std::size_t count) { return interleave(count, fewer_rounds(), bare_get(world), obol_get(world)); });
+    run_threads(server_, settings_, report_);
   }
 
   void sessions() {
@@ -170,17 +143,8 @@ class Scenarios {
  private:
   void add(std::string what, std::string limit, const Pair& pair, double Load::* member, std::string unit,
            Goal goal = {}) {
-    std::vector<double> ratios;
-    for (std::size_t i = 0; i < pair.obol.size(); ++i) ratios.push_back(pair.obol[i].*member / (pair.bare[i].*member));
-    report_.add(Row{.server = name_,
-                    .what = std::move(what),
-                    .limit = std::move(limit),
-                    .obol = median(pair.obol, member),
-                    .bare = median(pair.bare, member),
-                    .unit = std::move(unit),
-                    .ratio = spread_of(ratios),
-                    .least = goal.least,
-                    .most = goal.most});
+    report_.add(row_of({.server = name_, .what = std::move(what), .limit = std::move(limit)}, pair, member,
+                       std::move(unit), goal));
   }
 
   /// How busy the server's one thread is while updates come from 64 threads.

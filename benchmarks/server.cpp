@@ -41,7 +41,7 @@ BareConnection::Reply BareConnection::receive() {
   return Reply(static_cast<redisReply*>(reply));
 }
 
-Server::Server(testing::ServerKind kind) {
+Server::Server(testing::ServerKind kind) : kind_(kind) {
   connection_.host = "127.0.0.1";
   connection_.port = port_.emplace().number();
   private_.emplace(kind, std::vector<std::string>{"--port", fmt::format("{}", connection_.port)});

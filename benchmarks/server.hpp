@@ -55,6 +55,8 @@ class Server {
   explicit Server(ConnectionOptions connection);
 
   const ConnectionOptions& connection() const { return connection_; }
+  /// Of a private one.
+  std::optional<testing::ServerKind> kind() const { return kind_; }
   std::string name();
 
   /// `command` as INFO commandstats names it.
@@ -71,6 +73,7 @@ class Server {
  private:
   std::string info(std::string_view section);
 
+  std::optional<testing::ServerKind> kind_;
   std::optional<testing::ReservedPort> port_;
   std::optional<testing::TestServer> private_;
   ConnectionOptions connection_;
