@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/fault_proxy.hpp"
+#include "support/sanitizers.hpp"
 #include "support/server_test.hpp"
 #include "support/store_calls.hpp"
 
@@ -21,18 +22,6 @@ constexpr std::size_t faults_to_warm_up = 500;
 /// Far less than one allocation a fault would be.
 constexpr std::size_t heap_allowance = std::size_t{128} * 1024;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool heap_can_be_measured = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool heap_can_be_measured = false;
-#else
-constexpr bool heap_can_be_measured = true;
-#endif
-#else
-constexpr bool heap_can_be_measured = true;
-#endif
-
 std::size_t entries_of(const char* folder) {
   return static_cast<std::size_t>(
       std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()));
@@ -40,7 +29,7 @@ std::size_t entries_of(const char* folder) {
 
 std::size_t descriptors() { return entries_of("/proc/self/fd"); }
 std::size_t threads() { return entries_of("/proc/self/task"); }
-std::size_t heap() { return heap_can_be_measured ? ::mallinfo2().uordblks : 0; }
+std::size_t heap() { return is_sanitized ? 0 : ::mallinfo2().uordblks; }
 
 /// The least that `measure` shows within ten seconds: what others close late is none of the store's.
 std::size_t settled(const std::function<std::size_t()>& measure, std::size_t goal) {

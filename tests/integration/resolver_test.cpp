@@ -15,6 +15,7 @@
 #include "base/name_lookup.hpp"
 #include "support/await.hpp"
 #include "support/child.hpp"
+#include "support/sanitizers.hpp"
 #include "support/sessions.hpp"
 
 namespace {
@@ -104,7 +105,7 @@ TEST_F(HangingNames, AreNotAskedWhileAForkHoldsLookupsOff) {
 }
 
 // ThreadSanitizer ends a child of a process with threads when it starts one.
-#if !defined(__SANITIZE_THREAD__)
+#if !OBOL_THREAD_SANITIZER
 TEST_F(HangingNames, AreAskedAnewInAForkedChild) {
   redis::Resolver resolver(name, 6379);
   const std::jthread waiting([&] { EXPECT_TRUE(resolver.resolve(Deadline::after(milliseconds(60'000))).has_value()); });

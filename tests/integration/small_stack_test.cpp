@@ -4,6 +4,7 @@
 #include <functional>
 #include <utility>
 
+#include "support/sanitizers.hpp"
 #include "support/server_test.hpp"
 #include "support/store_calls.hpp"
 #include "support/tls_front.hpp"
@@ -11,12 +12,6 @@
 namespace obol::testing { namespace {
 
 constexpr std::size_t small_stack = std::size_t{64} * 1024;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool is_sanitized = true;  // Their frames are several times larger.
-#else
-constexpr bool is_sanitized = false;
-#endif
 
 /// Runs it in a thread with a small stack; a thread that needs more crashes.
 void run_on_small_stack(std::function<void()> work) {

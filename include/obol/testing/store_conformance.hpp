@@ -156,7 +156,8 @@ TYPED_TEST_P(StoreConformance, EmptyMembersStayEmpty) {
   session.refresh_token_id.clear();
   session.extra_payload.clear();
   session.expires_at.reset();
-  EXPECT_EQ(this->get(session.key()), this->stored(session));
+  const auto stored = this->stored(session);
+  EXPECT_EQ(this->get(session.key()), stored);
 }
 
 TYPED_TEST_P(StoreConformance, IdsTokensAndPayloadsHoldEveryByte) {
@@ -173,7 +174,8 @@ TYPED_TEST_P(StoreConformance, IdsTokensAndPayloadsHoldEveryByte) {
 TYPED_TEST_P(StoreConformance, APayloadOfOneMebibyteIsKept) {
   auto session = this->make_session();
   session.extra_payload.assign(default_max_payload_bytes, 'x');
-  EXPECT_EQ(this->get(session.key()), this->stored(session));
+  const auto stored = this->stored(session);
+  EXPECT_EQ(this->get(session.key()), stored);
 }
 
 TYPED_TEST_P(StoreConformance, APayloadOverTheLimitIsTooLarge) {
@@ -394,7 +396,8 @@ TYPED_TEST_P(StoreConformance, IdsOutsideTheirLimitsAreRefused) {
     EXPECT_EQ(code_of(this->store->delete_all(id, "full")), ErrorCode::invalid_argument);
   }
   const auto longest = this->make_session(std::string(256, 'u'), std::string(256, 's'), std::string(64, 't'));
-  EXPECT_EQ(this->get(longest.key()), this->stored(longest));
+  const auto stored = this->stored(longest);
+  EXPECT_EQ(this->get(longest.key()), stored);
 }
 
 TYPED_TEST_P(StoreConformance, TypesOutsideTheirAlphabetAreRefused) {

@@ -8,8 +8,9 @@
 
 #include "sealing/aes_gcm.hpp"
 #include "sealing/hmac.hpp"
+#include "support/sanitizers.hpp"
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !OBOL_ADDRESS_SANITIZER && !OBOL_THREAD_SANITIZER
 
 namespace {
 
