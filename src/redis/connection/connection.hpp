@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -15,8 +14,9 @@
 #include "obol/connection_options.hpp"
 #include "obol/error.hpp"
 #include "redis/connection/credentials_source.hpp"
-#include "redis/connection/reauthentication.hpp"
+#include "redis/core/connection_state.hpp"
 #include "redis/core/deadline.hpp"
+#include "redis/core/handshake_machine.hpp"
 #include "redis/net/stream.hpp"
 #include "redis/protocol/command.hpp"
 #include "redis/protocol/reply.hpp"
@@ -27,14 +27,6 @@ namespace obol { inline namespace v0 { namespace redis {
 
 /// A demoted primary goes on answering reads on old connections, so no answer is older than this since the last look.
 constexpr std::chrono::milliseconds role_check_interval{1500};
-
-/// Who is expected at the other end.
-enum class Peer {
-  primary,
-  replica,  ///< Or what has become of it: it is only read from.
-  node,     ///< A primary or a replica.
-  sentinel,
-};
 
 /// Not thread-safe: one caller at a time. After any error but a `timeout` of receive the connection is of no use and
 /// must be closed: an answer that comes late would reach another caller.
@@ -51,7 +43,7 @@ class Connection {
 
   /// From now on it authenticates again, in front of what it sends, once the source is past that generation. If the
   /// server refuses, the connection stays who it was, and tries again later.
-  void keep_authenticated(std::shared_ptr<CredentialsSource> source, CredentialsSource::Generation generation);
+  void keep_authenticated(std::shared_ptr<CredentialsSource> source, CredentialsGeneration generation);
 
   /// Sends encoded commands. If the server must be a primary and its role was last seen `role_interval` ago or
   /// more, the role is asked for in front of them.
@@ -82,39 +74,30 @@ class Connection {
   Result<void> identify(Deadline deadline);
 
   /// Unknown before identify.
-  ServerIdentity identity() const { return identity_; }
+  ServerIdentity identity() const { return state_.identity(); }
 
   /// From now on `take` is given each push among what was received, in its place between the replies.
-  void on_push(std::function<void(const Reply&)> take) { take_push_ = std::move(take); }
+  void on_push(std::function<void(const Reply&)> take) { state_.on_push(std::move(take)); }
 
   /// True where it can be lent out again: the peer is there and nothing unread has come.
-  bool is_reusable() const { return !reader_.has_unread_bytes() && stream_->is_quiet(); }
+  bool is_reusable() const { return state_.is_settled() && stream_->is_quiet(); }
 
   /// True where receive() would not wait: bytes have come, or the connection is lost.
   bool has_news() const { return !stream_->is_quiet(); }
 
   bool is_exposed() const { return is_exposed_; }
-  const ServerVersion& server() const { return server_; }
+  const ServerVersion& server() const { return state_.server(); }
   int descriptor() const { return stream_->descriptor(); }
 
  private:
   Result<Reply> read_reply(Deadline deadline);
-  std::string due_questions(Deadline::Time::time_point now);
-  Result<void> take_role(const Reply& role);
+  std::optional<CurrentCredentials> renewed_credentials(Deadline::Time::time_point now) const;
 
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<char[]> received_;  ///< What one read takes in; callers' stacks may be small.
-  ReplyReader reader_;
+  ConnectionState state_;
   bool is_exposed_;
-  std::chrono::milliseconds role_interval_;
-  bool must_be_primary_ = true;
-  Deadline::Time::time_point role_asked_at_{};
-  std::function<void(const Reply&)> take_push_;
-  bool role_is_due_ = false;  ///< The next reply is the role's, behind that of the authentication.
-  Reauthentication reauthentication_;
-  ServerVersion server_;
-  std::int64_t client_id_ = 0;  ///< The server's number for this connection.
-  ServerIdentity identity_{};
+  std::shared_ptr<CredentialsSource> credentials_;  ///< To authenticate with; null: never again.
 };
 
 }}}  // namespace obol::v0::redis

@@ -109,7 +109,7 @@ void CredentialsSource::renew_if_due(Time now) {
   if (const auto asked = ask()) adopt(*asked);
 }
 
-CredentialsSource::Current CredentialsSource::current() const {
+CurrentCredentials CredentialsSource::current() const {
   const std::scoped_lock lock(mutex_);
   return {.credentials = current_.value_or(fixed_), .generation = generation()};
 }

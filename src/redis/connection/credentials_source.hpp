@@ -14,18 +14,9 @@
 #include "obol/error.hpp"
 #include "obol/user_credentials.hpp"
 #include "redis/core/deadline.hpp"
+#include "redis/core/reauthentication.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
-
-/// False for those that stand for nobody.
-inline bool sends_authentication(const UserCredentials& credentials) {
-  return !credentials.username.empty() || !credentials.password.empty();
-}
-
-/// Whom AUTH names. Lives as long as the credentials.
-inline std::string_view user_of(const UserCredentials& credentials) {
-  return credentials.username.empty() ? std::string_view("default") : credentials.username;
-}
 
 /// Thread-safe. Each connection asks for credentials of its own when it is opened. What a server has taken, or what
 /// `replace` was given, is current from then on; each change of that begins a generation, and connections of an earlier
@@ -33,18 +24,14 @@ inline std::string_view user_of(const UserCredentials& credentials) {
 class CredentialsSource {
  public:
   using Time = Deadline::Time::time_point;
-  using Generation = std::uint64_t;
+  using Generation = CredentialsGeneration;
 
   /// Of no generation: to be replaced by whatever is current.
-  static constexpr Generation outdated = 0;
+  static constexpr Generation outdated = outdated_credentials;
 
   struct Asked {
     UserCredentials credentials;
     std::uint64_t number;  ///< Counts askings, so that an old answer does not undo a newer one.
-  };
-  struct Current {
-    UserCredentials credentials;
-    Generation generation;
   };
 
   explicit CredentialsSource(const ConnectionOptions& options);
@@ -63,7 +50,7 @@ class CredentialsSource {
   void renew_if_due(Time now);
 
   Generation generation() const { return generation_.load(std::memory_order_acquire); }
-  Current current() const;
+  CurrentCredentials current() const;
 
   /// Where they come from, for messages, such as "connection.password_file /run/secrets/redis".
   std::string origin() const;

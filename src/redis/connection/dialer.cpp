@@ -8,6 +8,7 @@
 
 #include "options/server_address.hpp"
 #include "redis/net/socket.hpp"
+#include "redis/protocol/hello.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
 namespace {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/await.hpp"
 #include "support/scripted_connection.hpp"
 
 namespace obol::redis { namespace {
@@ -438,6 +439,23 @@ TEST_F(AuthenticatedConnectionTest, AuthenticatesAgainAlsoIfNothingButItsRoleIsC
   say({"+OK\r\n" + greeting("master")});
   EXPECT_TRUE(renewed.confirm_role(far()).has_value());
   EXPECT_EQ(script->written, bytes_of({{"AUTH", "web", "two"}, {"HELLO"}}));
+}
+
+TEST_F(AuthenticatedConnectionTest, LetsItsSourceRenewCredentialsThatEndIfNothingButItsRoleIsConfirmed) {
+  int asked = 0;
+  source = std::make_shared<CredentialsSource>(ConnectionOptions{.credentials = [&asked] {
+    return Result<UserCredentials>(UserCredentials{.password = std::to_string(++asked), .valid_for = milliseconds(1)});
+  }});
+  auto renewed = authenticated();
+  script->on_write = [](Script& now) {
+    now.pieces.push_back((now.written.contains("AUTH") ? "+OK\r\n" : "") + greeting("master"));
+  };
+  testing::await("the credentials to end", [&] {
+    script->written.clear();
+    EXPECT_TRUE(renewed.confirm_role(far()).has_value());
+    return script->written.contains("AUTH");
+  });
+  EXPECT_EQ(script->written, bytes_of({{"AUTH", "default", "2"}, {"HELLO"}}));
 }
 
 }}  // namespace obol::redis

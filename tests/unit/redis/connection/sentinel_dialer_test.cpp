@@ -1,5 +1,5 @@
 // What a sentinel says about a primary, and what is not believed.
-#include "redis/protocol/primary_address.hpp"
+#include "redis/connection/sentinel_dialer.hpp"
 
 #include <gtest/gtest.h>
 
