@@ -67,14 +67,18 @@ class BareSession {
   }
   Command create() {
     session_.lock_version = 1;
-    return create_command(place_, session_, sealed());
+    return create_command(place_, as_stored(sealed()));
   }
   Command update() {
     ++session_.lock_version;
-    return update_command(place_, session_, sealed(), false);
+    return update_command(place_, as_stored(sealed()), false);
   }
 
  private:
+  SealedSession as_stored(std::string_view sealed) const {
+    return {
+        .id = session_.id, .lock_version = session_.lock_version, .expiry = field_expiry(session_), .sealed = sealed};
+  }
   std::string sealed() const {
     return sealing::encode_lock_version(session_.lock_version).append(sealed_bytes - 8, 'x');
   }

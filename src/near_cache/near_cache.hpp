@@ -118,4 +118,21 @@ class NearCache {
   std::atomic<redis::ServerIdentity> heard_server_{};  ///< Whose changes are heard of; unknown: nobody's.
 };
 
+/// Drops what is kept of a hash once a write of it or a look at all of it has come back, whatever came of it, and
+/// before the caller knows.
+class Invalidation {
+ public:
+  /// `cache` may be null. The key must outlive it.
+  Invalidation(NearCache* cache, std::string_view stored_key) : cache_(cache), stored_key_(stored_key) {}
+  ~Invalidation() {
+    if (cache_ != nullptr) cache_->invalidate(stored_key_);
+  }
+  Invalidation(const Invalidation&) = delete;
+  Invalidation& operator=(const Invalidation&) = delete;
+
+ private:
+  NearCache* cache_;
+  std::string_view stored_key_;
+};
+
 }}  // namespace obol::v0

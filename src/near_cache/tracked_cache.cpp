@@ -35,11 +35,11 @@ void TrackedCache::on_fork() noexcept {
   is_fork_untold_ = std::exchange(is_in_use_, false);
 }
 
-NearCache::Ticket TrackedCache::begin_read(std::string_view stored_key) {
+NearCache& TrackedCache::sessions_to_read() {
   if (is_fork_untold_.load(std::memory_order_relaxed) && is_fork_untold_.exchange(false)) {
     tell({.is_in_use = false, .reason = "a forked child has no near cache"});
   }
-  return sessions_.begin_read(stored_key);
+  return sessions_;
 }
 
 void TrackedCache::tell(const NearCacheEvent& event) const noexcept {

@@ -24,8 +24,8 @@ class TrackedCache final : private redis::Tracking::Listener {
 
   NearCache& sessions() { return sessions_; }
 
-  /// NearCache::begin_read. In a forked child it tells the observer, once, that the cache is out of use.
-  NearCache::Ticket begin_read(std::string_view stored_key);
+  /// The same for a read. In a forked child it tells the observer, once, that the cache is out of use.
+  NearCache& sessions_to_read();
 
  private:
   void on_listening(redis::ServerIdentity server) noexcept override { sessions_.come_into_use(server); }
@@ -43,23 +43,6 @@ class TrackedCache final : private redis::Tracking::Listener {
   std::atomic<bool> is_fork_untold_{false};
   NearCache sessions_;
   redis::Tracking tracking_;
-};
-
-/// Drops what is kept of a hash once a write of it or a look at all of it has come back, whatever came of it, and
-/// before the caller knows.
-class Invalidation {
- public:
-  /// `cache` may be null.
-  Invalidation(TrackedCache* cache, std::string_view stored_key) : cache_(cache), stored_key_(stored_key) {}
-  ~Invalidation() {
-    if (cache_ != nullptr) cache_->sessions().invalidate(stored_key_);
-  }
-  Invalidation(const Invalidation&) = delete;
-  Invalidation& operator=(const Invalidation&) = delete;
-
- private:
-  TrackedCache* cache_;
-  std::string_view stored_key_;
 };
 
 }}  // namespace obol::v0

@@ -3,7 +3,6 @@
 
 #include <string>
 
-#include "obol/encryption.hpp"
 #include "obol/session.hpp"
 #include "sealing/hmac.hpp"
 
@@ -15,19 +14,5 @@ inline void cleanse(Session& session) noexcept {
     sealing::cleanse(secret->data(), secret->size());
   }
 }
-
-/// Does so at the end of a scope, if sessions are encrypted.
-class Cleansing {
- public:
-  Cleansing(Session& session, Encryption encryption) : session_(encryption == Encryption::off ? nullptr : &session) {}
-  ~Cleansing() {
-    if (session_ != nullptr) cleanse(*session_);
-  }
-  Cleansing(const Cleansing&) = delete;
-  Cleansing& operator=(const Cleansing&) = delete;
-
- private:
-  Session* session_;
-};
 
 }}  // namespace obol::v0

@@ -63,19 +63,31 @@ std::string encode_lock_version(std::uint64_t lock_version) {
   return bytes;
 }
 
-Result<std::string> seal(const Session& session, std::string_view stored_key, const Keyring& keyring,
-                         Encryption encryption) {
+Result<Randomness> draw_randomness(Encryption encryption) {
   Randomness randomness;
   auto& [write_id, nonce] = randomness;
   if (!random_bytes(write_id.data(), write_id.size())) return openssl_refused();
   if (encryption != Encryption::off && !random_bytes(nonce.data(), nonce.size())) return openssl_refused();
-  return seal(session, stored_key, keyring, encryption, randomness);
+  return randomness;
+}
+
+Result<std::string> seal(const Session& session, std::string_view stored_key, const Keyring& keyring,
+                         Encryption encryption) {
+  const auto randomness = draw_randomness(encryption);
+  if (!randomness) return std::unexpected(randomness.error());
+  return seal(session, stored_key, keyring, encryption, *randomness);
 }
 
 Result<std::string> seal(const Session& session, std::string_view stored_key, const Keyring& keyring,
                          Encryption encryption, const Randomness& randomness) {
-  std::string sealed = encode_lock_version(session.lock_version);
-  const ExternalData bound_to(stored_key, session.id, session.lock_version);
+  return seal(session, {.id = session.id, .lock_version = session.lock_version}, stored_key, keyring, encryption,
+              randomness);
+}
+
+Result<std::string> seal(const Session& session, const StoredAs& stored_as, std::string_view stored_key,
+                         const Keyring& keyring, Encryption encryption, const Randomness& randomness) {
+  std::string sealed = encode_lock_version(stored_as.lock_version);
+  const ExternalData bound_to(stored_key, stored_as.id, stored_as.lock_version);
   const auto& key = keyring.keys()->current();
   auto payload = encode_session(session, randomness.write_id);
   const bool done = encryption == Encryption::off

@@ -32,9 +32,22 @@ struct Randomness {
   AesGcmKey::Nonce nonce{};  ///< For encryption.
 };
 
+/// `internal` if the kernel gives none.
+Result<Randomness> draw_randomness(Encryption encryption);
+
 /// The same with given random bytes.
 Result<std::string> seal(const Session& session, std::string_view stored_key, const Keyring& keyring,
                          Encryption encryption, const Randomness& randomness);
+
+/// The field and the version that a session is stored as, if it does not say so itself.
+struct StoredAs {
+  std::string_view id;
+  std::uint64_t lock_version;
+};
+
+/// The same as that.
+Result<std::string> seal(const Session& session, const StoredAs& stored_as, std::string_view stored_key,
+                         const Keyring& keyring, Encryption encryption, const Randomness& randomness);
 
 /// The session that was sealed for exactly this stored key, verified before anything of it is read.
 std::expected<Session, VerificationFailure> open(std::string_view sealed, std::string_view stored_key,

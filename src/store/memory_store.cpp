@@ -17,6 +17,7 @@
 #include "obol/fork_safe_mutex.hpp"
 #include "obol/session_id.hpp"
 #include "store/observed_store.hpp"
+#include "store/revocation_mark.hpp"
 #include "store/store_core.hpp"
 #include "store/upsert_errors.hpp"
 
@@ -73,7 +74,7 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
     if (stored->lock_version != session.lock_version) return std::unexpected(conflict(*stored));
     auto id = generate_session_id();
     if (!id) return std::unexpected(UpsertError{std::move(id.error()), {}});
-    if (options_.policy.mark_on_rotate_id) leave_mark({session.user_id, session.type}, now);
+    leave_mark({session.user_id, session.type}, revocation_mark(options_.policy, Operation::rotate_id, now));
     expiries_.erase(expiry_of(*stored));
     auto& sessions = users_[{session.user_id, session.type}];
     sessions.erase(session.id);
@@ -104,12 +105,12 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
   }
 
   Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override {
-    erase_but(user_id, type, nullptr, true);
+    erase_but(user_id, type, nullptr, Operation::delete_all);
     return Deleted{};
   }
 
   Result<Deleted> delete_others(const SessionKey& keep) override {
-    erase_but(keep.user_id, keep.type, &keep.id, options_.policy.mark_on_delete_others);
+    erase_but(keep.user_id, keep.type, &keep.id, Operation::delete_others);
     return Deleted{};
   }
 
@@ -163,13 +164,11 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
     users_[{session.user_id, session.type}].insert_or_assign(session.id, session);
   }
 
-  void leave_mark(const Owner& owner, std::chrono::system_clock::time_point time) {
-    const auto lifetime = options_.policy.revocation_mark_lifetime;
-    if (lifetime.count() == 0) return;
-    const auto now = std::chrono::floor<std::chrono::seconds>(time);
-    std::erase_if(marks_, [&](const auto& mark) { return mark.second + lifetime <= now; });
+  void leave_mark(const Owner& owner, const std::optional<RevocationMark>& left) {
+    if (!left) return;
+    std::erase_if(marks_, [&](const auto& mark) { return mark.second + left->lifetime <= left->at; });
     auto& mark = marks_[owner];
-    mark = std::max(mark, now);
+    mark = std::max(mark, left->at);
   }
 
   void erase(Users::iterator user, Sessions::iterator stored) {
@@ -178,11 +177,11 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
     if (user->second.empty()) users_.erase(user);
   }
 
-  void erase_but(std::string_view user_id, std::string_view type, const std::string* kept_id, bool leaves_mark) {
+  void erase_but(std::string_view user_id, std::string_view type, const std::string* kept_id, Operation call) {
     const Owner owner(user_id, type);
-    const auto now = options_.clock();
+    const auto mark = revocation_mark(options_.policy, call, options_.clock());
     const std::scoped_lock lock(mutex_);
-    if (leaves_mark) leave_mark(owner, now);
+    leave_mark(owner, mark);
     const auto user = users_.find(owner);
     if (user == users_.end()) return;
     std::erase_if(user->second, [&](const auto& entry) {

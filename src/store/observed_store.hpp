@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <expected>
 #include <memory>
-#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,6 +19,7 @@
 #include "obol/session_id.hpp"
 #include "obol/session_store.hpp"
 #include "store/store_core.hpp"
+#include "store/tell.hpp"
 #include "values/closed_error.hpp"
 
 namespace obol { inline namespace v0 {
@@ -74,16 +74,9 @@ class [[gnu::visibility("hidden")]] ObservedStore final : public SessionStore {
     return work();
   }
 
-  /// Tells the observer, if there is one; `make` builds the event only then. If there is no memory for the event, it is
-  /// not told: the call has done its work.
   template <class Member, class Make>
   void tell(Member member, Make make) const {
-    if (!settings_.observer) return;
-    try {
-      (settings_.observer.get()->*member)(make());
-    } catch (const std::bad_alloc&) {
-      return;
-    }
+    v0::tell(settings_.observer.get(), member, make);
   }
 
   bool is_observed() const { return settings_.observer != nullptr; }

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include "obol/session_limits.hpp"
 #include "options/redis_store_options.hpp"
 #include "sealing/keyring.hpp"
 #include "store/diagnosis.hpp"
@@ -107,11 +108,16 @@ Result<Deleted> RedisStore::delete_others(const SessionKey& keep) {
   return implementation_->calls().delete_others(keep);
 }
 Result<std::optional<Session>> RedisStore::get_from_replica(const SessionKey& key) {
-  return implementation_->calls().call(Operation::get, [&] { return implementation_->get_from_replica(key); });
+  return implementation_->calls().call(Operation::get, [&]() -> Result<std::optional<Session>> {
+    if (auto valid = validate(key); !valid) return std::unexpected(std::move(valid.error()));
+    return implementation_->get_from_replica(key);
+  });
 }
 Result<std::vector<Session>> RedisStore::get_all_from_replica(std::string_view user_id, std::string_view type) {
-  return implementation_->calls().call(Operation::get_all,
-                                       [&] { return implementation_->get_all_from_replica(user_id, type); });
+  return implementation_->calls().call(Operation::get_all, [&]() -> Result<std::vector<Session>> {
+    if (auto valid = validate(user_id, type); !valid) return std::unexpected(std::move(valid.error()));
+    return implementation_->get_all_from_replica(user_id, type);
+  });
 }
 Result<void> RedisStore::replace_keyring(Keyring keyring) {
   return implementation_->calls().visit([&] { return implementation_->replace_keyring(std::move(keyring)); });

@@ -1,4 +1,4 @@
-// What a RedisStore is made of; its parts are in redis_store.cpp, redis_store_reads.cpp and redis_store_writes.cpp.
+// What a RedisStore is made of. redis_store_calls.cpp has its calls, redis_store.cpp the rest.
 #pragma once
 
 #include <chrono>
@@ -18,11 +18,11 @@
 #include "base/process_end.hpp"
 #include "near_cache/tracked_cache.hpp"
 #include "obol/redis_store.hpp"
-#include "obol/session_id.hpp"
 #include "redis/client/client.hpp"
 #include "store/client_options.hpp"
 #include "store/observed_store.hpp"
-#include "store/session_commands.hpp"
+#include "store/operation.hpp"
+#include "store/session_write.hpp"
 #include "store/store_core.hpp"
 
 namespace obol { inline namespace v0 {
@@ -51,10 +51,6 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation final : public St
 
   Result<void> start();
 
-  /// Who answers a read.
-  using Read = Result<redis::Reply> (redis::Client::*)(std::string_view key, const redis::Command&, redis::Deadline,
-                                                       redis::ServerIdentity* answered_by);
-
   ObservedStore& calls() { return calls_; }
 
   Result<std::optional<Session>> get(const SessionKey& key, bool& found_near) override;
@@ -66,7 +62,7 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation final : public St
   Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override;
   Result<Deleted> delete_others(const SessionKey& keep) override;
 
-  // What is not of every store; these check their arguments themselves.
+  // What is not of every store.
   Result<std::optional<Session>> get_from_replica(const SessionKey& key);
   Result<std::vector<Session>> get_all_from_replica(std::string_view user_id, std::string_view type);
   Result<std::vector<Finding>> diagnose();
@@ -101,58 +97,26 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation final : public St
     return options;
   }
 
-  using Deadline = redis::Deadline;
-
   /// A call that does not end, since its thread ends the process from within it, must not keep the process.
   void close_at_end() {
     close();
     calls_.admission()->await_idle(Admission::Time::now() + options_.timeouts.total);
   }
 
-  /// A session as it shall be stored, and all that is needed to send it.
-  struct Write {
-    Session session;
-    std::string standing_id;  ///< What it replaces is stored under this one.
-    std::string stored_key;
-    std::string sealed;
-    Keyring keyring;
-  };
-  Result<Write> prepare(Session session, std::string standing_id);
-  std::expected<void, UpsertError> create(const Write& write);
-  std::expected<void, UpsertError> managed_create(const Write& write, std::vector<std::string>& evicted);
-  std::expected<void, UpsertError> make_room(const Write& write, Deadline deadline, std::vector<std::string>& evicted);
-  std::expected<void, UpsertError> replace(const redis::Client::MakeWrite& make, const Write& write);
-  std::unexpected<UpsertError> lost_to(std::optional<std::string_view> winner, const Write& write);
-  Result<std::optional<Session>> get_stored(const std::string& stored_key, const SessionKey& key,
-                                            Read read = &redis::Client::call,
-                                            redis::ServerIdentity* answered_by = nullptr);
-  Result<std::vector<Session>> get_all_stored(const std::string& stored_key, std::string_view user_id,
-                                              std::string_view type, Read read = &redis::Client::call);
-  Result<std::optional<Session>> get_cached(const std::string& stored_key, const SessionKey& key, bool& found_near);
-  void update_cache(const NearCache::Ticket& ticket, redis::ServerIdentity read_from, const std::string& stored_key,
-                    const std::optional<Session>& read);
-  Result<void> get_some(std::span<const SessionKey> keys, Deadline deadline,
-                        std::vector<std::optional<Session>>& sessions);
-  Result<std::optional<Session>> opened(const Result<std::optional<std::string_view>>& sealed,
-                                        const std::string& stored_key, const SessionKey& key, const Keyring& keyring);
-  Result<bool> open_stored(std::string_view sealed, const std::string& stored_key, const Keyring& keyring,
-                           Session& session);
-  Result<Deleted> run_delete(const redis::Command& command, const std::string& stored_key);
+  template <class Run>
+  void run(Run&& operation);
+  template <StoreOperation Asking>
+  std::optional<Request> ask(Asking& operation, const Request& request, redis::Deadline deadline);
+
+  StoreContext context() const { return {.options = options_, .cache = cache_ ? &cache_->sessions() : nullptr}; }
+  StoreContext context_to_read() const {
+    return {.options = options_, .cache = cache_ ? &cache_->sessions_to_read() : nullptr};
+  }
+  Result<WriteContext> context_to_write();
 
   Keyring keyring() {
     const std::scoped_lock lock(keyring_mutex_);
     return keyring_;
-  }
-
-  /// What a call leaves that shall leave a mark.
-  std::optional<RevocationMark> revocation_mark() const {
-    const auto lifetime = options_.policy.revocation_mark_lifetime;
-    if (lifetime.count() == 0) return std::nullopt;
-    return RevocationMark{.at = std::chrono::floor<std::chrono::seconds>(options_.clock()), .lifetime = lifetime};
-  }
-
-  std::string stored_key_of(std::string_view user_id, std::string_view type) const {
-    return stored_key(options_.key_prefix, user_id, type);
   }
 
   const RedisStoreOptions options_;  ///< Without the keyring, which may be replaced.

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <utility>
 
 #include "obol/session_limits.hpp"
@@ -17,14 +19,8 @@ namespace {
 using redis::Command;
 using redis::Reply;
 
-std::unexpected<Error> unexpected_reply() {
-  return std::unexpected(Error{ErrorCode::protocol,
-                               "the server's reply has the wrong type for its command; is a proxy changing replies?"});
-}
-
 std::string milliseconds(FieldExpiry expiry) { return fmt::format("{}", expiry.time_since_epoch().count()); }
 
-std::string expiry(const Session& session) { return milliseconds(field_expiry(session)); }
 std::string barrier_key(std::string_view stored_key) { return redis::companion_key(stored_key, "/barrier"); }
 
 std::string_view flag(bool is_set) { return is_set ? "1" : "0"; }
@@ -70,43 +66,51 @@ redis::FunctionLibrary session_functions() {
   return {.name = embedded::library_name, .source = embedded::library_source};
 }
 
+StoredKey make_stored_key(std::string_view prefix, std::string_view user_id, std::string_view type) {
+  const std::array parts{prefix, std::string_view("{"), user_id, std::string_view("}:"), type};
+  std::size_t size = 0;
+  for (const auto part : parts) size += part.size();
+  StoredKey key(size);
+  char* next = key.data();
+  for (const auto part : parts) next = std::ranges::copy(part, next).out;
+  return key;
+}
+
 std::string stored_key(std::string_view prefix, std::string_view user_id, std::string_view type) {
-  std::string key;
-  key.reserve(prefix.size() + user_id.size() + type.size() + 3);
-  return key.append(prefix).append("{").append(user_id).append("}:").append(type);
+  return std::string(make_stored_key(prefix, user_id, type).view());
 }
 
 Command get_command(std::string_view stored_key, std::string_view id) { return {"HGET", stored_key, id}; }
 
 Command get_all_command(std::string_view stored_key) { return {"HGETALL", stored_key}; }
 
-Command create_command(std::string_view stored_key, const Session& session, std::string_view sealed) {
-  return {"HSETEX", stored_key, "FNX", "PXAT", expiry(session), "FIELDS", "1", session.id, sealed};
+Command create_command(std::string_view stored_key, const SealedSession& session) {
+  return {"HSETEX", stored_key, "FNX", "PXAT", milliseconds(session.expiry), "FIELDS", "1", session.id, session.sealed};
 }
 
-Command update_command(std::string_view stored_key, const Session& session, std::string_view sealed,
-                       bool checks_clock) {
+Command update_command(std::string_view stored_key, const SealedSession& session, bool checks_clock) {
   return {"FCALL",
           embedded::update_function,
           "1",
           stored_key,
           session.id,
           sealing::encode_lock_version(session.lock_version - 1),
-          sealed,
-          expiry(session),
+          session.sealed,
+          milliseconds(session.expiry),
           flag(checks_clock)};
 }
 
-Command managed_create_command(std::string_view stored_key, const Session& session, std::string_view sealed,
-                               const SessionPolicy& policy, Counting counting, bool checks_clock) {
-  const auto expires_at = expiry(session);
-  const auto created_at = fmt::format("{}", session.created_at.time_since_epoch().count());
+Command managed_create_command(std::string_view stored_key, const SealedSession& session,
+                               std::chrono::sys_seconds created_at, const SessionPolicy& policy, Counting counting,
+                               bool checks_clock) {
+  const auto expires_at = milliseconds(session.expiry);
+  const auto begun_at = fmt::format("{}", created_at.time_since_epoch().count());
   const auto maximum = fmt::format("{}", policy.max_sessions);
   Words words{"FCALL", embedded::create_function};
   std::string mark;
   if (policy.revocation_mark_lifetime.count() > 0) mark = mark_key(stored_key);
   add_keys(words, stored_key, mark);
-  words.insert(words.end(), {session.id, sealed, expires_at, flag(checks_clock), created_at, maximum,
+  words.insert(words.end(), {session.id, session.sealed, expires_at, flag(checks_clock), begun_at, maximum,
                              flag(policy.when_full == WhenFull::evict),
                              counting == Counting::always ? std::string_view() : most_evicted_at_once});
   return Command(words);
@@ -125,14 +129,14 @@ Command exchange_command(std::string_view stored_key, std::string_view id, std::
   return {"FCALL", embedded::exchange_function, "1", stored_key, id, standing, sealed, milliseconds(expiry)};
 }
 
-Command rotate_command(std::string_view stored_key, std::string_view old_id, const Session& session,
-                       std::string_view sealed, const std::optional<RevocationMark>& mark, bool checks_clock) {
-  const auto expires_at = expiry(session);
+Command rotate_command(std::string_view stored_key, std::string_view old_id, const SealedSession& session,
+                       const std::optional<RevocationMark>& mark, bool checks_clock) {
+  const auto expires_at = milliseconds(session.expiry);
   const auto replaced = sealing::encode_lock_version(session.lock_version - 1);
   const MarkWords mark_words(stored_key, mark);
   Words words{"FCALL", embedded::rotate_function};
   add_keys(words, stored_key, mark_words.key);
-  words.insert(words.end(), {old_id, replaced, session.id, sealed, expires_at, flag(checks_clock)});
+  words.insert(words.end(), {old_id, replaced, session.id, session.sealed, expires_at, flag(checks_clock)});
   mark_words.add_to(words);
   return Command(words);
 }
@@ -173,6 +177,11 @@ std::string probe_key(std::string_view prefix) { return stored_key(prefix, "", "
 
 Command probe_command(std::string_view probe_key) {
   return {"FCALL", embedded::update_function, "1", probe_key, "probe", "", "", "0", "0"};
+}
+
+std::unexpected<Error> unexpected_reply() {
+  return std::unexpected(Error{ErrorCode::protocol,
+                               "the server's reply has the wrong type for its command; is a proxy changing replies?"});
 }
 
 Result<std::optional<std::string_view>> get_result(const Reply& reply) {

@@ -10,12 +10,14 @@
 #include <string_view>
 #include <vector>
 
+#include "base/small_bytes.hpp"
 #include "obol/redis_store_options.hpp"
 #include "obol/session.hpp"
 #include "obol/session_store.hpp"
 #include "redis/protocol/command.hpp"
 #include "redis/protocol/function_library.hpp"
 #include "redis/protocol/reply.hpp"
+#include "store/revocation_mark.hpp"
 
 namespace obol { inline namespace v0 {
 
@@ -24,6 +26,10 @@ redis::FunctionLibrary session_functions();
 
 /// `<prefix>{<user id>}:<type>`: the hash that holds the sessions of one user and type.
 std::string stored_key(std::string_view prefix, std::string_view user_id, std::string_view type);
+
+/// The same without memory of its own, unless it is long.
+using StoredKey = SmallBytes<104>;
+StoredKey make_stored_key(std::string_view prefix, std::string_view user_id, std::string_view type);
 
 /// What the key of a user's revocation mark has behind the hash's. A type holds no '/', so it is nobody's sessions.
 inline constexpr std::string_view mark_suffix = "/revoked";
@@ -35,13 +41,20 @@ std::string mark_key(std::string_view stored_key);
 using FieldExpiry = std::chrono::sys_time<std::chrono::milliseconds>;
 FieldExpiry field_expiry(const Session& session);
 
+/// A session as a write stores it.
+struct SealedSession {
+  std::string_view id;
+  std::uint64_t lock_version;  ///< Of this write; it replaces the one before.
+  FieldExpiry expiry;
+  std::string_view sealed;
+};
+
 redis::Command get_command(std::string_view stored_key, std::string_view id);
 redis::Command get_all_command(std::string_view stored_key);
-redis::Command create_command(std::string_view stored_key, const Session& session, std::string_view sealed);
+redis::Command create_command(std::string_view stored_key, const SealedSession& session);
 
 /// `checks_clock`: is refused where the server's clock has reached the session's expiry.
-redis::Command update_command(std::string_view stored_key, const Session& session, std::string_view sealed,
-                              bool checks_clock);
+redis::Command update_command(std::string_view stored_key, const SealedSession& session, bool checks_clock);
 
 /// How a create counts the user's sessions.
 enum class Counting {
@@ -50,8 +63,9 @@ enum class Counting {
 };
 
 /// A create that looks after the policy, too.
-redis::Command managed_create_command(std::string_view stored_key, const Session& session, std::string_view sealed,
-                                      const SessionPolicy& policy, Counting counting, bool checks_clock);
+redis::Command managed_create_command(std::string_view stored_key, const SealedSession& session,
+                                      std::chrono::sys_seconds created_at, const SessionPolicy& policy,
+                                      Counting counting, bool checks_clock);
 
 /// A session and when its field expires, in Unix milliseconds.
 struct ExpiringId {
@@ -65,15 +79,9 @@ struct ExpiringId {
 redis::Command thin_out_command(std::string_view stored_key, std::string_view cursor,
                                 std::span<const ExpiringId> evicted);
 
-/// What a create of a session that was begun before is held against, and for how long.
-struct RevocationMark {
-  std::chrono::sys_seconds at;
-  std::chrono::seconds lifetime;
-};
-
-/// `session` and `sealed` as they shall be stored, under the new id. With a mark it leaves that, too.
-redis::Command rotate_command(std::string_view stored_key, std::string_view old_id, const Session& session,
-                              std::string_view sealed, const std::optional<RevocationMark>& mark, bool checks_clock);
+/// `session` as it shall be stored, under the new id. With a mark it leaves that, too.
+redis::Command rotate_command(std::string_view stored_key, std::string_view old_id, const SealedSession& session,
+                              const std::optional<RevocationMark>& mark, bool checks_clock);
 
 /// Replaces exactly the bytes `standing`, whatever their lock version.
 redis::Command exchange_command(std::string_view stored_key, std::string_view id, std::string_view standing,
@@ -107,6 +115,9 @@ struct StoredField {
   std::string_view sealed;
 };
 Result<std::vector<StoredField>> get_all_result(const redis::Reply& reply);
+
+/// The reply is of another kind than its command's.
+std::unexpected<Error> unexpected_reply();
 
 /// True: stored; false: one with that id stands.
 Result<bool> create_result(const redis::Reply& reply);

@@ -1,10 +1,13 @@
 // A command in the form the server reads: a RESP array of bulk strings.
 #pragma once
 
+#include <cstddef>
 #include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "base/small_bytes.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
 
@@ -12,16 +15,21 @@ namespace obol { inline namespace v0 { namespace redis {
 /// Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
 class Command {
  public:
+  /// No command; only for a place that a command is assigned to later.
+  Command() = default;
   Command(std::initializer_list<std::string_view> words);
   explicit Command(std::span<const std::string_view> words);
 
-  std::string_view bytes() const { return bytes_; }
+  std::string_view bytes() const { return bytes_.view(); }
 
   /// What it is called in messages: its first word, for a container such as CLUSTER also its second.
   std::string name() const;
 
  private:
-  std::string bytes_;
+  /// Enough for the HGET of a session whose user id is a UUID.
+  static constexpr std::size_t most_in_place = 208;
+
+  SmallBytes<most_in_place> bytes_;
 };
 
 }}}  // namespace obol::v0::redis

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,27 +14,19 @@
 #include <utility>
 #include <vector>
 
+#include "support/replies.hpp"
+
 namespace obol { namespace {
 
 using redis::Reply;
 using Kind = Reply::Kind;
 
-Reply text(std::string_view words) { return {.kind = Kind::text, .text = words}; }
-Reply number(std::int64_t value) { return {.kind = Kind::integer, .integer = value}; }
-Reply nil() { return {}; }
-
-/// A list, a map or a push of these.
-template <class... Elements>
-Reply reply_of(Kind kind, Elements... elements) {
-  Reply reply{.kind = kind};
-  (reply.elements.push_back(std::move(elements)), ...);
-  return reply;
-}
-
-template <class... Elements>
-Reply list(Elements... elements) {
-  return reply_of(Kind::list, std::move(elements)...);
-}
+using testing::list;
+using testing::nil;
+using testing::number;
+using testing::numbers;
+using testing::reply_of;
+using testing::text;
 
 template <class T>
 std::error_code error_in(const Result<T>& result) {
@@ -146,24 +137,18 @@ TEST(ExchangeResult, IsWhatTheFunctionSays) {
   EXPECT_EQ(value_of(exchange_result(nil())), Exchange::gone);
 }
 
-std::vector<Reply> replies(std::initializer_list<std::int64_t> numbers) {
-  std::vector<Reply> made;
-  for (const auto value : numbers) made.push_back(number(value));
-  return made;
-}
-
 TEST(DeleteResult, CountsTheReplicasThatAWaitConfirmed) {
-  EXPECT_EQ(value_of(delete_result(replies({1, 1, 2}))).confirmed_replicas, 2U);
-  EXPECT_EQ(value_of(delete_result(replies({0, 1, 0}))).confirmed_replicas, 0U);
+  EXPECT_EQ(value_of(delete_result(numbers({1, 1, 2}))).confirmed_replicas, 2U);
+  EXPECT_EQ(value_of(delete_result(numbers({0, 1, 0}))).confirmed_replicas, 0U);
 }
 
 TEST(DeleteResult, OfADeleteAloneConfirmsNoReplica) {
-  EXPECT_EQ(value_of(delete_result(replies({3}))).confirmed_replicas, 0U);
+  EXPECT_EQ(value_of(delete_result(numbers({3}))).confirmed_replicas, 0U);
 }
 
 TEST(DeleteResult, IsAProtocolErrorIfAnyOfTheRepliesIsNoCount) {
   for (std::size_t wrong = 0; wrong < 3; ++wrong) {
-    auto three = replies({1, 1, 2});
+    auto three = numbers({1, 1, 2});
     three[wrong] = text("1");
     EXPECT_EQ(error_in(delete_result(three)), ErrorCode::protocol);
     three[wrong] = number(-1);
