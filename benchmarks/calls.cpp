@@ -59,6 +59,10 @@ void load_charon(BareConnection& connection) {
 /// A session of this thread alone, so that no update conflicts; ids begin behind those of the world.
 Session own_session(World& world, std::size_t thread) { return make_session(thread % world.users(), 900'000 + thread); }
 
+SealedSession as_stored(const Session& session, std::string_view sealed) {
+  return {.id = session.id, .lock_version = session.lock_version, .expiry = field_expiry(session), .sealed = sealed};
+}
+
 /// What Obol's own update function is given, unsealed: it looks at the lock version only.
 class BareSession {
  public:
@@ -67,18 +71,14 @@ class BareSession {
   }
   Command create() {
     session_.lock_version = 1;
-    return create_command(place_, as_stored(sealed()));
+    return create_command(place_, as_stored(session_, sealed()));
   }
   Command update() {
     ++session_.lock_version;
-    return update_command(place_, as_stored(sealed()), false);
+    return update_command(place_, as_stored(session_, sealed()), false);
   }
 
  private:
-  SealedSession as_stored(std::string_view sealed) const {
-    return {
-        .id = session_.id, .lock_version = session_.lock_version, .expiry = field_expiry(session_), .sealed = sealed};
-  }
   std::string sealed() const {
     return sealing::encode_lock_version(session_.lock_version).append(sealed_bytes - 8, 'x');
   }
@@ -99,7 +99,7 @@ Session new_session(World& world, std::size_t thread, std::size_t number) {
 void create_bare(BareConnection& connection, Session session) {
   session.lock_version = 1;
   const auto sealed = sealing::encode_lock_version(1).append(sealed_bytes - 8, 'x');
-  const auto reply = connection.call(create_command(World::stored_key_of(session.user_id), session, sealed));
+  const auto reply = connection.call(create_command(World::stored_key_of(session.user_id), as_stored(session, sealed)));
   require(reply->integer == 1, "HSETEX");
 }
 
