@@ -1,4 +1,4 @@
-// Runs commands: find the server, borrow, send, judge the answer, repeat where that can help.
+// Does what a CallMachine says, over topology and pools.
 #include "redis/client/client.hpp"
 
 #include <algorithm>
@@ -7,61 +7,19 @@
 #include <thread>
 #include <utility>
 
-#include "redis/connection/dialer.hpp"
-#include "redis/connection/sentinel_dialer.hpp"
-#include "redis/core/backoff.hpp"
+#include "redis/client/make_topology.hpp"
+#include "redis/core/call_machine.hpp"
+#include "redis/core/verdict.hpp"
 #include "redis/protocol/reply_error.hpp"
 #include "redis/protocol/server_time.hpp"
-#include "redis/topology/cluster.hpp"
-#include "redis/topology/single_primary.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
-/// Repeats without a pause: redirections, and functions that had to be loaded.
-constexpr int most_at_once = 5;
+using Time = Deadline::Time;
 
-/// Who the client is to its servers, and to the sentinels.
-struct Sources {
-  std::shared_ptr<CredentialsSource> credentials;
-  std::shared_ptr<CredentialsSource> sentinel_credentials;
-};
-
-std::shared_ptr<ConnectionSource> primary_source(const ClientOptions& options, const Sources& sources) {
-  const auto& connection = options.connection;
-  const auto maximum = options.max_reply_bytes;
-  if (connection.sentinel.sentinels.empty()) {
-    return std::make_shared<Dialer>(connection, maximum, Dialer::Place{.credentials = sources.credentials});
-  }
-  return std::make_shared<SentinelDialer>(connection, maximum, sources.credentials, sources.sentinel_credentials);
-}
-
-std::unique_ptr<Topology> topology_for(const ClientOptions& options, std::shared_ptr<ConnectionSource> identifying,
-                                       RetryBudget& budget, ConnectionCounts& counts, const Sources& sources) {
-  const auto& credentials = sources.credentials;
-  const auto& connection = options.connection;
-  const auto maximum = options.max_reply_bytes;
-  Node::Settings settings{.pool = options.pool,
-                          .timeouts = options.timeouts,
-                          .events = options.events,
-                          .budget = budget,
-                          .counts = counts,
-                          .max_lag = options.replica_reads.max_lag};
-  if (options.replica_reads.enabled) {
-    settings.replica_source = [connection, maximum, credentials](const ServerAddress& address) {
-      return Dialer::to_announced(connection, maximum,
-                                  {.peer = Peer::replica,
-                                   .credentials = credentials,
-                                   .announced = AnnouncedAddress{.address = address, .by = Announcer::primary}});
-    };
-  }
-  if (!connection.cluster.seeds.empty()) return std::make_unique<Cluster>(connection, maximum, credentials, settings);
-  return std::make_unique<SinglePrimary>(settings,
-                                         identifying ? std::move(identifying) : primary_source(options, sources));
-}
-
-/// With ASKING in front of each.
-std::vector<Command> asked(std::span<const Command> commands) {
+/// ASKING goes in front of each.
+std::vector<Command> with_asking(std::span<const Command> commands) {
   std::vector<Command> all;
   for (const auto& command : commands) {
     all.push_back({"ASKING"});
@@ -70,8 +28,7 @@ std::vector<Command> asked(std::span<const Command> commands) {
   return all;
 }
 
-/// Without the replies of those.
-std::vector<Reply> unasked(std::vector<Reply> replies) {
+std::vector<Reply> without_asking(std::vector<Reply> replies) {
   std::vector<Reply> own;
   for (std::size_t i = 1; i < replies.size(); i += 2) own.push_back(std::move(replies[i]));
   return own;
@@ -79,31 +36,24 @@ std::vector<Reply> unasked(std::vector<Reply> replies) {
 
 }  // namespace
 
-/// What came of sending something once.
-template <class T>
-struct Client::Attempt {
-  Result<T> outcome;
-  Next next = Next::stop;       ///< What can do better, and the retry budget allows.
-  Target target{};              ///< Of the next attempt.
-  bool was_run_partly = false;  ///< Some commands were, the others sent elsewhere.
-};
-
 Client::Client(const ClientOptions& options, FunctionLibrary functions)
     : timeouts_(options.timeouts),
       loading_(options.functions),
+      rules_{.follows_redirects = !options.connection.cluster.seeds.empty(),
+             .loads_functions = options.functions != FunctionLoading::require_loaded},
       functions_(functions),
       events_(options.events),
       credentials_(std::make_shared<CredentialsSource>(options.connection)),
       sentinel_credentials_(std::make_shared<CredentialsSource>(options.connection.sentinel)),
-      identifying_source_(options.identifies_server ? std::make_shared<IdentifyingSource>(primary_source(
+      identifying_source_(options.identifies_server ? std::make_shared<IdentifyingSource>(make_primary_source(
                                                           options, {credentials_, sentinel_credentials_}))
                                                     : nullptr),
-      topology_(topology_for(options, identifying_source_, budget_, counts_, {credentials_, sentinel_credentials_})) {}
+      topology_(make_topology(options, identifying_source_, budget_, counts_, {credentials_, sentinel_credentials_})) {}
 
 // One primary that serves is enough: functions are loaded into the others when they are first needed there.
 Result<void> Client::start(std::string_view probe_key, const MakeProbe& make_probe) {
   const auto deadline = new_deadline();
-  if (auto started = topology_->start(deadline); !started) return started;
+  if (auto started = topology_->start(deadline); !started) return std::unexpected(not_sent(std::move(started.error())));
   std::optional<Error> last_error;
   bool has_started = false;
   for (const auto& node : topology_->nodes()) {
@@ -121,7 +71,7 @@ Result<void> Client::start(std::string_view probe_key, const MakeProbe& make_pro
 // loads no functions but runs those it has, so that a host that starts then can still log users out.
 Result<void> Client::start_on(Node& node, const Command& probe, Deadline deadline) {
   auto connection = node.source().dial(deadline.within(timeouts_.connect));
-  if (!connection) return std::unexpected(std::move(connection.error()));
+  if (!connection) return std::unexpected(not_sent(std::move(connection.error())));
   auto lease = node.pool().adopt(std::move(*connection));
   Result<void> loaded;
   if (loading_ == FunctionLoading::load_at_connect) {
@@ -149,45 +99,106 @@ Result<std::vector<Reply>> Client::ask(Node& node, Lease& lease, std::span<const
 }
 
 // When the deadline was set is near enough to now, and spares a look at the clock.
-void Client::renew_credentials_if_due(Deadline deadline) {
-  credentials_->renew_if_due(deadline.time() - timeouts_.total);
+Deadline::Time::time_point Client::begin(Deadline deadline) {
+  const auto begun_at = deadline.time() - timeouts_.total;
+  credentials_->renew_if_due(begun_at);
+  return begun_at;
 }
 
-template <class TryOnce>
-auto Client::repeat(std::string_view key, Deadline deadline, TryOnce try_once)
-    -> decltype(try_once(std::declval<const Target&>()).outcome) {
-  using Attempted = decltype(try_once(std::declval<const Target&>()));
-  renew_credentials_if_due(deadline);
-  Backoff backoff;
-  int times_at_once = 0;
-  Target target;
-  const auto attempt_once = [&]() -> Attempted {
-    if (!target.node) {
-      auto node = topology_->node_of(key, deadline);
-      if (!node) {
-        const auto next = is_transient(node.error()) ? Next::after_pause : Next::stop;
-        return {.outcome = std::unexpected(std::move(node.error())), .next = next};
-      }
-      target = {.node = std::move(*node)};
+template <class Exchange>
+Result<void> Client::run(std::string_view key, Deadline deadline, Exchange exchange) {
+  using enum CallMachine::Action;
+  const auto begun_at = begin(deadline);
+  CallMachine machine(rules_, budget_, deadline.time());
+  NodeHandle node;
+  NodeHandle next;
+  for (auto action = machine.begin();;) {
+    switch (action) {
+      case locate:
+        if (auto located = topology_->node_of(key, deadline)) {
+          next = std::move(*located);
+          // One primary is always known: to locate it takes no time.
+          action = machine.located(topology_->is_sharded() ? Time::now() : begun_at);
+        } else {
+          action = machine.not_located(std::move(located.error()), Time::now());
+        }
+        break;
+      case send:
+        if (next) node = std::move(next);
+        action = exchange(*node, machine);
+        break;
+      case follow:
+        next = topology_->follow(machine.redirect(), node, deadline);
+        action = machine.followed(next != nullptr, Time::now());
+        break;
+      case learn:
+        topology_->suspect(node, deadline);
+        action = machine.learnt(Time::now());
+        break;
+      case load_functions:
+        if (auto loaded = load_functions_into(*node, deadline)) {
+          action = machine.loaded(Time::now());
+        } else {
+          action = machine.not_loaded(std::move(loaded.error()), node->has_left(), Time::now());
+        }
+        break;
+      case pause:
+        std::this_thread::sleep_until(machine.resume_at());
+        action = machine.resumed(Time::now());
+        break;
+      case finish:
+        auto failure = machine.take_failure();
+        if (!failure) return {};
+        if (!failure->names_no_server) return std::unexpected(std::move(failure->error));
+        return std::unexpected(node->source().at_endpoint(std::move(failure->error)));
     }
-    return try_once(target);
-  };
-  for (;;) {
-    auto attempt = attempt_once();
-    if (attempt.next == Next::stop) return std::move(attempt.outcome);
-    target = std::move(attempt.target);
-    if (attempt.next == Next::at_once && ++times_at_once <= most_at_once && !deadline.passed()) continue;
-    const auto pause_ends = Deadline::Time::now() + backoff.next();
-    if (pause_ends >= deadline.time()) return std::move(attempt.outcome);
-    std::this_thread::sleep_until(pause_ends);
   }
+}
+
+CallMachine::Action Client::exchange(Node& node, CallMachine& machine, const Command& command, Deadline deadline,
+                                     Answer<Reply>& answer) {
+  if (machine.asks()) {
+    Answer<std::vector<Reply>> answers;
+    const auto action = exchange_together(node, machine, {&command, 1}, deadline, answers);
+    if (!answers.replies.empty()) answer.replies = std::move(answers.replies.front());
+    return action;
+  }
+  auto reply = node.pool().call(command, deadline, machine.sharing(), answer.answered_by);
+  if (!reply) return machine.failed(std::move(reply.error()), node.has_left(), Time::now());
+  answer.replies = std::move(*reply);
+  return machine.replied({&answer.replies, 1}, {&command, 1});
+}
+
+CallMachine::Action Client::exchange_together(Node& node, CallMachine& machine, std::span<const Command> commands,
+                                              Deadline deadline, Answer<std::vector<Reply>>& answer) {
+  auto lease = node.pool().checkout(deadline);
+  if (!lease) return machine.failed({.error = std::move(lease.error())}, node.has_left(), Time::now());
+  const auto ends = deadline.within(timeouts_.command);
+  auto& connection = lease->connection();
+  auto replies =
+      machine.asks() ? connection.call_all(with_asking(commands), ends) : connection.call_all(commands, ends);
+  if (!replies) {
+    lease->discard_for(replies.error());
+    return machine.failed(lost(std::move(replies.error()), budget_), node.has_left(), Time::now());
+  }
+  answer.replies = machine.asks() ? without_asking(std::move(*replies)) : std::move(*replies);
+  const auto action = machine.replied(answer.replies, commands);
+  if (!machine.failure()) {
+    budget_.earn(commands.size());
+    if (answer.answered_by != nullptr) *answer.answered_by = connection.identity();
+  } else if (machine.drops() != Verdict::Drops::none) {
+    lease->discard_all(machine.failure()->error.message);
+  }
+  return action;
 }
 
 Result<Reply> Client::call(std::string_view key, const Command& command, Deadline deadline,
                            ServerIdentity* answered_by) {
-  auto sharing = Sharing::allowed;
-  return repeat(key, deadline,
-                [&](const Target& target) { return try_call(target, command, deadline, sharing, answered_by); });
+  Answer<Reply> answer{.answered_by = answered_by};
+  auto done = run(key, deadline,
+                  [&](Node& node, CallMachine& machine) { return exchange(node, machine, command, deadline, answer); });
+  if (!done) return std::unexpected(std::move(done.error()));
+  return std::move(answer.replies);
 }
 
 Result<Reply> Client::call_replica(std::string_view key, const Command& command, Deadline deadline,
@@ -198,7 +209,7 @@ Result<Reply> Client::call_replica(std::string_view key, const Command& command,
 
 // Once only: the primary is the better one to ask after that.
 std::optional<Reply> Client::ask_replica(std::string_view key, const Command& command, Deadline deadline) {
-  renew_credentials_if_due(deadline);
+  begin(deadline);
   const auto node = topology_->node_of(key, deadline);
   if (!node || (*node)->replicas() == nullptr) return std::nullopt;
   auto& replicas = *(*node)->replicas();
@@ -213,158 +224,52 @@ std::optional<Reply> Client::ask_replica(std::string_view key, const Command& co
 
 Result<std::vector<Reply>> Client::call_all(std::string_view key, std::span<const Command> commands, Deadline deadline,
                                             ServerIdentity* answered_by) {
+  Answer<std::vector<Reply>> answer{.answered_by = answered_by};
   bool was_split = false;
-  auto replies = repeat(key, deadline, [&](const Target& target) {
-    auto attempt = try_call_all(target, commands, deadline, answered_by);
-    was_split = was_split || attempt.was_run_partly;
-    return attempt;
+  auto done = run(key, deadline, [&](Node& node, CallMachine& machine) {
+    const auto action = exchange_together(node, machine, commands, deadline, answer);
+    was_split = machine.was_split();
+    return action;
   });
-  if (replies && was_split) replies->back().integer = 0;
-  return replies;
-}
-
-template <class To, class From, class Map>
-Client::Attempt<To> Client::mapped(Attempt<From> attempt, Map map) {
-  auto outcome = attempt.outcome ? Result<To>(map(std::move(*attempt.outcome)))
-                                 : std::unexpected(std::move(attempt.outcome.error()));
-  return {.outcome = std::move(outcome), .next = attempt.next, .target = std::move(attempt.target)};
+  if (!done) return std::unexpected(std::move(done.error()));
+  if (was_split) answer.replies.back().integer = 0;
+  return std::move(answer.replies);
 }
 
 Result<Client::Written> Client::write_until(std::string_view key, ServerClock::Expiry expiry, const MakeWrite& make,
                                             Deadline deadline) {
-  auto sharing = Sharing::allowed;
-  return repeat(key, deadline, [&](const Target& target) {
-    auto& clock = target.node->clock();
-    const bool asks = clock.must_be_asked(expiry, Deadline::Time::now(), deadline.time());
-    auto attempt = asks ? try_write_and_ask(target, expiry, make(true), deadline)
-                        : mapped<Written>(try_call(target, make(false), deadline, sharing),
-                                          [](Reply reply) { return Written{.reply = std::move(reply)}; });
-    if (!attempt.outcome) clock.forget();
-    return attempt;
+  Written written;
+  auto done = run(key, deadline, [&](Node& node, CallMachine& machine) {
+    auto& clock = node.clock();
+    const auto asked = Time::now();
+    const bool asks = clock.must_be_asked(expiry, asked, deadline.time());
+    const auto action = asks ? write_and_ask(node, machine, expiry, make(true), deadline, written)
+                             : write(node, machine, make(false), deadline, written);
+    if (machine.failure()) clock.forget();
+    return action;
   });
+  if (!done) return std::unexpected(std::move(done.error()));
+  return written;
 }
 
-Client::Attempt<Client::Written> Client::try_write_and_ask(const Target& target, ServerClock::Expiry expiry,
-                                                           const Command& command, Deadline deadline) {
-  const auto asked = Deadline::Time::now();
-  return mapped<Written>(try_call_all(target, std::array{command, Command{"TIME"}}, deadline),
-                         [&](std::vector<Reply> replies) {
-                           const auto theirs = server_time(replies.back());
-                           if (theirs) target.node->clock().learn(*theirs, asked);
-                           return Written{.reply = std::move(replies.front()), .is_past = !theirs || *theirs >= expiry};
-                         });
+CallMachine::Action Client::write(Node& node, CallMachine& machine, const Command& command, Deadline deadline,
+                                  Written& written) {
+  Answer<Reply> answer;
+  const auto action = exchange(node, machine, command, deadline, answer);
+  written = {.reply = std::move(answer.replies)};
+  return action;
 }
 
-// Where no answer came in time, any one of the calls that flew together may have held up the others (a write while the
-// server is paused for writes): from then on each goes by itself.
-Client::Attempt<Reply> Client::try_call(const Target& target, const Command& command, Deadline deadline,
-                                        Sharing& sharing, ServerIdentity* answered_by) {
-  if (target.is_asked) {
-    return mapped<Reply>(try_call_all(target, {&command, 1}, deadline),
-                         [](std::vector<Reply> replies) { return std::move(replies.front()); });
-  }
-  auto reply = target.node->pool().call(command, deadline, sharing, answered_by);
-  if (!reply && reply.error().error.code == ErrorCode::timeout) sharing = Sharing::alone;
-  if (!reply) return failed<Reply>(target, std::move(reply.error()), deadline);
-  if (reply->is_error()) return judge<Reply>(target, command, *reply, deadline);
-  return {.outcome = std::move(*reply)};
-}
-
-Client::Attempt<std::vector<Reply>> Client::try_call_all(const Target& target, std::span<const Command> commands,
-                                                         Deadline deadline, ServerIdentity* answered_by) {
-  using Outcome = std::vector<Reply>;
-  std::optional<Reply> refusal;
-  const Command* refused_command = nullptr;
-  bool was_run_partly = false;
-  {
-    auto lease = target.node->pool().checkout(deadline);
-    // The pool has tried again for as long as it made sense.
-    if (!lease) return failed<Outcome>(target, {.error = std::move(lease.error())}, deadline);
-    const auto ends = deadline.within(timeouts_.command);
-    auto replies = target.is_asked ? lease->connection().call_all(asked(commands), ends)
-                                   : lease->connection().call_all(commands, ends);
-    if (!replies) {
-      lease->discard_for(replies.error());
-      const bool may_repeat = is_transient(replies.error()) && budget_.spend();
-      return failed<Outcome>(
-          target, {.error = std::move(replies.error()), .came_from_server = true, .may_repeat = may_repeat}, deadline);
-    }
-    if (target.is_asked) replies = unasked(std::move(*replies));
-    const auto refused = std::ranges::find_if(*replies, &Reply::is_error);
-    if (refused == replies->end()) {
-      budget_.earn(replies->size());
-      if (answered_by != nullptr) *answered_by = lease->connection().identity();
-      return {.outcome = std::move(replies)};
-    }
-    refused_command = &commands[static_cast<std::size_t>(refused - replies->begin())];
-    if (remedy_for(*refused) == Remedy::reconnect)
-      lease->discard_all(error_of(*refused, refused_command->name()).message);
-    was_run_partly = remedy_for(*refused) == Remedy::follow && refused != replies->begin();
-    refusal = std::move(*refused);
-  }
-  auto attempt = judge<Outcome>(target, *refused_command, *refusal, deadline);
-  attempt.was_run_partly = was_run_partly;
-  return attempt;
-}
-
-template <class T>
-Client::Attempt<T> Client::judge(const Target& target, const Command& command, const Reply& refusal,
-                                 Deadline deadline) {
-  const auto& node = target.node;
-  Attempt<T> attempt{.outcome = std::unexpected(node->source().at_endpoint(error_of(refusal, command.name())))};
-  switch (remedy_for(refusal)) {
-    case Remedy::fail:
-      break;
-    case Remedy::reconnect:
-      if (!budget_.spend()) break;
-      topology_->suspect(node, deadline);
-      attempt.next = Next::after_pause;
-      break;
-    case Remedy::wait:
-      topology_->suspect(node, deadline);
-      attempt.next = Next::after_pause;
-      break;
-    case Remedy::follow:
-      return follow<T>(target, command, refusal, deadline);
-    case Remedy::load_functions:
-      if (loading_ == FunctionLoading::require_loaded) break;
-      if (auto loaded = load_functions(*node, deadline); !loaded) {
-        return failed<T>(target, std::move(loaded.error()), deadline);
-      }
-      attempt.next = Next::at_once;
-      attempt.target = target;
-  }
-  return attempt;
-}
-
-template <class T>
-Client::Attempt<T> Client::follow(const Target& target, const Command& command, const Reply& refusal,
-                                  Deadline deadline) {
-  const auto redirect = redirect_of(refusal);
-  if (!redirect || !topology_->is_sharded()) {
-    return {.outcome = std::unexpected(target.node->source().at_endpoint(error_of(refusal, command.name())))};
-  }
-  auto node = topology_->follow(*redirect, target.node, deadline);
-  const auto next = node ? Next::at_once : Next::after_pause;
-  return {.outcome = std::unexpected(target.node->source().at_endpoint(
-              {ErrorCode::unavailable, "the cluster is moving this user's slot; try again soon"})),
-          .next = next,
-          .target = {.node = std::move(node), .is_asked = redirect->kind == Redirect::Kind::ask}};
-}
-
-// A call that waited at a node which has left the cluster was not sent.
-template <class T>
-Client::Attempt<T> Client::failed(const Target& target, CallFailure failure, Deadline deadline) {
-  auto& node = *target.node;
-  if (failure.error.code == ErrorCode::closed && node.has_left()) {
-    return {.outcome = std::unexpected(
-                node.source().at_endpoint({ErrorCode::unavailable, "the server has left the cluster; try again soon"})),
-            .next = Next::at_once};
-  }
-  if (failure.may_repeat) topology_->suspect(target.node, deadline);
-  if (failure.came_from_server) failure.error = node.source().at_endpoint(std::move(failure.error));
-  return {.outcome = std::unexpected(std::move(failure.error)),
-          .next = failure.may_repeat ? Next::after_pause : Next::stop};
+CallMachine::Action Client::write_and_ask(Node& node, CallMachine& machine, ServerClock::Expiry expiry,
+                                          const Command& command, Deadline deadline, Written& written) {
+  const auto asked = Time::now();
+  Answer<std::vector<Reply>> answer;
+  const auto action = exchange_together(node, machine, std::array{command, Command{"TIME"}}, deadline, answer);
+  if (machine.failure()) return action;
+  const auto theirs = server_time(answer.replies.back());
+  if (theirs) node.clock().learn(*theirs, asked);
+  written = {.reply = std::move(answer.replies.front()), .is_past = !theirs || *theirs >= expiry};
+  return action;
 }
 
 // A node's commands fly together; those it refuses, or all if the connection breaks, are then made one by one.
@@ -372,7 +277,7 @@ Result<std::vector<Reply>> Client::call_many(std::span<const std::string> keys, 
                                              Deadline deadline, ServerIdentity* answered_by) {
   if (commands.empty()) return {};
   if (!topology_->is_sharded()) return call_all(keys.front(), commands, deadline, answered_by);
-  renew_credentials_if_due(deadline);
+  begin(deadline);
   std::map<NodeHandle, std::vector<std::size_t>> parts;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     auto node = topology_->node_of(keys[i], deadline);
@@ -415,13 +320,13 @@ PoolStatistics Client::pool_statistics() {
 
 // Over any connection: they all lead to the same server. Whoever comes back with an error that may pass has tried
 // itself.
-std::expected<void, CallFailure> Client::load_functions(Node& node, Deadline deadline) {
+std::expected<void, CallFailure> Client::load_functions_into(Node& node, Deadline deadline) {
   bool may_repeat = false;
   auto loaded = node.loading().run(deadline, [&]() -> Result<void> {
     auto reply = node.pool().call(functions_.load_command(), deadline);
     if (reply) {
       auto taken = take_loaded(node, *reply);
-      may_repeat = !taken && is_transient(taken.error()) && budget_.spend();
+      may_repeat = !taken && goes_on(verdict_for(taken.error()), budget_);
       return taken;
     }
     may_repeat = reply.error().may_repeat;

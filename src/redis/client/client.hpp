@@ -17,6 +17,7 @@
 #include "redis/connection/connection_source.hpp"
 #include "redis/connection/credentials_source.hpp"
 #include "redis/connection/identifying_source.hpp"
+#include "redis/core/call_machine.hpp"
 #include "redis/core/deadline.hpp"
 #include "redis/core/retry_budget.hpp"
 #include "redis/core/server_clock.hpp"
@@ -110,42 +111,36 @@ class Client {
   void close() { topology_->close(); }
 
  private:
-  /// Whom a command is sent to.
-  struct Target {
-    NodeHandle node{};      ///< Null: the primary of the key.
-    bool is_asked = false;  ///< With ASKING in front.
+  /// What came of an exchange; `answered_by` may be null.
+  template <class Replies>
+  struct Answer {
+    Replies replies{};
+    ServerIdentity* answered_by = nullptr;
   };
-  enum class Next { stop, at_once, after_pause };
-  template <class T>
-  struct Attempt;
-  template <class TryOnce>
-  auto repeat(std::string_view key, Deadline deadline, TryOnce try_once)
-      -> decltype(try_once(std::declval<const Target&>()).outcome);
-  void renew_credentials_if_due(Deadline deadline);
+
+  /// `exchange`, given a node, sends the commands there and tells the machine what came of it.
+  template <class Exchange>
+  Result<void> run(std::string_view key, Deadline deadline, Exchange exchange);
+  Deadline::Time::time_point begin(Deadline deadline);
+  CallMachine::Action exchange(Node& node, CallMachine& machine, const Command& command, Deadline deadline,
+                               Answer<Reply>& answer);
+  CallMachine::Action exchange_together(Node& node, CallMachine& machine, std::span<const Command> commands,
+                                        Deadline deadline, Answer<std::vector<Reply>>& answer);
+  CallMachine::Action write(Node& node, CallMachine& machine, const Command& command, Deadline deadline,
+                            Written& written);
+  CallMachine::Action write_and_ask(Node& node, CallMachine& machine, ServerClock::Expiry expiry,
+                                    const Command& command, Deadline deadline, Written& written);
   std::optional<Reply> ask_replica(std::string_view key, const Command& command, Deadline deadline);
-  Attempt<Reply> try_call(const Target& target, const Command& command, Deadline deadline, Sharing& sharing,
-                          ServerIdentity* answered_by = nullptr);
-  Attempt<Written> try_write_and_ask(const Target& target, ServerClock::Expiry expiry, const Command& command,
-                                     Deadline deadline);
-  Attempt<std::vector<Reply>> try_call_all(const Target& target, std::span<const Command> commands, Deadline deadline,
-                                           ServerIdentity* answered_by = nullptr);
-  template <class To, class From, class Map>
-  static Attempt<To> mapped(Attempt<From> attempt, Map map);
-  template <class T>
-  Attempt<T> judge(const Target& target, const Command& command, const Reply& refusal, Deadline deadline);
-  template <class T>
-  Attempt<T> follow(const Target& target, const Command& command, const Reply& refusal, Deadline deadline);
-  template <class T>
-  Attempt<T> failed(const Target& target, CallFailure failure, Deadline deadline);
   std::optional<std::vector<Reply>> try_together(Node& node, std::span<const Command> commands, Deadline deadline);
   Result<void> start_on(Node& node, const Command& probe, Deadline deadline);
   Result<std::vector<Reply>> ask(Node& node, Lease& lease, std::span<const Command> commands, Deadline deadline) const;
-  std::expected<void, CallFailure> load_functions(Node& node, Deadline deadline);
+  std::expected<void, CallFailure> load_functions_into(Node& node, Deadline deadline);
   Result<void> take_loaded(Node& node, const Reply& reply) const;
   Inspection inspect(Node& node, std::span<const Command> commands, Deadline deadline);
 
   const Timeouts timeouts_;
   const FunctionLoading loading_;
+  const CallRules rules_;
   const FunctionLibrary functions_;
   const ClientEvents events_;
   RetryBudget budget_;

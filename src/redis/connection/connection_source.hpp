@@ -20,7 +20,7 @@ class ConnectionSource {
   ConnectionSource& operator=(const ConnectionSource&) = delete;
   virtual ~ConnectionSource() = default;
 
-  /// A connection to a primary. `unavailable` (a replica, too), `timeout`, `tls`, `auth`, `permission`,
+  /// A connection to a primary. `unavailable` (a replica, too), `timeout` (see not_sent), `tls`, `auth`, `permission`,
   /// `unsupported_server`, `invalid_argument` (no such database). The message begins with who was meant.
   virtual Result<Connection> dial(Deadline deadline) = 0;
 

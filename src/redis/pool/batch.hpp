@@ -1,9 +1,8 @@
-// Calls that share one send: which of those that wait, the replies that come back, and what each caller is told.
+// Calls that share one send: which of those that wait, and what each caller is told.
 #pragma once
 
 #include <cstddef>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "base/intrusive_queue.hpp"
@@ -11,9 +10,8 @@
 #include "redis/connection/connection.hpp"
 #include "redis/core/batch_limit.hpp"
 #include "redis/core/deadline.hpp"
+#include "redis/core/flight.hpp"
 #include "redis/core/retry_budget.hpp"
-#include "redis/protocol/marker.hpp"
-#include "redis/protocol/reply.hpp"
 #include "redis/protocol/server_identity.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
@@ -37,8 +35,8 @@ struct Batch {
   /// as `unavailable`. `self` is the waiter of this thread, which is not woken.
   void hand_out(ServerIdentity answered_by, const Waiter* self, RetryBudget& budget, Wakes& wakes);
 
-  /// Fails all its calls.
-  void fail(const Error& error, bool may_repeat, const Waiter* self, Wakes& wakes);
+  /// The connection is lost: fails all its calls.
+  void fail(const Error& error, const Waiter* self, RetryBudget& budget, Wakes& wakes);
 
   /// Fails the call whose reply was being read, or has it sent alone: if memory was short for several calls, or in
   /// another thread than the call's own, it may be enough for the call alone in its own.
@@ -50,17 +48,11 @@ struct Batch {
   /// Null if nobody waits for the replies any more.
   Waiter* first_waiter() const;
 
-  /// Once the replies are handed out: an idle connection holds none that nobody took, and no large buffer.
-  void give_memory_back();
-
-  std::string commands;
-  std::vector<Waiter*> waiters;  ///< In the order of their commands; null: it gave up.
-  std::vector<Reply> replies;
-  std::optional<Marker> marker;      ///< If there are several calls.
+  Flight flight;
+  std::vector<Waiter*> waiters;      ///< In the order of their commands; null: it gave up.
   std::optional<Deadline> deadline;  ///< Of the replies, once it was sent.
   Deadline::Time::time_point sent_at;
   Deadline::Time::duration round_trip{};
-  std::size_t reply_bytes = 0;
   std::size_t looks = 0;           ///< Of other threads than the leader.
   bool may_repeat = false;         ///< With `failure`.
   std::optional<Error> failure{};  ///< Why the connection must not be used again once all have their replies.

@@ -1,6 +1,6 @@
 #include "redis/pool/lease.hpp"
 
-#include "redis/connection/connection_source.hpp"
+#include "redis/core/verdict.hpp"
 #include "redis/pool/pool.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
@@ -19,7 +19,7 @@ void Lease::discard(std::string_view reason) { pool_->abandon(std::move(pooled_)
 void Lease::discard_all(std::string_view reason) { pool_->abandon_all(std::move(pooled_), reason); }
 
 void Lease::discard_for(const Error& error) {
-  is_of_one_call(error) ? discard(error.message) : discard_all(error.message);
+  verdict_for(error).drops == Verdict::Drops::one ? discard(error.message) : discard_all(error.message);
 }
 
 }}}  // namespace obol::v0::redis

@@ -8,7 +8,7 @@
 #include <thread>
 #include <utility>
 
-#include "redis/connection/connection_source.hpp"
+#include "redis/core/verdict.hpp"
 #include "redis/net/socket.hpp"
 #include "redis/net/stream.hpp"
 #include "values/out_of_memory.hpp"
@@ -56,6 +56,10 @@ Result<Lease> Pool::checkout(Deadline deadline) {
       return std::unexpected(std::move(error));
     }
     const auto reason = self.pooled->why_unusable(options_, Time::now());
+    if (reason.empty() && deadline.passed()) {
+      give_back(std::move(self.pooled));
+      return std::unexpected(too_late_to_send());
+    }
     if (reason.empty()) return Lease(*this, std::move(self.pooled));
     retire(std::move(self.pooled), reason);
   }
@@ -155,7 +159,8 @@ Result<void> Pool::send(PooledConnection& pooled, Deadline deadline) const {
   auto& batch = pooled.batch;
   batch.deadline = Deadline::after(timeouts_.command);
   batch.sent_at = Time::now();
-  return within_memory([&] { return pooled.connection.send(batch.commands, std::min(deadline, *batch.deadline)); });
+  return within_memory(
+      [&] { return pooled.connection.send(batch.flight.bytes(), std::min(deadline, *batch.deadline)); });
 }
 
 // True with the connection in hand, whether anything came or not; false once the outcome is there.
@@ -195,7 +200,7 @@ void Pool::finish(std::unique_ptr<PooledConnection> pooled, const Waiter* self) 
     return retire_all(std::move(pooled), failure->message);
   }
   budget_.earn(pooled->batch.waiters.size());
-  pooled->batch.give_memory_back();
+  pooled->batch.flight.give_memory_back();
   give_back(std::move(pooled));
 }
 
@@ -219,7 +224,7 @@ void Pool::give_back(std::unique_ptr<PooledConnection> pooled) {
 // The new leader finds its batch sent already: the server works while that thread wakes up.
 void Pool::pass_on(std::unique_ptr<PooledConnection> pooled) {
   auto& batch = pooled->batch;
-  if (batch.commands.size() <= largest_send_ahead && pooled->connection.is_reusable()) {
+  if (batch.flight.bytes().size() <= largest_send_ahead && pooled->connection.is_reusable()) {
     if (auto sent = send(*pooled, Deadline::after(longest_send_ahead)); !sent) {
       return end_batch(std::move(pooled), nullptr, sent.error());
     }
@@ -275,13 +280,16 @@ void Pool::look_for_another(const Waiter& self) {
   handoff_slot_.give_to_holder(*leader);
 }
 
+// The leader's deadline has passed. If its batch was not sent yet, it never is: its other calls wait again.
 void Pool::step_down(Waiter& self) {
   auto pooled = std::move(self.pooled);
+  const bool is_sent = pooled->batch.deadline.has_value();
   {
+    Wakes wakes(parking_lot_);
     const std::scoped_lock lock(mutex_);
-    PoolState::leave_batch(self);
+    is_sent ? PoolState::leave_batch(self) : state_.give_up_unsent(self, Time::now(), wakes);
   }
-  promote(std::move(pooled));
+  is_sent ? promote(std::move(pooled)) : give_back(std::move(pooled));
 }
 
 // A connection that broke while it was idle: nothing was sent.
@@ -298,9 +306,9 @@ void Pool::requeue(Waiter& self, std::string_view reason) {
 
 // The connection can be used no longer. `self`: the batch's leader; null if it has none yet.
 void Pool::end_batch(std::unique_ptr<PooledConnection> pooled, Waiter* self, const Error& error) {
-  const bool is_behind_all = pooled->batch.replies.size() >= pooled->batch.waiters.size();
+  const bool is_behind_all = pooled->batch.flight.answered() >= pooled->batch.waiters.size();
   const bool is_of_all = is_behind_all && !is_out_of_memory(error);
-  if (is_of_all || !is_of_one_call(error)) return fail_all(std::move(pooled), self, error);
+  if (is_of_all || verdict_for(error).drops == Verdict::Drops::all) return fail_all(std::move(pooled), self, error);
   end_one_call(std::move(pooled), self, error);
 }
 
@@ -321,11 +329,10 @@ void Pool::end_one_call(std::unique_ptr<PooledConnection> pooled, Waiter* self, 
 
 // The server, or the way to it, is in doubt: so are the replies to all calls on this connection.
 void Pool::fail_all(std::unique_ptr<PooledConnection> pooled, const Waiter* self, const Error& error) {
-  const bool may_repeat = is_transient(error) && budget_.spend();
   {
     Wakes wakes(parking_lot_);
     const std::scoped_lock lock(mutex_);
-    pooled->batch.fail(error, may_repeat, self, wakes);
+    pooled->batch.fail(error, self, budget_, wakes);
   }
   abandon_all(std::move(pooled), error.message);
 }

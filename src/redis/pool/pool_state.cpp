@@ -23,7 +23,7 @@ constexpr std::chrono::milliseconds overflow_idle_limit{1000};
 }  // namespace
 
 PoolState::PoolState(const PoolOptions& options, Deadline::Time::duration patience)
-    : options_(options), concurrency_limit_(capacity()), outage_(patience) {}
+    : options_(options), concurrency_limit_(capacity()), dial_policy_(patience) {}
 
 void PoolState::enter(Waiter& waiter) {
   // It may have had a turn already, and a connection that was of no use.
@@ -75,11 +75,10 @@ bool PoolState::take_turn(Waiter& waiter, TimePoint now) {
     if (lead_or_fail(waiter, take_idle(*idle_.back()))) return true;
   } else if (is_next && may_dial(now)) {
     waiter.become(State::dialing);
-    waiter.dials_beside_others = slots_ > 0;
-    dialing_ = true;
+    dial_policy_.begin(slots_);
     ++slots_;
-  } else if (now >= waiter.waiting_ends.time() || is_hopeless(now)) {
-    waiter.fail({.error = error_from(outage_.is_on() ? ErrorCode::unavailable : ErrorCode::pool_timeout,
+  } else if (now >= waiter.waiting_ends.time() || dial_policy_.is_hopeless(connections(), now)) {
+    waiter.fail({.error = error_from(dial_policy_.is_out() ? ErrorCode::unavailable : ErrorCode::pool_timeout,
                                      [this] { return late(); })});
   } else {
     return false;
@@ -126,26 +125,17 @@ bool PoolState::load(PooledConnection& pooled, Waiter& first) {
 
 void PoolState::take_dialed(Waiter& waiter, Result<std::unique_ptr<PooledConnection>> opened, TimePoint now,
                             Wakes& wakes) {
-  dialing_ = false;
   if (opened) {
-    outage_.end();
+    dial_policy_.succeed();
     (*opened)->generation = generation_;
     lead_or_fail(waiter, std::move(*opened));
     return wake_first(wakes);
   }
   --slots_;
-  auto& error = opened.error();
-  const bool is_refused = !is_transient(error) && !is_out_of_memory(error);
-  // Those that served beside it were lost meanwhile, perhaps by the very change that makes the next attempt succeed.
-  const bool is_outdated = is_refused && slots_ == 0 && waiter.dials_beside_others;
-  if (is_outdated) {
-    outage_.end();
-  } else if (!is_out_of_memory(error)) {
-    outage_.note_failure(error, now);
-    if (is_hopeless(now)) wake_all(wakes);
-  }
-  const bool may_go_on = is_transient(error) || (is_refused && slots_ > 0) || is_outdated;
-  const bool gives_up = now >= waiter.deadline.time() || !may_go_on;
+  auto error = not_sent(std::move(opened.error()));
+  const bool goes_on = dial_policy_.fail(error, slots_, now);
+  if (dial_policy_.is_hopeless(slots_, now)) wake_all(wakes);
+  const bool gives_up = now >= waiter.deadline.time() || !goes_on;
   // An attempt that the deadline cut short says less than the one before it.
   if (!gives_up || !waiter.dial_error) waiter.dial_error = std::move(error);
   if (gives_up) {
@@ -162,21 +152,19 @@ bool PoolState::may_use_another(TimePoint now) const {
   return in_use() < concurrency_limit_.limit() || now - progress_at_ >= patience_with_those_in_use;
 }
 
-bool PoolState::may_dial(TimePoint now) const { return !dialing_ && slots_ < capacity() && outage_.may_dial(now); }
-
 // An idle one, or one that may be opened as soon as the outage's pause is over.
-bool PoolState::has_another() const { return !idle_.empty() || (!dialing_ && slots_ < capacity()); }
+bool PoolState::has_another() const { return !idle_.empty() || (!dial_policy_.is_dialing() && slots_ < capacity()); }
 
 PoolState::TimePoint PoolState::wake_time(const Waiter& waiter, TimePoint now) const {
   if (waiter.state() == State::in_batch) return waiter.deadline.time();
   if (queue_.front() != &waiter || !has_another()) return waiter.waiting_ends.time();
-  auto time = idle_.empty() && outage_.is_on() ? outage_.next_attempt() : now;
+  auto time = idle_.empty() && dial_policy_.is_out() ? dial_policy_.next_attempt() : now;
   if (in_use() >= concurrency_limit_.limit()) time = std::max(time, progress_at_ + patience_with_those_in_use);
   return std::min(time, waiter.waiting_ends.time());
 }
 
 Error PoolState::late() const {
-  if (outage_.is_on()) return outage_.error();
+  if (dial_policy_.is_out()) return dial_policy_.error();
   return {ErrorCode::pool_timeout,
           fmt::format("all {} connections stayed busy; raise pool.size or look for what keeps the server busy",
                       capacity())};
@@ -226,7 +214,7 @@ void PoolState::note_batch(const PooledConnection& pooled, TimePoint now) {
   const auto& batch = pooled.batch;
   if (!batch.deadline) return;
   concurrency_limit_.note(batch.waiters.size(), in_flight_ + queue_.size(), batch.round_trip, now);
-  batch_limit_.note(batch.waiters.size(), batch.reply_bytes);
+  batch_limit_.note(batch.waiters.size(), batch.flight.reply_bytes());
 }
 
 void PoolState::end_use(PooledConnection& pooled, TimePoint now) {
@@ -268,6 +256,12 @@ void PoolState::leave_batch(Waiter& waiter) {
   waiter.fail({.error = late_answer(), .came_from_server = true});
 }
 
+void PoolState::give_up_unsent(Waiter& leader, TimePoint now, Wakes& wakes) {
+  leader.batch->leave(leader);
+  leader.fail({.error = too_late_to_send()});
+  put_back(*leader.batch, nullptr, now, wakes);
+}
+
 void PoolState::put_back(Batch& batch, Waiter* self, TimePoint now, Wakes& wakes) {
   if (self != nullptr) self->signal.clear();
   for (Waiter* const waiter : batch.waiters | std::views::reverse) {
@@ -288,8 +282,7 @@ PoolState::Connections PoolState::suspect(const PooledConnection& pooled) {
 void PoolState::remove(std::unique_ptr<PooledConnection> pooled, TimePoint now, Wakes& wakes) {
   end_use(*pooled, now);
   --slots_;
-  // What kept others from being opened beside it says little about now.
-  if (is_without_connections() && outage_.is_lasting()) outage_.end();
+  if (connections() == 0) dial_policy_.lose_last();
   wake_first(wakes);
 }
 
@@ -300,10 +293,7 @@ PoolState::Connections PoolState::close(Wakes& wakes) {
 }
 
 PoolStatistics PoolState::statistics() const {
-  return {.idle = idle_.size(),
-          .used = slots_ - idle_.size() - (dialing_ ? 1 : 0),
-          .waiting = queue_.size(),
-          .maximum = capacity()};
+  return {.idle = idle_.size(), .used = connections() - idle_.size(), .waiting = queue_.size(), .maximum = capacity()};
 }
 
 void PoolState::forget_parent() {
@@ -312,8 +302,7 @@ void PoolState::forget_parent() {
   slots_ = 0;
   leased_ = 0;
   in_flight_ = 0;
-  dialing_ = false;
-  outage_.end();
+  dial_policy_.forget_parent();
 }
 
 }}}  // namespace obol::v0::redis

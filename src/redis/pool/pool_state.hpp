@@ -13,8 +13,8 @@
 #include "obol/store_statistics.hpp"
 #include "redis/core/batch_limit.hpp"
 #include "redis/core/deadline.hpp"
+#include "redis/core/dial_policy.hpp"
 #include "redis/pool/concurrency_limit.hpp"
-#include "redis/pool/outage.hpp"
 #include "redis/pool/pooled_connection.hpp"
 #include "redis/pool/waiter.hpp"
 
@@ -65,8 +65,11 @@ class PoolState {
   /// waits.
   Waiter* promote(std::unique_ptr<PooledConnection>& pooled, Wakes& wakes);
 
-  /// The call's deadline has passed.
+  /// The call's deadline has passed; its batch may have been sent.
   static void leave_batch(Waiter& waiter);
+
+  /// The leader's deadline has passed before its batch was sent: the other calls of the batch wait again.
+  void give_up_unsent(Waiter& leader, TimePoint now, Wakes& wakes);
 
   /// The calls of a batch are the first in the queue again. `self` is the waiter of this thread.
   void put_back(Batch& batch, Waiter* self, TimePoint now, Wakes& wakes);
@@ -82,7 +85,9 @@ class PoolState {
   Connections close(Wakes& wakes);
 
   /// A batch had to be given up after so many replies of so many bytes.
-  void note_unfinished(const Batch& batch) { batch_limit_.note(batch.replies.size() + 1, batch.reply_bytes); }
+  void note_unfinished(const Batch& batch) {
+    batch_limit_.note(batch.flight.answered() + 1, batch.flight.reply_bytes());
+  }
 
   PoolStatistics statistics() const;
 
@@ -95,12 +100,11 @@ class PoolState {
   bool load(PooledConnection& pooled, Waiter& first);
   bool lead_or_fail(Waiter& waiter, std::unique_ptr<PooledConnection> pooled);
   bool may_use_another(TimePoint now) const;
-  bool may_dial(TimePoint now) const;
+  bool may_dial(TimePoint now) const { return slots_ < capacity() && dial_policy_.may_dial(now); }
   bool has_another() const;
   std::size_t capacity() const { return options_.size + options_.max_overflow; }
   std::size_t in_use() const { return slots_ - leased_ - idle_.size(); }
-  bool is_without_connections() const { return slots_ == (dialing_ ? 1U : 0U); }
-  bool is_hopeless(TimePoint now) const { return is_without_connections() && outage_.is_hopeless(now); }
+  std::size_t connections() const { return slots_ - (dial_policy_.is_dialing() ? 1 : 0); }
   TimePoint wake_time(const Waiter& waiter, TimePoint now) const;
   Error late() const;
   void wake_first(Wakes& wakes);
@@ -123,8 +127,7 @@ class PoolState {
   TimePoint progress_at_{};  ///< When a connection last came back.
   unsigned gathering_ = 0;   ///< Group of those that wait behind the first.
   unsigned leading_ = 0;     ///< Group of the last that was first.
-  bool dialing_ = false;     ///< One waiter at a time.
-  Outage outage_;
+  DialPolicy dial_policy_;
   std::uint64_t generation_ = 0;  ///< Connections of an earlier one are not used again.
   bool closed_ = false;
 };

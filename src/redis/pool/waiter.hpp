@@ -15,22 +15,13 @@
 #include "base/intrusive_queue.hpp"
 #include "obol/error.hpp"
 #include "redis/core/deadline.hpp"
+#include "redis/core/verdict.hpp"
 #include "redis/net/wake_signal.hpp"
 #include "redis/pool/pooled_connection.hpp"
 #include "redis/protocol/reply.hpp"
 #include "redis/protocol/server_identity.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
-
-/// Whether a command may be sent together with others.
-enum class Sharing { allowed, alone };
-
-/// Why a command has no reply.
-struct CallFailure {
-  Error error;
-  bool came_from_server = false;  ///< Else the pool had no connection to send it on.
-  bool may_repeat = false;        ///< Another attempt can do better, and the retry budget allows it.
-};
 
 /// Only its own thread changes the state, except that other threads move it out of `queued` and `in_batch` under the
 /// pool's lock, before they post to `signal`. An outcome is written before `answered` is posted; the own thread then
@@ -88,7 +79,6 @@ class Waiter {
   Batch* batch = nullptr;                      ///< If `in_batch`, or if it leads: the one with its command.
   std::unique_ptr<PooledConnection> pooled{};  ///< If `holding` or `offered`.
   std::atomic<bool> is_back{false};            ///< For the hand-off slot.
-  bool dials_beside_others = false;            ///< If `dialing`: there were other connections when it began.
   std::optional<Error> dial_error{};
   std::expected<Reply, CallFailure> outcome{};
   ServerIdentity answered_by{};  ///< With a reply.

@@ -42,8 +42,8 @@ class BatchTest : public ::testing::Test {
     return batch.collect(connection);
   }
   std::string marker_reply() const {
-    auto text = std::string(batch.marker->command().bytes());
-    return text.substr(text.find("\r\n$", 1 + text.find("ECHO")) + 2);
+    const auto text = std::string(batch.flight.bytes());
+    return text.substr(text.find('$', text.find("ECHO")));
   }
 
   static bool is_told(const Waiter& waiter) { return waiter.signal.word() == WakeSignal::answered; }
@@ -67,15 +67,13 @@ class BatchTest : public ::testing::Test {
 TEST_F(BatchTest, OfOneCallIsItsCommandAlone) {
   enqueue(a);
   EXPECT_EQ(filled(a), std::vector<Waiter*>{&a});
-  EXPECT_EQ(batch.commands, "a");
-  EXPECT_FALSE(batch.marker.has_value());
+  EXPECT_EQ(batch.flight.bytes(), "a");
 }
 
 TEST_F(BatchTest, OfSeveralCallsEndsWithAMarker) {
   for (Waiter* const waiter : std::array<Waiter*, 3>{&a, &b, &c}) enqueue(*waiter);
   EXPECT_EQ(filled(a), (std::vector<Waiter*>{&a, &b, &c}));
-  ASSERT_TRUE(batch.marker.has_value());
-  EXPECT_EQ(batch.commands, "abc" + std::string(batch.marker->command().bytes()));
+  EXPECT_TRUE(batch.flight.bytes().starts_with("abc*2\r\n$4\r\nECHO\r\n")) << batch.flight.bytes();
   EXPECT_EQ(queue.size(), 3U);
 }
 
@@ -175,22 +173,12 @@ TEST_F(BatchTest, FailsACallThatMemoryIsShortForAloneInItsOwnThread) {
 
 TEST_F(BatchTest, FailsAllItsCallsTogether) {
   fly({&a, &b}, &a);
-  batch.fail({ErrorCode::unavailable, "connection reset"}, true, &a, wakes);
+  batch.fail({ErrorCode::unavailable, "connection reset"}, &a, budget, wakes);
   for (const Waiter* const waiter : std::array<const Waiter*, 2>{&a, &b}) {
     EXPECT_EQ(error_of(*waiter), ErrorCode::unavailable);
     EXPECT_TRUE(waiter->outcome.error().came_from_server);
     EXPECT_TRUE(waiter->outcome.error().may_repeat);
   }
-}
-
-TEST_F(BatchTest, KeepsNoLargeBufferAndNoReply) {
-  const std::string command(200'000, 'x');
-  PatientWaiter large{command};
-  fly({&large}, &large);
-  ASSERT_TRUE(receive("+1\r\n").value());
-  batch.give_memory_back();
-  EXPECT_TRUE(batch.replies.empty());
-  EXPECT_LE(batch.commands.capacity(), 65'536U);
 }
 
 }}  // namespace obol::redis

@@ -71,7 +71,7 @@ TEST_F(PoolStateTest, LetsTheFirstCallerOpenAConnection) {
   ASSERT_EQ(enter(a).kind, Kind::dial);
   state.take_dialed(a, connection(), now, wakes);
   ASSERT_EQ(a.state(), State::holding);
-  EXPECT_EQ(a.pooled->batch.commands, "a");
+  EXPECT_EQ(a.pooled->batch.flight.bytes(), "a");
   EXPECT_EQ(state.statistics().used, 1U);
 }
 
@@ -89,7 +89,7 @@ TEST_F(PoolStateTest, LetsCallersWaitWhileAConnectionIsInUseAndShareItThen) {
   EXPECT_EQ(state.statistics().waiting, 2U);
   const auto returned = give_back(a);
   ASSERT_NE(returned.loaded, nullptr);
-  EXPECT_TRUE(returned.loaded->batch.commands.starts_with("bc"));
+  EXPECT_TRUE(returned.loaded->batch.flight.bytes().starts_with("bc"));
   EXPECT_EQ(b.state(), State::in_batch);
   EXPECT_EQ(c.state(), State::in_batch);
   EXPECT_EQ(state.statistics().waiting, 0U);
@@ -162,6 +162,22 @@ TEST_F(PoolStateTest, TakesACallOutOfItsBatchAtItsDeadline) {
   EXPECT_EQ(state.promote(returned.loaded, wakes), nullptr);
 }
 
+TEST_F(PoolStateTest, TellsALeaderThatItsCallWasNotSentAndLetsTheOthersOfItsBatchWaitAgain) {
+  lead(a);
+  enter(b);
+  enter(c);
+  auto returned = give_back(a);
+  ASSERT_EQ(state.promote(returned.loaded, wakes), &b);
+  auto pooled = std::move(b.pooled);
+  state.give_up_unsent(b, now, wakes);
+  EXPECT_EQ(error_of(b), ErrorCode::unavailable);
+  EXPECT_FALSE(b.outcome.error().came_from_server);
+  EXPECT_EQ(c.state(), State::queued);
+  returned = state.give_back(std::move(pooled), now, wakes);
+  ASSERT_NE(returned.loaded, nullptr);
+  EXPECT_EQ(returned.loaded->batch.flight.bytes(), "c");
+}
+
 TEST_F(PoolStateTest, MakesTheFirstOfABatchItsLeader) {
   lead(a);
   enter(b);
@@ -195,7 +211,7 @@ TEST_F(PoolStateTest, PutsTheCallsOfABrokenConnectionInFrontOfThoseThatWait) {
   state.remove(std::move(returned.loaded), now, wakes);
   EXPECT_EQ(step(b).kind, Kind::dial);
   state.take_dialed(b, connection(), now, wakes);
-  EXPECT_TRUE(b.pooled->batch.commands.starts_with("bcd"));
+  EXPECT_TRUE(b.pooled->batch.flight.bytes().starts_with("bcd"));
 }
 
 struct DialCase {
@@ -254,6 +270,15 @@ TEST_F(PoolStateTest, TellsAnAttemptsErrorAndNotThatOfTheDeadlineThatCutItShort)
   now = hasty.deadline.time() + milliseconds(1);
   fail_to_dial(hasty, ErrorCode::timeout);
   EXPECT_EQ(error_of(hasty), ErrorCode::unavailable);
+}
+
+TEST_F(PoolStateTest, TellsNoTimeoutOfAConnectionThatWasNotMadeSinceNothingWasSent) {
+  Waiter hasty("hasty", Deadline::at(now + milliseconds(1)), Deadline::at(now + milliseconds(1)));
+  ASSERT_EQ(enter(hasty).kind, Kind::dial);
+  now += milliseconds(1);
+  fail_to_dial(hasty, ErrorCode::timeout);
+  EXPECT_EQ(error_of(hasty), ErrorCode::unavailable);
+  EXPECT_FALSE(hasty.outcome.error().came_from_server);
 }
 
 TEST_F(PoolStateTest, ClosesTheIdleConnectionsWithOneInDoubtAndThoseInUseAsTheyComeBack) {
