@@ -243,6 +243,19 @@ TEST_P(Batch, ACallThatNeverGotAConnectionWasNotSent) {
   EXPECT_EQ(monitor.commands().size(), 1U);
 }
 
+TEST_P(Batch, ACallThatIsTooLateIsNotSentAndCostsNoConnection) {
+  const auto pool = pool_to(server.connection());
+  pool->checkout(in(long_time)).value();
+  Monitor monitor(server);
+  const auto late = pool->call(echo(1), in(milliseconds(0)));
+  ASSERT_FALSE(late.has_value());
+  EXPECT_EQ(late.error().error.code, ErrorCode::unavailable);
+  EXPECT_FALSE(late.error().came_from_server);
+  EXPECT_EQ(pool->call(echo(2), in(long_time))->text, "2");
+  EXPECT_EQ(monitor.commands().size(), 1U);
+  EXPECT_EQ(opened, 1);
+}
+
 // The reply that is over the limit stands in the middle: those in front of it and behind it come by another way.
 TEST_P(Batch, SparesTheOthersWhereOneReplyIsTooLarge) {
   server.command({"SET", "large", std::string(2 * 1024 * 1024, 'x')});

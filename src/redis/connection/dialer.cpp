@@ -59,6 +59,7 @@ Result<Connection> Dialer::dial_as(const CredentialsSource::Asked& asked, Peer p
   auto connection = open(deadline);
   if (!connection) return connection;
   if (auto done = connection->handshake(options_, asked.credentials, peer, deadline); !done) {
+    if (done.error().code == ErrorCode::timeout) done.error().message.insert(0, "connecting timed out: ");
     return std::unexpected(std::move(done.error()));
   }
   return connection;
