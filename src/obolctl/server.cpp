@@ -10,6 +10,7 @@
 #include "obolctl/text.hpp"
 #include "redis/connection/dialer.hpp"
 #include "redis/core/announced_address.hpp"
+#include "redis/core/sequential_search.hpp"
 #include "redis/protocol/info.hpp"
 #include "redis/protocol/key_slot.hpp"
 #include "redis/topology/cluster.hpp"
@@ -112,19 +113,21 @@ Result<Server> Server::connect(const RedisStoreOptions& options) {
   return server;
 }
 
-// Of the first seed that answers.
+// Of the first seed that answers. Each may take the whole time-out: an operator waits for an answer.
 Result<Server::Slots> Server::slots_of(const RedisStoreOptions& options) {
-  std::optional<Error> last_error;
-  for (const auto& seed : options.connection.cluster.seeds) {
+  const auto& seeds = options.connection.cluster.seeds;
+  redis::SequentialSearch search(seeds.size(), redis::SequentialSearch::Reports::lasting);
+  while (const auto turn = search.next()) {
+    const auto& seed = seeds[turn->candidate];
     redis::Dialer dialer(redis::options_of_seed(options.connection, seed), options.max_reply_bytes);
     auto slots = redis::ask_for_slots(dialer, seed, redis::Deadline::after(options.timeouts.connect));
     if (slots) {
       std::ranges::sort(*slots, {}, &redis::SlotRange::first);
       return slots;
     }
-    last_error = std::move(slots.error());
+    search.failed(std::move(slots.error()));
   }
-  return std::unexpected(std::move(*last_error));
+  return std::unexpected(search.error("no node returned the slot map"));
 }
 
 Result<void> Server::add_primaries() {

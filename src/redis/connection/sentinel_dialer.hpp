@@ -14,18 +14,10 @@
 #include "redis/connection/connection_source.hpp"
 #include "redis/connection/dialer.hpp"
 #include "redis/core/deadline.hpp"
-#include "redis/protocol/command.hpp"
-#include "redis/protocol/reply.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
 
-/// Which server is the primary, and what a sentinel's reply says: nothing where it knows none of that name.
-/// Source: https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/#sentinel-api
-Command primary_question(const std::string& primary_name);
-Result<std::optional<ServerAddress>> primary_answer(const Reply& reply);
-
-/// Asks anew for each connection, one sentinel after the other until one answers, and looks at the role of the server
-/// it names. The sentinel that answered is asked first the next time, unless its word was of no use.
+/// Asks sentinels anew for each connection (PrimarySearch), and checks the role of the server they name.
 class SentinelDialer final : public ConnectionSource {
  public:
   /// The credentials are the primary's and the sentinels'.
@@ -37,23 +29,17 @@ class SentinelDialer final : public ConnectionSource {
   std::string endpoint() const override;
 
  private:
-  using Sentinel = std::shared_ptr<Dialer>;
-  struct Named {
-    ServerAddress primary;
-    Sentinel by;
-  };
-  Result<Named> find_primary(Deadline deadline);
   Result<std::optional<ServerAddress>> ask(Dialer& sentinel, Deadline deadline) const;
-  Sentinel dialer_to(const ServerAddress& primary);
-  std::vector<Sentinel> sentinels() const;
-  void ask_first(const Sentinel& sentinel);
-  void ask_last(const Sentinel& sentinel);
+  std::shared_ptr<Dialer> dialer_to(const ServerAddress& primary);
+  std::size_t first() const;
+  void ask_first(std::size_t sentinel);
 
   const ConnectionOptions options_;
   const std::size_t max_reply_bytes_;
   const std::shared_ptr<CredentialsSource> credentials_;
+  std::vector<std::shared_ptr<Dialer>> sentinels_;  ///< In the order of the options; constant.
   mutable std::mutex mutex_;
-  std::vector<Sentinel> sentinels_;  ///< In the order in which they are asked.
+  std::size_t first_ = 0;            ///< The sentinel that is asked first.
   ServerAddress named_;              ///< The one named last,
   std::shared_ptr<Dialer> primary_;  ///< and the way to it; null at first.
   ForkRegistration fork_registration_;

@@ -4,30 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "base/on_exit.hpp"
 #include "base/random_generator.hpp"
+#include "redis/core/sequential_search.hpp"
 #include "redis/protocol/key_slot.hpp"
 #include "redis/topology/each_node.hpp"
 #include "values/closed_error.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
-namespace {
-
-constexpr std::uint16_t nobody = std::numeric_limits<std::uint16_t>::max();
-
-/// A cluster has a thousand nodes at most; what sends us to more addresses is none.
-constexpr std::size_t most_members = 2000;
-
-template <class Members, class Projection, class Value>
-bool has(const Members& members, Projection projection, const Value& value) {
-  return std::ranges::find(members, value, projection) != members.end();
-}
-
-}  // namespace
-
 ConnectionOptions options_of_seed(ConnectionOptions options, const ServerAddress& address) {
   options.host = address.host;
   options.port = address.port;
@@ -44,6 +30,16 @@ Result<std::vector<SlotRange>> ask_for_slots(Dialer& node, const ServerAddress& 
   return ranges;
 }
 
+namespace {
+
+Result<std::vector<SlotRange>> ask_over_pool(Node& node, const ServerAddress& address, Deadline deadline) {
+  const auto reply = node.pool().call(slots_question(), deadline);
+  if (!reply) return std::unexpected(reply.error().error);
+  return slots_answer(*reply, address);
+}
+
+}  // namespace
+
 Cluster::Cluster(ConnectionOptions options, std::size_t max_reply_bytes, std::shared_ptr<CredentialsSource> credentials,
                  Node::Settings settings)
     : options_(std::move(options)),
@@ -59,8 +55,7 @@ Cluster::Cluster(ConnectionOptions options, std::size_t max_reply_bytes, std::sh
         }
         return seeds;
       }()),
-      slots_(slot_count, nobody),
-      fork_registration_(mutex_, [this] { is_learning_ = false; }) {}
+      fork_registration_(mutex_, [this] { gate_.leave(); }) {}
 
 Result<void> Cluster::start(Deadline deadline) { return learn({}, deadline); }
 
@@ -77,148 +72,108 @@ Result<NodeHandle> Cluster::node_of(std::string_view key, Deadline deadline) {
 
 NodeHandle Cluster::find(std::uint16_t slot) {
   const std::scoped_lock lock(mutex_);
-  const auto index = slots_[slot];
-  return index == nobody || closed_ ? nullptr : members_[index].node;
+  const auto* member = closed_ ? nullptr : table_.primary_of(slot);
+  return member == nullptr ? nullptr : member->node;
 }
 
 std::vector<NodeHandle> Cluster::nodes() {
   std::vector<NodeHandle> nodes;
   const std::scoped_lock lock(mutex_);
-  for (std::size_t i = 0; i < members_.size(); ++i) {
-    if (std::ranges::find(slots_, static_cast<Index>(i)) != slots_.end()) nodes.push_back(members_[i].node);
-  }
+  for (auto& member : table_.primaries()) nodes.push_back(std::move(member.node));
   return nodes;
 }
 
 std::string Cluster::key_at(const Node& node, std::string_view key) {
   const std::scoped_lock lock(mutex_);
   return numbered_key(key, [&](std::string_view numbered) {
-    const auto index = slots_[key_slot(numbered)];
-    return index != nobody && members_[index].node.get() == &node;
+    const auto* member = table_.primary_of(key_slot(numbered));
+    return member != nullptr && member->node.get() == &node;
   });
 }
 
 NodeHandle Cluster::follow(const Redirect& redirect, const NodeHandle& from, Deadline deadline) {
-  auto address = redirect.to;
-  if (address.host.empty()) {
-    const auto known = members();
-    const auto member = std::ranges::find(known, from, &Member::node);
-    if (member == known.end()) return nullptr;
-    address.host = member->address.host;
-  }
-  // A node that prefers to be called by a name, and has none.
-  const bool is_known = address.host != "?";
-  const bool is_for_good = redirect.kind == Redirect::Kind::moved;
-  auto node = is_known ? join(address, is_for_good ? std::optional(redirect.slot) : std::nullopt) : nullptr;
-  if (!is_for_good) return node;
-  learn_if_due({.first = from}, deadline);
+  const auto sender = address_of(from);
+  auto node = join(redirect, sender);
+  const auto doubt = doubt_after(redirect, sender);
+  if (!doubt) return node;
+  learn_if_due(*doubt, deadline);
   return find(redirect.slot);
 }
 
-void Cluster::suspect(const NodeHandle& node, Deadline deadline) { learn_if_due({.last = node.get()}, deadline); }
+void Cluster::suspect(const NodeHandle& node, Deadline deadline) {
+  learn_if_due({.kind = MapDoubt::Kind::suspected, .node = address_of(node)}, deadline);
+}
 
 void Cluster::close() {
   {
     const std::scoped_lock lock(mutex_);
     closed_ = true;
   }
-  for_each_node(mutex_, members_, [](Node& node) { node.close(); });
+  for_each_node(mutex_, table_.members(), [](Node& node) { node.close(); });
 }
 
-void Cluster::learn_if_due(const Order& order, Deadline deadline) {
+void Cluster::learn_if_due(const MapDoubt& doubt, Deadline deadline) {
   if (deadline.passed()) return;
   {
     const std::scoped_lock lock(mutex_);
-    const auto now = Deadline::Time::now();
-    if (is_learning_ || closed_ || now < learn_again_at_) return;
-    is_learning_ = true;
-    learn_again_at_ = now + least_pause;
+    if (closed_ || !gate_.enter(Deadline::Time::now())) return;
   }
   const OnExit done([this] {
     const std::scoped_lock lock(mutex_);
-    is_learning_ = false;
+    gate_.leave();
   });
   // If nobody can be asked, what is known serves on.
-  [[maybe_unused]] const auto learnt = learn(order, deadline);
+  [[maybe_unused]] const auto learnt = learn(doubt, deadline);
 }
 
-// Each candidate that is left may take an equal share of the time.
-Result<void> Cluster::learn(const Order& order, Deadline deadline) {
+Result<void> Cluster::learn(const MapDoubt& doubt, Deadline deadline) {
   const auto ends = deadline.within(settings_.timeouts.connect);
-  if (order.first) {
-    if (const auto ranges = ask_over_pool(order.first, ends)) {
-      adopt(*ranges);
+  const auto candidates = map_candidates(doubt, members(), seeds_, random_generator());
+  SequentialSearch search(candidates.size(), SequentialSearch::Reports::lasting);
+  while (const auto turn = search.next()) {
+    auto map = ask(candidates[turn->candidate], ends.share(turn->parts));
+    if (map) {
+      adopt(std::move(*map));
       return {};
     }
+    search.failed(std::move(map.error()));
   }
-  const auto all = candidates(order);
-  std::optional<Error> last_error;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    // The pool of a node that does not answer would make us wait.
-    auto ranges = ask_for_slots(*all[i].dialer, all[i].address, ends.share(all.size() - i));
-    if (ranges) {
-      adopt(*ranges);
-      return {};
-    }
-    if (!last_error || (is_transient(*last_error) && !is_transient(ranges.error())))
-      last_error = std::move(ranges.error());
-  }
-  last_error->message = fmt::format("no node returned the slot map: {}", last_error->message);
-  return std::unexpected(std::move(*last_error));
+  return std::unexpected(search.error("no node returned the slot map"));
 }
 
-Result<std::vector<SlotRange>> Cluster::ask_over_pool(const NodeHandle& node, Deadline deadline) {
-  const auto known = members();
-  const auto member = std::ranges::find(known, node, &Member::node);
-  if (member == known.end()) return std::unexpected(Error{ErrorCode::unavailable, "the node has left the cluster"});
-  const auto reply = node->pool().call(slots_question(), deadline);
-  if (!reply) return std::unexpected(reply.error().error);
-  return slots_answer(*reply, member->address);
+// The pool of a node that does not answer would make us wait.
+Result<SlotMap> Cluster::ask(const Candidate& candidate, Deadline deadline) {
+  const auto& [address, dialer, node] = candidate.member;
+  const auto ranges =
+      candidate.has_just_answered ? ask_over_pool(*node, address, deadline) : ask_for_slots(*dialer, address, deadline);
+  if (!ranges) return std::unexpected(ranges.error());
+  return slot_map_of(*ranges);
 }
 
-// In another order each time, so that many processes do not all ask the same node.
-Cluster::Members Cluster::candidates(const Order& order) {
-  auto all = members();
-  for (const auto& seed : seeds_) {
-    if (!has(all, &Member::address, seed.address)) all.push_back(seed);
-  }
-  std::ranges::shuffle(all, random_generator());
-  std::ranges::partition(all, [&](const Member& member) { return member.node.get() != order.last; });
-  return all;
-}
-
-void Cluster::adopt(const std::vector<SlotRange>& ranges) {
-  const auto before = members();
-  Members adopted;
-  std::vector<Index> slots(slot_count, nobody);
-  for (const auto& range : ranges) {
-    auto member = std::ranges::find(adopted, range.primary, &Member::address);
-    if (member == adopted.end()) {
-      const auto known = std::ranges::find(before, range.primary, &Member::address);
-      adopted.push_back(known != before.end() ? *known : make_member(range.primary));
-      member = std::prev(adopted.end());
-    }
-    std::fill(slots.begin() + range.first, slots.begin() + range.last + 1,
-              static_cast<Index>(member - adopted.begin()));
-  }
-  const auto now = adopted;
+void Cluster::adopt(SlotMap map) {
+  const auto learnt =
+      members_for(map.primaries, members(), [this](const ServerAddress& address) { return make_member(address); });
   bool closed = false;
-  {
+  const auto changes = [&] {
     const std::scoped_lock lock(mutex_);
-    std::swap(members_, adopted);
-    slots_ = std::move(slots);
     closed = closed_;
-  }
+    return table_.learn(std::move(map), learnt);
+  }();
   // From here on nothing needs memory: whoever waits at a node that has left must be told.
-  for (const auto& member : adopted) {
-    if (!has(now, &Member::node, member.node)) member.node->leave();
-  }
+  for (const auto& member : changes.left) member.node->leave();
   if (closed) close();
 }
 
 Cluster::Members Cluster::members() {
   const std::scoped_lock lock(mutex_);
-  return members_;
+  return table_.members();
+}
+
+// Of a node that has left it is none.
+ServerAddress Cluster::address_of(const NodeHandle& node) {
+  const std::scoped_lock lock(mutex_);
+  const auto member = std::ranges::find(table_.members(), node, &Member::node);
+  return member == table_.members().end() ? ServerAddress{} : member->address;
 }
 
 Cluster::Member Cluster::make_member(const ServerAddress& address) {
@@ -228,29 +183,24 @@ Cluster::Member Cluster::make_member(const ServerAddress& address) {
       options, max_reply_bytes_,
       {.credentials = credentials_, .announced = AnnouncedAddress{.address = address, .by = Announcer::cluster}});
   auto node = std::make_shared<Node>(settings_, dialer, [this, address](Deadline deadline) {
-    const auto known = members();
-    const auto member = std::ranges::find(known, address, &Member::address);
-    learn_if_due({.last = member == known.end() ? nullptr : member->node.get()}, deadline);
+    learn_if_due({.kind = MapDoubt::Kind::suspected, .node = address}, deadline);
   });
   return {.address = address, .dialer = std::move(dialer), .node = std::move(node)};
 }
 
-// The member with that address, a new one if need be; from now on it has the slot, if one is given.
-NodeHandle Cluster::join(const ServerAddress& address, std::optional<std::uint16_t> slot) {
-  const auto known = members();
-  std::optional<Member> made;
-  if (!has(known, &Member::address, address)) {
-    if (known.size() >= most_members) return nullptr;
-    made = make_member(address);
+// The node that a redirection of `from` leads to; a new member if need be, made and dropped without the lock.
+NodeHandle Cluster::join(const Redirect& redirect, const ServerAddress& from) {
+  const auto address = target_of(redirect, from);
+  if (!address) return nullptr;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (const auto* known = member_at(table_.members(), *address)) return table_.follow(redirect, *known)->node;
+    if (closed_ || !table_.has_room()) return nullptr;
   }
+  const auto made = make_member(*address);
   const std::scoped_lock lock(mutex_);
-  auto member = std::ranges::find(members_, address, &Member::address);
-  if (member == members_.end()) {
-    if (!made || closed_) return nullptr;
-    member = members_.insert(members_.end(), *made);
-  }
-  if (slot) slots_[*slot] = static_cast<Index>(member - members_.begin());
-  return member->node;
+  const auto* member = closed_ ? nullptr : table_.follow(redirect, made);
+  return member == nullptr ? nullptr : member->node;
 }
 
 }}}  // namespace obol::v0::redis

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +13,10 @@
 #include "base/fork_registration.hpp"
 #include "obol/connection_options.hpp"
 #include "redis/connection/dialer.hpp"
+#include "redis/core/refresh_gate.hpp"
+#include "redis/core/slot_map.hpp"
+#include "redis/core/slot_map_candidates.hpp"
+#include "redis/core/slot_table.hpp"
 #include "redis/protocol/cluster_slots.hpp"
 #include "redis/topology/topology.hpp"
 
@@ -50,23 +53,17 @@ class Cluster final : public Topology {
     NodeHandle node;
   };
   using Members = std::vector<Member>;
-  using Index = std::uint16_t;
-
-  /// Who is asked for the map.
-  struct Order {
-    NodeHandle first{};  ///< Over its pool: it has just answered.
-    const Node* last = nullptr;
-  };
+  using Candidate = MapCandidate<Member>;
 
   NodeHandle find(std::uint16_t slot);
-  void learn_if_due(const Order& order, Deadline deadline);
-  Result<void> learn(const Order& order, Deadline deadline);
-  Result<std::vector<SlotRange>> ask_over_pool(const NodeHandle& node, Deadline deadline);
-  Members candidates(const Order& order);
-  void adopt(const std::vector<SlotRange>& ranges);
+  NodeHandle join(const Redirect& redirect, const ServerAddress& from);
+  void learn_if_due(const MapDoubt& doubt, Deadline deadline);
+  Result<void> learn(const MapDoubt& doubt, Deadline deadline);
+  static Result<SlotMap> ask(const Candidate& candidate, Deadline deadline);
+  void adopt(SlotMap map);
   Members members();
+  ServerAddress address_of(const NodeHandle& node);
   Member make_member(const ServerAddress& address);
-  NodeHandle join(const ServerAddress& address, std::optional<std::uint16_t> slot);
 
   const ConnectionOptions options_;
   const std::size_t max_reply_bytes_;
@@ -74,10 +71,8 @@ class Cluster final : public Topology {
   const Node::Settings settings_;
   const Members seeds_;  ///< Without nodes.
   std::mutex mutex_;
-  Members members_;
-  std::vector<Index> slots_;  ///< For each its member.
-  bool is_learning_ = false;
-  Deadline::Time::time_point learn_again_at_{};
+  SlotTable<Member> table_;
+  RefreshGate gate_{least_pause};
   bool closed_ = false;
   ForkRegistration fork_registration_;
 };

@@ -5,21 +5,18 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <string_view>
 #include <vector>
 
 #include "base/fork_registration.hpp"
 #include "obol/server_address.hpp"
 #include "redis/core/deadline.hpp"
+#include "redis/core/refresh_gate.hpp"
+#include "redis/core/replica_table.hpp"
 #include "redis/pool/pool.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
 
 class Node;
-
-/// In a primary's reply to INFO replication: those that are online and have been heard of within `max_lag`.
-/// Source: https://redis.io/docs/latest/commands/info/
-std::vector<ServerAddress> replicas_in(std::string_view info, std::chrono::seconds max_lag);
 
 /// The primary is asked for them when one is wanted, by one caller at a time and not more often than every `pause`.
 /// Thread-safe.
@@ -46,21 +43,18 @@ class Replicas {
   struct Member {
     ServerAddress address;
     std::shared_ptr<Node> node;
-    bool is_avoided = false;
   };
 
   bool is_due();
   void ask(Pool& primary, Deadline deadline);
-  void adopt(const std::vector<ServerAddress>& addresses);
+  void adopt(const std::vector<ServerAddress>& addresses, Deadline::Time::time_point asked_at);
 
   const std::chrono::seconds max_lag_;
   const MakeNode make_node_;
   std::mutex mutex_;
-  std::vector<Member> members_;
-  bool is_asking_ = false;
+  ReplicaTable<Member> table_;
+  RefreshGate gate_{pause};
   bool closed_ = false;
-  Deadline::Time::time_point ask_again_at_{};
-  Deadline::Time::time_point known_until_{};
   ForkRegistration fork_registration_;
 };
 

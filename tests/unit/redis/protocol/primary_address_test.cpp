@@ -1,5 +1,5 @@
 // What a sentinel says about a primary, and what is not believed.
-#include "redis/connection/sentinel_dialer.hpp"
+#include "redis/protocol/primary_address.hpp"
 
 #include <gtest/gtest.h>
 

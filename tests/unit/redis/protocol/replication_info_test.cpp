@@ -1,5 +1,5 @@
 // Which replicas a primary's INFO says may be read from.
-#include "redis/topology/replicas.hpp"
+#include "redis/protocol/replication_info.hpp"
 
 #include <gtest/gtest.h>
 
