@@ -1,5 +1,6 @@
 // No memory: a call that finds none throws std::bad_alloc, and no other call, no connection and no thread suffers for
 // it.
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "failing_allocation.hpp"
+#include "obol/session_id.hpp"
 #include "support/replicated_server.hpp"
 #include "support/server_test.hpp"
 #include "support/store_calls.hpp"
@@ -250,6 +252,25 @@ TEST_P(Memory, OfLargeCommandsAndRepliesIsGivenBack) {
   }
   threads.clear();
   EXPECT_LT(allocated_bytes(), before + large);
+}
+
+// For the reply, for its bytes, and for each string of the session that is too long to stand in place.
+TEST_P(Memory, IsAllocatedSixTimesForAGet) {
+  auto store = connected(options_for(server));
+  auto session = new_session("00000000-0000-4000-8000-000000000001", generate_session_id().value());
+  session.refresh_token_id = generate_session_id().value();
+  session.extra_payload = std::string(300, 'x');
+  ASSERT_TRUE(store.upsert(session).has_value());
+  const auto key = session.key();
+  std::size_t fewest = most_allocations;
+  // Now and then a call also asks for the server's role, or a buffer grows.
+  for (int call = 0; call < 20; ++call) {
+    const FailingAllocation counting(most_allocations, Failing::once);
+    const auto found = store.get(key);
+    fewest = std::min(fewest, counting.count());
+    ASSERT_EQ(found.value(), session);
+  }
+  EXPECT_LE(fewest, 6U);
 }
 
 OBOL_ON_BOTH_SERVERS(Memory);

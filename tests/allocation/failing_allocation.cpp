@@ -16,11 +16,13 @@ struct State {
   bool has_failed = false;
   Failing failing = Failing::once;
   std::size_t passed = 0;
+  std::size_t count = 0;
 };
 
 constinit thread_local State state;
 
 bool is_to_fail() {
+  ++state.count;
   if (!state.is_armed || (state.has_failed && state.failing == Failing::once)) return false;
   if (!state.has_failed && state.passed-- > 0) return false;
   state.has_failed = true;
@@ -64,10 +66,11 @@ void* reallocate(void* old, std::size_t size) {
 }  // namespace
 
 FailingAllocation::FailingAllocation(std::size_t passed, Failing failing) {
-  state = {.is_armed = true, .has_failed = false, .failing = failing, .passed = passed};
+  state = {.is_armed = true, .has_failed = false, .failing = failing, .passed = passed, .count = 0};
 }
 FailingAllocation::~FailingAllocation() { state.is_armed = false; }
 bool FailingAllocation::has_failed() const { return state.has_failed; }
+std::size_t FailingAllocation::count() const { return state.count; }
 
 std::size_t allocated_bytes() { return allocated; }
 

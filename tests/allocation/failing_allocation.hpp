@@ -18,6 +18,9 @@ class FailingAllocation {
 
   /// False if there were not so many allocations.
   bool has_failed() const;
+
+  /// How many were asked for until now.
+  std::size_t count() const;
 };
 
 /// What the program holds now.
