@@ -80,10 +80,10 @@ class Connection {
   void on_push(std::function<void(const Reply&)> take) { state_.on_push(std::move(take)); }
 
   /// True where it can be lent out again: the peer is there and nothing unread has come.
-  bool is_reusable() const { return state_.is_settled() && stream_->is_quiet(); }
+  bool is_reusable() const { return is_settled() && stream_->is_quiet(); }
 
-  /// True where receive() would not wait: bytes have come, or the connection is lost.
-  bool has_news() const { return !stream_->is_quiet(); }
+  /// The same without asking the kernel.
+  bool is_settled() const { return state_.is_settled(); }
 
   bool is_exposed() const { return is_exposed_; }
   const ServerVersion& server() const { return state_.server(); }

@@ -14,7 +14,8 @@ class ConcurrencyLimit {
  public:
   using Time = std::chrono::steady_clock;
 
-  explicit ConcurrencyLimit(std::size_t maximum) : max_(maximum) {}
+  ConcurrencyLimit(std::size_t maximum, std::size_t processors)
+      : max_(maximum), cost_of_call_(processors == 1 ? cost_beside_server : cost_of_call) {}
 
   std::size_t limit() const { return limit_; }
 
@@ -25,8 +26,8 @@ class ConcurrencyLimit {
   void note(std::size_t batch, std::size_t at_once, Time::duration round_trip, Time::time_point now) {
     at_once_ += (static_cast<double>(at_once) - at_once_) / 16;
     note_quiet(round_trip - batch * server_cost, now);
-    const auto work = at_once_ * cost_of_call;
-    const auto quiet = std::chrono::duration<double, std::micro>(std::min(quiet_, quiet_before_));
+    const auto work = at_once_ * cost_of_call_;
+    const auto quiet = Microseconds(std::min(quiet_, quiet_before_));
     if (work > 4 * quiet) {
       limit_ = std::max<std::size_t>(limit_ - 1, 1);
     } else if (work < 3 * quiet && at_once > limit_) {
@@ -37,7 +38,9 @@ class ConcurrencyLimit {
  private:
   static constexpr std::chrono::seconds window{1};
   static constexpr std::chrono::microseconds near{100};
-  static constexpr std::chrono::duration<double, std::micro> cost_of_call{8};
+  using Microseconds = std::chrono::duration<double, std::micro>;
+  static constexpr Microseconds cost_of_call{8};
+  static constexpr Microseconds cost_beside_server{20};  ///< If the server has no processor of its own.
   static constexpr std::chrono::microseconds server_cost{1};
 
   /// The shortest round trip of this window and the one before it: of a quiet server, and short of its own work.
@@ -51,6 +54,7 @@ class ConcurrencyLimit {
   }
 
   std::size_t max_;
+  Microseconds cost_of_call_;
   std::size_t limit_ = 1;
   double at_once_ = 1;  ///< Of late.
   Time::duration quiet_ = Time::duration::max();

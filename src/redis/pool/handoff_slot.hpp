@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <optional>
-#include <thread>
 
 #include "base/on_exit.hpp"
 #include "redis/core/deadline.hpp"
@@ -45,11 +44,11 @@ class HandoffSlot {
   }
 
   /// By the holder: waits until the thing is its own again (true), or until `is_settled` because whoever took it has
-  /// done what there was to do (false). Who settles it has to wake the holder's group. At first this only lets other
-  /// threads run, since whoever took the thing holds it for a moment only; then it sleeps, so that it does not keep the
-  /// processor from a thread of lower priority.
-  template <class IsSettled>
-  bool take_back(Thing& thing, IsSettled is_settled) {
+  /// done what there was to do (false). Who settles it has to wake the holder's group. At first, as long
+  /// as `yield` gives true, this only lets other threads run, since whoever took the thing holds it for a moment only;
+  /// then it sleeps, so that it does not keep the processor from a thread of lower priority.
+  template <class IsSettled, class Yield>
+  bool take_back(Thing& thing, IsSettled is_settled, Yield yield) {
     std::optional<bool> outcome;
     const auto is_over = [&] {
       if (withdraw(thing) || thing.is_back.exchange(false)) {
@@ -61,7 +60,7 @@ class HandoffSlot {
     };
     for (int turn = 0; turn < turns_before_sleep; ++turn) {
       if (is_over()) return *outcome;
-      std::this_thread::yield();
+      if (!yield()) break;
     }
     ++sleepers_;
     const OnExit awake([this] { --sleepers_; });

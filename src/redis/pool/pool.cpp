@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <new>
 #include <optional>
 #include <thread>
@@ -23,6 +24,16 @@ using Time = Deadline::Time;
 constexpr std::size_t largest_send_ahead = 65'536;
 constexpr std::chrono::milliseconds longest_send_ahead{1};
 
+/// That this process may use.
+std::size_t processors() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+/// Of this process so far.
+Time::duration processor_time() {
+  timespec used{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
+
 }  // namespace
 
 Pool::Pool(const PoolOptions& options, const Timeouts& timeouts, RetryBudget& budget, Open open, Report report)
@@ -31,7 +42,8 @@ Pool::Pool(const PoolOptions& options, const Timeouts& timeouts, RetryBudget& bu
       budget_(budget),
       open_(std::move(open)),
       report_(std::move(report)),
-      state_(options, timeouts.total),
+      state_(options, timeouts.total, processors()),
+      yield_guard_(processors()),
       fork_registration_(mutex_, [this] { forget_parent(); }) {}
 
 Pool::~Pool() { close(); }
@@ -138,16 +150,17 @@ bool Pool::leads(Waiter& self) {
 void Pool::lead(Waiter& self) {
   auto& pooled = *self.pooled;
   auto& batch = pooled.batch;
-  if (self.deadline.passed()) return step_down(self);
+  const auto now = Time::now();
+  if (now >= self.deadline.time()) return step_down(self);
   if (!batch.deadline) {
-    if (const auto reason = pooled.why_unusable(options_, Time::now()); !reason.empty()) return requeue(self, reason);
-    if (const auto sent = send(pooled, self.deadline); !sent) {
+    if (const auto reason = pooled.why_unusable(options_, now); !reason.empty()) return requeue(self, reason);
+    if (const auto sent = send(pooled, self.deadline, now); !sent) {
       return end_batch(std::move(self.pooled), &self, sent.error());
     }
   }
-  if (!look(self)) return;
   for (;;) {
-    const auto all = take_in(pooled, std::min(self.deadline, *batch.deadline));
+    const auto deadline = std::min(self.deadline, *batch.deadline);
+    const auto all = take_in(pooled, [&] { return await_bytes(pooled, deadline); });
     if (all && *all) return finish(std::move(self.pooled), &self);
     if (all) continue;
     if (all.error().code == ErrorCode::timeout && !batch.deadline->passed()) return step_down(self);
@@ -155,39 +168,44 @@ void Pool::lead(Waiter& self) {
   }
 }
 
-Result<void> Pool::send(PooledConnection& pooled, Deadline deadline) const {
+Result<void> Pool::send(PooledConnection& pooled, Deadline deadline, Time::time_point now) const {
   auto& batch = pooled.batch;
-  batch.deadline = Deadline::after(timeouts_.command);
-  batch.sent_at = Time::now();
+  batch.deadline = Deadline::at(now + timeouts_.command);
+  batch.sent_at = now;
   return within_memory(
       [&] { return pooled.connection.send(batch.flight.bytes(), std::min(deadline, *batch.deadline)); });
 }
 
-// True with the connection in hand, whether anything came or not; false once the outcome is there.
-bool Pool::look(Waiter& self) {
-  if (!self.pooled->busy_wait.is_worth_it()) return true;
-  const auto end = self.pooled->busy_wait.end();
+// Sleeps until bytes come. If nobody else waits for this connection, polls first, as long as the options say.
+Result<bool> Pool::await_bytes(PooledConnection& pooled, Deadline deadline) {
+  if (pooled.batch.waiters.size() == 1 && pooled.busy_wait.is_worth_it()) {
+    auto came = poll_for_bytes(pooled);
+    pooled.busy_wait.note(!came || *came);
+    if (!came || *came) return came;
+  }
+  if (auto received = pooled.connection.receive(deadline); !received)
+    return std::unexpected(std::move(received.error()));
+  return true;
+}
+
+Result<bool> Pool::poll_for_bytes(PooledConnection& pooled) {
+  const auto end = pooled.busy_wait.end();
   for (;;) {
-    const bool came = self.pooled->connection.has_news();
-    if (came || Time::now() >= end) {
-      self.pooled->busy_wait.note(came);
-      return true;
-    }
-    self.become(State::offered);
-    handoff_slot_.make(self);
+    auto came = pooled.connection.receive_if_ready();
+    if (!came || *came || Time::now() >= end) return came;
     std::this_thread::yield();
-    if (!take_back(self)) return false;
   }
 }
 
-// Waits for bytes; true once all replies are there.
-Result<bool> Pool::take_in(PooledConnection& pooled, Deadline deadline) {
+// `receive` says whether bytes came. True once all replies are there.
+template <class Receive>
+Result<bool> Pool::take_in(PooledConnection& pooled, Receive receive) {
   auto& batch = pooled.batch;
   if (batch.fault) return std::unexpected(copy_of(*batch.fault));
   return within_memory([&]() -> Result<bool> {
-    const auto received = pooled.connection.receive(deadline);
+    auto came = receive();
+    if (!came || !*came) return came;
     if (batch.round_trip.count() == 0) batch.round_trip = Time::now() - batch.sent_at;
-    if (!received) return std::unexpected(received.error());
     return batch.collect(pooled.connection);
   });
 }
@@ -224,8 +242,11 @@ void Pool::give_back(std::unique_ptr<PooledConnection> pooled) {
 // The new leader finds its batch sent already: the server works while that thread wakes up.
 void Pool::pass_on(std::unique_ptr<PooledConnection> pooled) {
   auto& batch = pooled->batch;
-  if (batch.flight.bytes().size() <= largest_send_ahead && pooled->connection.is_reusable()) {
-    if (auto sent = send(*pooled, Deadline::after(longest_send_ahead)); !sent) {
+  // The marker of several calls shows what the kernel would be asked for.
+  const bool is_fit = batch.waiters.size() > 1 ? pooled->connection.is_settled() : pooled->connection.is_reusable();
+  if (is_fit && batch.flight.bytes().size() <= largest_send_ahead) {
+    const auto now = Time::now();
+    if (auto sent = send(*pooled, Deadline::at(now + longest_send_ahead), now); !sent) {
       return end_batch(std::move(pooled), nullptr, sent.error());
     }
   }
@@ -249,7 +270,8 @@ void Pool::promote(std::unique_ptr<PooledConnection> pooled) {
 
 // The leader's connection belongs to whoever takes the offer. False if another thread has handed out the outcome.
 bool Pool::take_back(Waiter& self) {
-  const bool is_own = handoff_slot_.take_back(self, [&self] { return self.signal.word() == WakeSignal::answered; });
+  const bool is_own = handoff_slot_.take_back(
+      self, [&self] { return self.signal.word() == WakeSignal::answered; }, [this] { return yield(); });
   self.become(is_own ? State::holding : State::finished);
   return is_own;
 }
@@ -259,8 +281,20 @@ void Pool::spin(const Waiter& self) {
   constexpr int turns = 10;
   for (int turn = 0; turn < turns && self.signal.word() == WakeSignal::none; ++turn) {
     look_for_another(self);
-    if (self.signal.word() == WakeSignal::none) std::this_thread::yield();
+    if (self.signal.word() != WakeSignal::none || !yield()) return;
   }
+}
+
+// False if it had better sleep.
+bool Pool::yield() {
+  const auto before = Time::now();
+  if (!yield_guard_.permits(before)) return false;
+  std::this_thread::yield();
+  if (const auto after = Time::now(); yield_guard_.is_slow(before, after)) {
+    const std::scoped_lock lock(mutex_);
+    yield_guard_.note_slow(before, after, processor_time());
+  }
+  return true;
 }
 
 // Replies found too soon would take the connection on before the next batch has gathered: one turn of as many threads
@@ -271,11 +305,11 @@ void Pool::look_for_another(const Waiter& self) {
   if (leader == nullptr) return;
   auto& pooled = *leader->pooled;
   auto& batch = pooled.batch;
-  if (++batch.looks < batch.waiters.size() || !pooled.connection.has_news()) return handoff_slot_.give_back(*leader);
-  pooled.busy_wait.note(true);
-  auto all = take_in(pooled, std::min({self.deadline, leader->deadline, *batch.deadline}));
+  const auto deadline = std::min({self.deadline, leader->deadline, *batch.deadline});
+  if (++batch.looks < batch.waiters.size() || deadline.passed()) return handoff_slot_.give_back(*leader);
+  auto all = take_in(pooled, [&] { return pooled.connection.receive_if_ready(); });
   if (all && *all) return finish(std::move(leader->pooled), nullptr);
-  if (all || all.error().code == ErrorCode::timeout) return handoff_slot_.give_back(*leader);
+  if (all) return handoff_slot_.give_back(*leader);
   batch.fault = std::move(all.error());
   handoff_slot_.give_to_holder(*leader);
 }

@@ -15,6 +15,7 @@
 #include "redis/connection/connection.hpp"
 #include "redis/core/deadline.hpp"
 #include "redis/core/retry_budget.hpp"
+#include "redis/core/yield_guard.hpp"
 #include "redis/net/wake_signal.hpp"
 #include "redis/pool/handoff_slot.hpp"
 #include "redis/pool/lease.hpp"
@@ -84,9 +85,11 @@ class Pool {
   // The batch that a waiter leads: sent, looked for, read, handed out.
   bool leads(Waiter& self);
   void lead(Waiter& self);
-  Result<void> send(PooledConnection& pooled, Deadline deadline) const;
-  bool look(Waiter& self);
-  static Result<bool> take_in(PooledConnection& pooled, Deadline deadline);
+  Result<void> send(PooledConnection& pooled, Deadline deadline, Deadline::Time::time_point now) const;
+  static Result<bool> await_bytes(PooledConnection& pooled, Deadline deadline);
+  static Result<bool> poll_for_bytes(PooledConnection& pooled);
+  template <class Receive>
+  static Result<bool> take_in(PooledConnection& pooled, Receive receive);
   void finish(std::unique_ptr<PooledConnection> pooled, const Waiter* self);
   void hand_out(PooledConnection& pooled, const Waiter* self, Wakes& wakes);
 
@@ -98,6 +101,7 @@ class Pool {
   // Replies of a batch that another thread leads.
   bool take_back(Waiter& self);
   void spin(const Waiter& self);
+  bool yield();
   void look_for_another(const Waiter& self);
 
   // What goes wrong.
@@ -124,6 +128,7 @@ class Pool {
   PoolState state_;
   ParkingLot parking_lot_;
   HandoffSlot<Waiter> handoff_slot_{parking_lot_};  ///< A leader whose replies any thread may look for.
+  YieldGuard yield_guard_;                          ///< Changed under the lock.
   ForkRegistration fork_registration_;
 };
 

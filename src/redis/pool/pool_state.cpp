@@ -22,8 +22,8 @@ constexpr std::chrono::milliseconds overflow_idle_limit{1000};
 
 }  // namespace
 
-PoolState::PoolState(const PoolOptions& options, Deadline::Time::duration patience)
-    : options_(options), concurrency_limit_(capacity()), dial_policy_(patience) {}
+PoolState::PoolState(const PoolOptions& options, Deadline::Time::duration patience, std::size_t processors)
+    : options_(options), concurrency_limit_(capacity(), processors), dial_policy_(patience) {}
 
 void PoolState::enter(Waiter& waiter) {
   // It may have had a turn already, and a connection that was of no use.
@@ -58,9 +58,7 @@ PoolState::Step PoolState::next_step(Waiter& waiter, TimePoint now, Wakes& wakes
       return {.kind = Step::Kind::dial};
     case State::queued:
     case State::in_batch:
-      return {.kind = Step::Kind::sleep,
-              .until = wake_time(waiter, now),
-              .spins = options_.busy_wait.count() > 0 && concurrency_limit_.is_near()};
+      return {.kind = Step::Kind::sleep, .until = wake_time(waiter, now), .spins = concurrency_limit_.is_near()};
     default:
       return {.kind = Step::Kind::done};
   }
@@ -213,7 +211,7 @@ PoolState::Returned PoolState::give_back(std::unique_ptr<PooledConnection> poole
 void PoolState::note_batch(const PooledConnection& pooled, TimePoint now) {
   const auto& batch = pooled.batch;
   if (!batch.deadline) return;
-  concurrency_limit_.note(batch.waiters.size(), in_flight_ + queue_.size(), batch.round_trip, now);
+  concurrency_limit_.note(batch.waiters.size(), callers(), batch.round_trip, now);
   batch_limit_.note(batch.waiters.size(), batch.flight.reply_bytes());
 }
 

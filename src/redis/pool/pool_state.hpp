@@ -43,7 +43,7 @@ class PoolState {
   };
 
   /// An outage is waited out for `patience`.
-  PoolState(const PoolOptions& options, Deadline::Time::duration patience);
+  PoolState(const PoolOptions& options, Deadline::Time::duration patience, std::size_t processors);
 
   /// `started` or `holding` becomes `queued`; `finished` if too many wait already.
   void enter(Waiter& waiter);
@@ -88,6 +88,9 @@ class PoolState {
   void note_unfinished(const Batch& batch) {
     batch_limit_.note(batch.flight.answered() + 1, batch.flight.reply_bytes());
   }
+
+  /// That wait for a connection or a reply.
+  std::size_t callers() const { return queue_.size() + in_flight_; }
 
   PoolStatistics statistics() const;
 

@@ -63,7 +63,7 @@ class Waiter {
         set(dialing, in_batch, holding, finished),  // queued
         set(queued, in_batch, holding, finished),   // dialing: queued again if another attempt may succeed
         set(queued, holding, offered, finished),    // in_batch: queued again if its connection broke
-        set(queued, offered, finished),             // holding: queued again if the connection is of no use
+        set(queued, finished),                      // holding: queued again if the connection is of no use
         set(holding, finished),                     // offered
         set(),                                      // finished
     };

@@ -324,22 +324,21 @@ TEST_F(ConnectionTest, TakesAReplyThatComesAfterATimeout) {
 TEST_F(ConnectionTest, IsReusableOnlyIfNothingUnreadHasCome) {
   auto idle = introduced();
   EXPECT_TRUE(idle.is_reusable());
-  EXPECT_FALSE(idle.has_news());
   say({"+late\r\n+half"});
   EXPECT_FALSE(idle.is_reusable());
-  EXPECT_TRUE(idle.has_news());
+  EXPECT_TRUE(idle.is_settled()) << "the kernel was not asked";
   ASSERT_TRUE(idle.receive(far()).has_value());
-  EXPECT_FALSE(idle.has_news()) << "all of it was received";
+  EXPECT_FALSE(idle.is_settled());
   EXPECT_FALSE(idle.is_reusable());
   ASSERT_TRUE(idle.next_reply().value().has_value());
-  EXPECT_FALSE(idle.is_reusable()) << "half a reply was received";
+  EXPECT_FALSE(idle.is_settled()) << "half a reply was received";
+  EXPECT_FALSE(idle.is_reusable());
   say({"\r\n"});
   ASSERT_TRUE(idle.receive(far()).has_value());
   ASSERT_TRUE(idle.next_reply().value().has_value());
   EXPECT_TRUE(idle.is_reusable());
   script->read_error = Error{ErrorCode::unavailable, "the server closed the connection"};
   EXPECT_FALSE(idle.is_reusable());
-  EXPECT_TRUE(idle.has_news());
 }
 
 // The second bulk string of ECHO, the last command.

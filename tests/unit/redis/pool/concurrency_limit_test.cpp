@@ -13,7 +13,7 @@ class ConcurrencyLimitTest : public ::testing::Test {
     for (int i = 0; i < times; ++i) limit.note(batch, at_once, round_trip, now += round_trip);
   }
 
-  ConcurrencyLimit limit{15};
+  ConcurrencyLimit limit{15, 2};
   ConcurrencyLimit::Time::time_point now{};
 };
 
@@ -38,6 +38,12 @@ TEST_F(ConcurrencyLimitTest, StayOneForOneCaller) {
 TEST_F(ConcurrencyLimitTest, AreOneForEachOfAFewCallersNearTheServer) {
   note(1, 4, microseconds(50));
   EXPECT_EQ(limit.limit(), 4U);
+}
+
+TEST_F(ConcurrencyLimitTest, ShrinkToOneForAFewCallersBesideTheServerOnOneProcessor) {
+  limit = ConcurrencyLimit(15, 1);
+  note(1, 4, microseconds(17));
+  EXPECT_EQ(limit.limit(), 1U);
 }
 
 TEST_F(ConcurrencyLimitTest, ShrinkToOneForManyCallersNearTheServer) {

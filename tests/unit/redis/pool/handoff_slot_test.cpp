@@ -23,6 +23,12 @@ struct Thing {
 
 bool never() { return false; }
 
+/// For take_back: whether it may let others run before it sleeps.
+bool yields() {
+  std::this_thread::yield();
+  return true;
+}
+
 class HandoffSlotTest : public ::testing::Test {
  protected:
   ParkingLot parking_lot;
@@ -40,13 +46,13 @@ TEST_F(HandoffSlotTest, IsTakenOnce) {
 TEST_F(HandoffSlotTest, HoldsOneThingAtATimeAndLeavesAnotherToItsHolder) {
   slot.make(thing);
   slot.make(other);
-  EXPECT_TRUE(slot.take_back(other, never));
+  EXPECT_TRUE(slot.take_back(other, never, yields));
   EXPECT_EQ(slot.take(), &thing);
 }
 
 TEST_F(HandoffSlotTest, IsTakenBackByItsHolder) {
   slot.make(thing);
-  EXPECT_TRUE(slot.take_back(thing, never));
+  EXPECT_TRUE(slot.take_back(thing, never, yields));
   EXPECT_EQ(slot.take(), nullptr);
 }
 
@@ -60,13 +66,13 @@ TEST_F(HandoffSlotTest, IsTakenByNobodyElseOnceItWasGivenToItsHolder) {
   slot.make(thing);
   slot.give_to_holder(*slot.take());
   EXPECT_EQ(slot.take(), nullptr);
-  EXPECT_TRUE(slot.take_back(thing, never));
+  EXPECT_TRUE(slot.take_back(thing, never, yields));
 }
 
 TEST_F(HandoffSlotTest, IsNotTakenBackOnceWhoeverTookItHasSettledIt) {
   slot.make(thing);
   slot.take();
-  EXPECT_FALSE(slot.take_back(thing, [] { return true; }));
+  EXPECT_FALSE(slot.take_back(thing, [] { return true; }, yields));
 }
 
 /// A holder that waits for its thing in a thread of its own.
@@ -76,7 +82,7 @@ class Holder {
   Holder(HandoffSlot<Thing>& slot, Thing& thing, IsSettled is_settled)
       : took_back_(std::async(std::launch::async, [this, &slot, &thing, is_settled] {
           thread_ = ::gettid();
-          return slot.take_back(thing, is_settled);
+          return slot.take_back(thing, is_settled, yields);
         })) {}
 
   bool falls_asleep() const {
@@ -168,7 +174,7 @@ TEST_F(HandoffSlotTest, IsNeverMissedByItsHolder) {
   for (int turn = 0; turn < 200; ++turn) {
     slot.make(thing);
     std::this_thread::yield();
-    EXPECT_TRUE(slot.take_back(thing, never));
+    EXPECT_TRUE(slot.take_back(thing, never, yields));
   }
   is_over = true;
 }

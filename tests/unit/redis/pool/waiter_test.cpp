@@ -17,7 +17,7 @@ TEST(WaiterTest, GoesFromAStateToThoseOfTheTableOnly) {
       {queued, {dialing, in_batch, holding, finished}},
       {dialing, {queued, in_batch, holding, finished}},
       {in_batch, {queued, holding, offered, finished}},
-      {holding, {queued, offered, finished}},
+      {holding, {queued, finished}},
       {offered, {holding, finished}},
       {finished, {}},
   };
