@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "redis/protocol/marker.hpp"
+#include "redis/core/flight.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
 namespace {
@@ -42,22 +42,17 @@ Result<Reply> Connection::call(const Command& command, Deadline deadline) {
 }
 
 Result<std::vector<Reply>> Connection::call_all(std::span<const Command> commands, Deadline deadline) {
-  const auto marker = Marker::next();
-  std::string batch;
-  for (const auto& command : commands) batch += command.bytes();
-  batch += marker.command().bytes();
-  if (auto sent = send(batch, deadline); !sent) return std::unexpected(std::move(sent.error()));
-  std::vector<Reply> replies;
-  replies.reserve(commands.size());
-  while (replies.size() < commands.size()) {
+  Flight flight;
+  for (const auto& command : commands) flight.add(command.bytes());
+  flight.seal(Flight::Marked::always);
+  if (auto sent = send(flight.bytes(), deadline); !sent) return std::unexpected(std::move(sent.error()));
+  for (;;) {
     auto reply = read_reply(deadline);
     if (!reply) return std::unexpected(std::move(reply.error()));
-    replies.push_back(std::move(*reply));
+    const auto all = flight.take(std::move(*reply));
+    if (!all) return std::unexpected(all.error());
+    if (*all) return std::move(flight.replies());
   }
-  const auto last = read_reply(deadline);
-  if (!last) return std::unexpected(last.error());
-  if (auto checked = marker.check(*last); !checked) return std::unexpected(std::move(checked.error()));
-  return replies;
 }
 
 Result<void> Connection::send(std::string_view commands, Deadline deadline) {

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "redis/core/batch_limit.hpp"
 #include "values/out_of_memory.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
@@ -10,9 +9,6 @@ namespace {
 
 /// What is kept of the memory for commands.
 constexpr std::size_t most_kept = 65'536;
-
-/// Of several calls. BatchLimit expects less; if replies suddenly are larger, this ends it.
-constexpr std::size_t most_held = 16 * BatchLimit::most_reply_bytes;
 
 std::size_t bytes_of(const Reply& reply) {
   auto bytes = reply.text.size();
@@ -27,24 +23,27 @@ void Flight::add(std::string_view command) {
   ++calls_;
 }
 
-void Flight::seal() {
-  if (calls_ < 2) return;
+void Flight::seal(Marked marked) {
+  if (calls_ < 2 && marked != Marked::always) return;
   auto marker = Marker::next();
   bytes_.append(marker.command().bytes());
   marker_ = std::move(marker);
 }
 
 Result<bool> Flight::take(Reply&& reply) {
-  if (is_complete_) return std::unexpected(Error{ErrorCode::unavailable, "a reply came that belongs to no command"});
+  if (is_complete()) {
+    return std::unexpected(Error{ErrorCode::unavailable, "a reply came that belongs to no command"});
+  }
   if (answered() == calls_) {
     if (auto checked = marker_->check(reply); !checked) return std::unexpected(std::move(checked.error()));
-    return is_complete_ = true;
+    marker_.reset();
+    return true;
   }
   const auto bytes = bytes_of(reply);
-  if (marker_ && reply_bytes_ + bytes > most_held) return std::unexpected(out_of_memory());
+  if (calls_ > 1 && reply_bytes_ + bytes > most_held_) return std::unexpected(out_of_memory());
   replies_.push_back(std::move(reply));
   reply_bytes_ += bytes;
-  return is_complete_ = !marker_ && answered() == calls_;
+  return is_complete();
 }
 
 void Flight::give_memory_back() {
@@ -59,7 +58,6 @@ void Flight::clear() {
   marker_.reset();
   replies_.clear();
   reply_bytes_ = 0;
-  is_complete_ = false;
 }
 
 }}}  // namespace obol::v0::redis

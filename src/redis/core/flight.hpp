@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,11 +19,16 @@ namespace obol { inline namespace v0 { namespace redis {
 /// Not thread-safe.
 class Flight {
  public:
+  enum class Marked { if_several, always };
+
+  /// The replies of several commands together may hold `most_held` bytes.
+  explicit Flight(std::size_t most_held = std::numeric_limits<std::size_t>::max()) : most_held_(most_held) {}
+
   /// Takes the next command in.
   void add(std::string_view command);
 
   /// No other command follows.
-  void seal();
+  void seal(Marked marked = Marked::if_several);
 
   /// What is sent.
   std::string_view bytes() const { return bytes_; }
@@ -45,12 +51,14 @@ class Flight {
   void clear();
 
  private:
+  bool is_complete() const { return answered() == calls_ && !marker_; }
+
+  std::size_t most_held_;
   std::string bytes_;
   std::size_t calls_ = 0;
-  std::optional<Marker> marker_;
+  std::optional<Marker> marker_;  ///< That is still to come.
   std::vector<Reply> replies_;
   std::size_t reply_bytes_ = 0;
-  bool is_complete_ = false;
 };
 
 }}}  // namespace obol::v0::redis

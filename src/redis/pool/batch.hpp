@@ -48,7 +48,10 @@ struct Batch {
   /// Null if nobody waits for the replies any more.
   Waiter* first_waiter() const;
 
-  Flight flight;
+  /// BatchLimit expects less; if replies suddenly are larger, this ends the batch.
+  static constexpr std::size_t most_held = 16 * BatchLimit::most_reply_bytes;
+
+  Flight flight{most_held};
   std::vector<Waiter*> waiters;      ///< In the order of their commands; null: it gave up.
   std::optional<Deadline> deadline;  ///< Of the replies, once it was sent.
   Deadline::Time::time_point sent_at;

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "redis/core/batch_limit.hpp"
 #include "values/out_of_memory.hpp"
 
 namespace obol::redis { namespace {
@@ -16,8 +15,8 @@ namespace obol::redis { namespace {
 class FlightTest : public ::testing::Test {
  protected:
   /// As many commands as given, numbered.
-  static Flight flight_of(std::size_t calls) {
-    Flight flight;
+  static Flight flight_of(std::size_t calls, std::size_t most_held = 1000) {
+    Flight flight(most_held);
     for (std::size_t i = 0; i < calls; ++i) flight.add(Command{"ECHO", name(i)}.bytes());
     flight.seal();
     return flight;
@@ -62,6 +61,17 @@ TEST_F(FlightTest, OfSeveralCommandsEndsWithAMarkerOfItsOwn) {
   EXPECT_TRUE(first.bytes().substr(first.bytes().rfind('*')).starts_with("*2\r\n$4\r\nECHO\r\n"));
   EXPECT_NE(first.bytes(), second.bytes());
   EXPECT_EQ(first.calls(), 2U);
+}
+
+TEST_F(FlightTest, OfOneCommandHasAMarkerIfThatIsWanted) {
+  Flight flight;
+  flight.add("a");
+  flight.seal(Flight::Marked::always);
+  EXPECT_TRUE(flight.bytes().starts_with("a*2\r\n$4\r\nECHO\r\n")) << flight.bytes();
+  EXPECT_FALSE(flight.take({.kind = Reply::Kind::nil}).value());
+  const auto unmarked = flight.take({.kind = Reply::Kind::nil});
+  ASSERT_FALSE(unmarked.has_value());
+  EXPECT_EQ(unmarked.error().code, ErrorCode::unavailable);
 }
 
 TEST_F(FlightTest, GivesEachCommandItsReplyWhereverTheBytesAreSplit) {
@@ -136,12 +146,12 @@ TEST_F(FlightTest, CountsWhatItsRepliesHold) {
 }
 
 TEST_F(FlightTest, EndsIfTheRepliesOfSeveralCallsAreTooLargeTogether) {
-  const std::string large(16 * BatchLimit::most_reply_bytes + 1, 'x');
-  auto flight = flight_of(2);
-  EXPECT_TRUE(is_out_of_memory(flight.take({.kind = Reply::Kind::text, .text = large}).error()));
-  EXPECT_EQ(flight.answered(), 0U);
-  auto alone = flight_of(1);
-  EXPECT_TRUE(alone.take({.kind = Reply::Kind::text, .text = large}).value());
+  auto flight = flight_of(2, 5);
+  EXPECT_FALSE(flight.take({.kind = Reply::Kind::text, .text = "123"}).value());
+  EXPECT_TRUE(is_out_of_memory(flight.take({.kind = Reply::Kind::text, .text = "456"}).error()));
+  EXPECT_EQ(flight.answered(), 1U);
+  auto alone = flight_of(1, 5);
+  EXPECT_TRUE(alone.take({.kind = Reply::Kind::text, .text = "123456"}).value());
 }
 
 TEST_F(FlightTest, KeepsNoReplyThatNobodyTookAndKnowsStillWhatTheyHeld) {
