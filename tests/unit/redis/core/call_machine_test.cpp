@@ -13,7 +13,7 @@
 
 namespace obol::redis {
 
-void PrintTo(CallMachine::Action action, std::ostream* out) {
+static void PrintTo(CallMachine::Action action, std::ostream* out) {
   constexpr std::array names{"locate", "send", "follow", "learn", "load_functions", "pause", "finish"};
   *out << names.at(static_cast<std::size_t>(action));
 }
@@ -160,8 +160,8 @@ Event late_for_a_connection() {
 }
 
 /// A call that is repeated after a pause, and then succeeds.
-std::vector<Event> repeated_after(Event first) {
-  return {located(), std::move(first), learnt(), resumed(), located(), replied()};
+std::vector<Event> repeated_after(const Event& first) {
+  return {located(), first, learnt(), resumed(), located(), replied()};
 }
 
 // Each error reply, and what follows.

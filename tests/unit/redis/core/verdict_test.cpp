@@ -10,7 +10,7 @@
 
 namespace obol::redis {
 
-void PrintTo(const Verdict& verdict, std::ostream* out) {
+static void PrintTo(const Verdict& verdict, std::ostream* out) {
   *out << "next " << static_cast<int>(verdict.next) << ", drops " << static_cast<int>(verdict.drops)
        << (verdict.suspects_node ? ", suspects" : "") << (verdict.charges_budget ? ", charges" : "");
 }
