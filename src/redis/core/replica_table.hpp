@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <numeric>
 #include <random>
 #include <utility>
 #include <vector>
@@ -42,8 +41,8 @@ class ReplicaTable {
   /// The primary, asked at `asked_at`, has told of these; see members_for(). The others leave. Changes nothing if it
   /// throws.
   MemberChanges<Member> learn(const std::vector<Member>& learnt, TimePoint asked_at) {
-    std::vector<std::size_t> all(learnt.size());
-    std::iota(all.begin(), all.end(), std::size_t{0});
+    std::vector<std::size_t> all;
+    for (std::size_t i = 0; i < learnt.size(); ++i) all.push_back(i);
     auto changes = replace_members(members_, learnt);
     usable_ = std::move(all);
     known_until_ = asked_at + max_lag_;

@@ -10,7 +10,7 @@ namespace obol::redis { namespace {
 using Reports = SequentialSearch::Reports;
 
 TEST(SequentialSearchTest, AsksEachOnceWithAnEqualShareOfWhatIsLeft) {
-  for (const std::size_t behind : {0, 1}) {
+  for (std::size_t behind = 0; behind < 2; ++behind) {
     SequentialSearch search(3, Reports::lasting, behind);
     for (std::size_t i = 0; i < 3; ++i) {
       const auto turn = search.next();

@@ -96,6 +96,7 @@ TEST_F(SlotTableTest, KnowsNobodyAtFirst) {
 
 TEST_F(SlotTableTest, TakesALearntMapInAndTellsWhoJoinedAndLeft) {
   EXPECT_EQ(ports(owner.learn(halves).joined), (Ports{1, 2}));
+  ASSERT_EQ(owner.port_of(16383), 2);
   const auto stayed = *owner.table.primary_of(16383);
   const auto changes = owner.learn(
       {{.first = 0, .last = 99, .primary = server(3)}, {.first = 200, .last = 16383, .primary = server(2)}});
