@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "redis/topology/replicas.hpp"
 #include "support/await.hpp"
 #include "support/replicated_server.hpp"
 #include "support/server_test.hpp"
@@ -130,6 +131,24 @@ TEST_P(ReplicaReads, AreAnsweredByThePrimaryWhereTheReplicaIsGone) {
   EXPECT_EQ(store.get_from_replica(session.key()).value(), session);
   replica.signal(SIGKILL);
   for (int i = 0; i < 5; ++i) EXPECT_EQ(store.get_from_replica(session.key()).value(), session);
+}
+
+// One of the reads asks the primary for its replicas, and must not spend all of its time on that.
+TEST_P(ReplicaReads, AreAnsweredByTheReplicaWhileThePrimaryHangs) {
+  auto own = options();
+  own.timeouts = {.connect = seconds(4), .command = seconds(4), .total = seconds(8)};
+  auto store = connected(own);
+  const auto session = stored(store);
+  EXPECT_EQ(store.get_from_replica(session.key()).value(), session);
+  primary.signal(SIGSTOP);
+  const auto due = std::chrono::steady_clock::now() + redis::Replicas::pause;
+  for (bool was_due = false; !was_due;) {
+    was_due = std::chrono::steady_clock::now() >= due;
+    const auto found = store.get_from_replica(session.key());
+    ASSERT_TRUE(found.has_value()) << found.error().message;
+    EXPECT_EQ(*found, session);
+  }
+  primary.signal(SIGCONT);
 }
 
 TEST_P(ReplicaReads, AreNotMadeFromAReplicaThatLostItsPrimary) {

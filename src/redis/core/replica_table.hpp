@@ -20,6 +20,10 @@ class ReplicaTable {
  public:
   using TimePoint = Deadline::Time::time_point;
 
+  /// A read that asks the primary first may take one of so many equal parts of its time for that: what is known serves
+  /// on if the primary does not answer, and then a replica must be asked.
+  static constexpr std::size_t parts = 2;
+
   explicit ReplicaTable(std::chrono::seconds max_lag) : max_lag_(max_lag) {}
 
   /// Any one of those that are not avoided. Null if there is none, or the primary has not answered for `max_lag`. The
@@ -42,6 +46,7 @@ class ReplicaTable {
   /// throws.
   MemberChanges<Member> learn(const std::vector<Member>& learnt, TimePoint asked_at) {
     std::vector<std::size_t> all;
+    all.reserve(learnt.size());
     for (std::size_t i = 0; i < learnt.size(); ++i) all.push_back(i);
     auto changes = replace_members(members_, learnt);
     usable_ = std::move(all);

@@ -18,7 +18,7 @@ Replicas::Replicas(std::chrono::seconds max_lag, MakeNode make_node)
       fork_registration_(mutex_, [this] { gate_.leave(); }) {}
 
 NodeHandle Replicas::pick(Pool& primary, Deadline deadline) {
-  if (is_due()) ask(primary, deadline);
+  if (is_due()) ask(primary, deadline.share(ReplicaTable<Member>::parts));
   const std::scoped_lock lock(mutex_);
   const auto* replica = closed_ ? nullptr : table_.pick(Deadline::Time::now(), random_generator());
   return replica == nullptr ? nullptr : replica->node;
