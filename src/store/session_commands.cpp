@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <utility>
 
@@ -67,12 +66,13 @@ redis::FunctionLibrary session_functions() {
 }
 
 StoredKey make_stored_key(std::string_view prefix, std::string_view user_id, std::string_view type) {
-  const std::array parts{prefix, std::string_view("{"), user_id, std::string_view("}:"), type};
-  std::size_t size = 0;
-  for (const auto part : parts) size += part.size();
-  StoredKey key(size);
-  char* next = key.data();
-  for (const auto part : parts) next = std::ranges::copy(part, next).out;
+  StoredKey key(prefix.size() + user_id.size() + type.size() + 3);
+  char* next = std::ranges::copy(prefix, key.data()).out;
+  *next++ = '{';
+  next = std::ranges::copy(user_id, next).out;
+  *next++ = '}';
+  *next++ = ':';
+  std::ranges::copy(type, next);
   return key;
 }
 
