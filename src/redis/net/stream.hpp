@@ -30,10 +30,12 @@ class Stream {
   };
 
   /// One attempt that never waits and does a bounded amount of work. `unavailable` if the peer has closed. Bytes may
-  /// be held above the descriptor: only a step that moved nothing says that waiting for the descriptor is right.
+  /// be held above the descriptor, so wait for it only after a step that moved nothing. The work of a step is bounded,
+  /// so more may be there to read even then: an edge-triggered wait would miss it.
   virtual Result<Step> try_read(char* buffer, std::size_t capacity) = 0;
 
-  /// One attempt that never waits; it may take a part of the bytes. The next one must go on behind that part.
+  /// One attempt that never waits; it may take a part of the bytes. The next one must begin with the first byte that
+  /// was not taken, and have no fewer bytes if nothing was. Reads may come in between.
   virtual Result<Step> try_write(std::string_view bytes) = 0;
 
   Result<void> write_all(std::string_view bytes, Deadline deadline);

@@ -29,7 +29,7 @@ using testing::Descriptor;
 class Ends {
  public:
   explicit Ends(bool is_encrypted, int newest_version = TLS1_3_VERSION) {
-    Descriptor listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const Descriptor listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     std::string folder = (std::filesystem::temp_directory_path() / "obol-ends-XXXXXX").string();
     EXPECT_NE(::mkdtemp(folder.data()), nullptr);
     sockaddr_un address{};
