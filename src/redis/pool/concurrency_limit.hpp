@@ -14,8 +14,7 @@ class ConcurrencyLimit {
  public:
   using Time = std::chrono::steady_clock;
 
-  ConcurrencyLimit(std::size_t maximum, std::size_t processors)
-      : max_(maximum), cost_of_call_(processors == 1 ? cost_beside_server : cost_of_call) {}
+  explicit ConcurrencyLimit(std::size_t maximum) : max_(maximum) {}
 
   std::size_t limit() const { return limit_; }
 
@@ -26,11 +25,11 @@ class ConcurrencyLimit {
   void note(std::size_t batch, std::size_t at_once, Time::duration round_trip, Time::time_point now) {
     at_once_ += (static_cast<double>(at_once) - at_once_) / 16;
     note_quiet(round_trip - batch * server_cost, now);
-    const auto work = at_once_ * cost_of_call_;
+    const auto work = at_once_ * cost_of_call;
     const auto quiet = Microseconds(std::min(quiet_, quiet_before_));
-    if (work > 4 * quiet) {
+    if (work > 3.3 * quiet) {
       limit_ = std::max<std::size_t>(limit_ - 1, 1);
-    } else if (work < 3 * quiet && at_once > limit_) {
+    } else if (work < 2.8 * quiet && at_once > limit_) {
       limit_ = std::min(limit_ + 1, max_);
     }
   }
@@ -40,7 +39,6 @@ class ConcurrencyLimit {
   static constexpr std::chrono::microseconds near{100};
   using Microseconds = std::chrono::duration<double, std::micro>;
   static constexpr Microseconds cost_of_call{8};
-  static constexpr Microseconds cost_beside_server{20};  ///< If the server has no processor of its own.
   static constexpr std::chrono::microseconds server_cost{1};
 
   /// The shortest round trip of this window and the one before it: of a quiet server, and short of its own work.
@@ -54,7 +52,6 @@ class ConcurrencyLimit {
   }
 
   std::size_t max_;
-  Microseconds cost_of_call_;
   std::size_t limit_ = 1;
   double at_once_ = 1;  ///< Of late.
   Time::duration quiet_ = Time::duration::max();

@@ -42,7 +42,7 @@ Pool::Pool(const PoolOptions& options, const Timeouts& timeouts, RetryBudget& bu
       budget_(budget),
       open_(std::move(open)),
       report_(std::move(report)),
-      state_(options, timeouts.total, processors()),
+      state_(options, timeouts.total),
       yield_guard_(processors()),
       fork_registration_(mutex_, [this] { forget_parent(); }) {}
 

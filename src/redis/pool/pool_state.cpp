@@ -22,8 +22,8 @@ constexpr std::chrono::milliseconds overflow_idle_limit{1000};
 
 }  // namespace
 
-PoolState::PoolState(const PoolOptions& options, Deadline::Time::duration patience, std::size_t processors)
-    : options_(options), concurrency_limit_(capacity(), processors), dial_policy_(patience) {}
+PoolState::PoolState(const PoolOptions& options, Deadline::Time::duration patience)
+    : options_(options), concurrency_limit_(capacity()), dial_policy_(patience) {}
 
 void PoolState::enter(Waiter& waiter) {
   // It may have had a turn already, and a connection that was of no use.

@@ -43,7 +43,7 @@ class PoolState {
   };
 
   /// An outage is waited out for `patience`.
-  PoolState(const PoolOptions& options, Deadline::Time::duration patience, std::size_t processors);
+  PoolState(const PoolOptions& options, Deadline::Time::duration patience);
 
   /// `started` or `holding` becomes `queued`; `finished` if too many wait already.
   void enter(Waiter& waiter);

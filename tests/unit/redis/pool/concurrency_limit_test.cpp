@@ -13,7 +13,7 @@ class ConcurrencyLimitTest : public ::testing::Test {
     for (int i = 0; i < times; ++i) limit.note(batch, at_once, round_trip, now += round_trip);
   }
 
-  ConcurrencyLimit limit{15, 2};
+  ConcurrencyLimit limit{15};
   ConcurrencyLimit::Time::time_point now{};
 };
 
@@ -40,9 +40,10 @@ TEST_F(ConcurrencyLimitTest, AreOneForEachOfAFewCallersNearTheServer) {
   EXPECT_EQ(limit.limit(), 4U);
 }
 
-TEST_F(ConcurrencyLimitTest, ShrinkToOneForAFewCallersBesideTheServerOnOneProcessor) {
-  limit = ConcurrencyLimit(15, 1);
-  note(1, 4, microseconds(17));
+TEST_F(ConcurrencyLimitTest, ShrinkToOneForEightCallersBesideTheServer) {
+  note(1, 4, microseconds(18));
+  EXPECT_EQ(limit.limit(), 4U);
+  note(2, 8, microseconds(20));
   EXPECT_EQ(limit.limit(), 1U);
 }
 

@@ -62,7 +62,7 @@ class PoolStateTest : public ::testing::Test {
   PoolState::TimePoint now{seconds(1000)};
   ParkingLot parking_lot;
   Wakes wakes{parking_lot};
-  PoolState state{options, seconds(5), 2};
+  PoolState state{options, seconds(5)};
   PatientWaiter a{"a"}, b{"b"}, c{"c"}, d{"d"};
   PatientWaiter lender{""};
 };
