@@ -92,9 +92,9 @@ struct Measured {
   std::vector<double> latency;
 };
 
-class Comparison {
+class ClusterComparison {
  public:
-  Comparison(testing::ServerKind kind, const Settings& settings, Report& report)
+  ClusterComparison(testing::ServerKind kind, const Settings& settings, Report& report)
       : settings_(settings), report_(report), name_(testing::name_of(kind)) {
     for (const auto primaries : sizes) places_.push_back(std::make_unique<Place>(kind, primaries));
   }
@@ -152,7 +152,7 @@ class Comparison {
 }  // namespace
 
 void run_cluster(testing::ServerKind kind, const Settings& settings, Report& report) {
-  Comparison comparison(kind, settings, report);
+  ClusterComparison comparison(kind, settings, report);
   for (const std::size_t threads : {1UL, 64UL}) {
     comparison.compare("get", threads, &Place::get);
     comparison.compare("update", threads, &Place::update);
