@@ -69,22 +69,37 @@ class BareSession {
   BareSession(World& world, std::size_t thread) : session_(own_session(world, thread)) {
     place_ = World::stored_key_of(session_.user_id);
   }
-  Command create() {
-    session_.lock_version = 1;
-    return create_command(place_, as_stored(session_, sealed()));
+  /// Creates it anew.
+  void begin(BareConnection& connection) {
+    connection.call({"HDEL", place_, session_.id});
+    require(connection.call(create())->integer == 1, "HSETEX");
   }
+  Command get() const { return get_command(place_, session_.id); }
   Command update() {
     ++session_.lock_version;
     return update_command(place_, as_stored(session_, sealed()), false);
   }
 
  private:
+  Command create() {
+    session_.lock_version = 1;
+    return create_command(place_, as_stored(session_, sealed()));
+  }
   std::string sealed() const {
     return sealing::encode_lock_version(session_.lock_version).append(sealed_bytes - 8, 'x');
   }
   Session session_;
   std::string place_;
 };
+
+/// The same as Obol stores it, beside the bare one.
+Session own_stored_session(World& world, std::size_t thread) {
+  auto session = own_session(world, thread);
+  session.id += "o";
+  require(world.store().delete_one(session.key()).has_value(), "delete_one");
+  require(world.store().upsert(session).has_value(), "upsert of a new session");
+  return session;
+}
 
 /// Where the numbers of a thread's new sessions begin, so that nobody creates what another has created.
 std::size_t first_number() {
@@ -158,11 +173,22 @@ MakeCall bare_update_pipelined(World& world, std::size_t depth) {
   return [&world, depth](std::size_t thread) -> Call {
     auto connection = connection_to(world);
     auto session = std::make_shared<BareSession>(world, thread);
-    connection->call({"HDEL", World::stored_key_of(own_session(world, thread).user_id), own_session(world, thread).id});
-    connection->call(session->create());
+    session->begin(*connection);
     return [depth, connection, session](std::size_t) {
       for (std::size_t i = 0; i < depth; ++i) connection->send(session->update());
       for (std::size_t i = 0; i < depth; ++i) require(connection->receive()->integer == 1, "the update function");
+    };
+  };
+}
+
+MakeCall bare_get_and_update(World& world) {
+  return [&world](std::size_t thread) -> Call {
+    auto connection = connection_to(world);
+    auto session = std::make_shared<BareSession>(world, thread);
+    session->begin(*connection);
+    return [connection, session](std::size_t) {
+      require(connection->call(session->get())->type == REDIS_REPLY_STRING, "HGET");
+      require(connection->call(session->update())->integer == 1, "the update function");
     };
   };
 }
@@ -241,12 +267,18 @@ MakeCall obol_create_and_delete(World& world) {
 
 MakeCall obol_update(World& world) {
   return [&world](std::size_t thread) -> Call {
-    auto session = own_session(world, thread);
-    session.id += "o";
-    require(world.store().delete_one(session.key()).has_value(), "delete_one");
-    require(world.store().upsert(session).has_value(), "upsert of a new session");
-    return [&world, session](std::size_t) mutable {
+    return [&world, session = own_stored_session(world, thread)](std::size_t) mutable {
       require(world.store().upsert(session).has_value(), "upsert of a stored session");
+    };
+  };
+}
+
+MakeCall obol_get_and_update(World& world) {
+  return [&world](std::size_t thread) -> Call {
+    return [&world, key = own_stored_session(world, thread).key()](std::size_t) {
+      auto session = world.store().get(key);
+      require(session && *session, "get");
+      require(world.store().upsert(**session).has_value(), "upsert of a stored session");
     };
   };
 }

@@ -18,6 +18,8 @@ MakeCall bare_create_and_delete(World& world);
 /// Obol's own function, sent by hand.
 MakeCall bare_update(World& world);
 MakeCall bare_update_pipelined(World& world, std::size_t depth);
+/// HGET of a session, then the function that updates it; two round trips.
+MakeCall bare_get_and_update(World& world);
 /// A function that reads a lock, compares it, and stores lock and session as two fields: as Charon does both.
 MakeCall charon_create(World& world);
 MakeCall charon_update_pipelined(World& world, std::size_t depth);
@@ -28,5 +30,6 @@ MakeCall obol_get_many(World& world, std::size_t keys);
 MakeCall obol_create(World& world);
 MakeCall obol_create_and_delete(World& world);
 MakeCall obol_update(World& world);
+MakeCall obol_get_and_update(World& world);
 
 }  // namespace obol::benchmark

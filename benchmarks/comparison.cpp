@@ -1,6 +1,7 @@
 // Rounds in turn, and their ratios.
 #include "comparison.hpp"
 
+#include <string_view>
 #include <utility>
 
 namespace obol::benchmark {
@@ -32,6 +33,17 @@ Row row_of(Comparison comparison, const Pair& pair, double Load::* member, std::
           .ratio = spread_of(std::move(ratios)),
           .least = goal.least,
           .most = goal.most};
+}
+
+void add_rows(Report& report, const Comparison& comparison, const Pair& pair, const LoadGoals& goals) {
+  const auto about = [&](std::string_view suffix) {
+    auto one = comparison;
+    one.what += suffix;
+    return one;
+  };
+  report.add(row_of(comparison, pair, &Load::per_second, "/s", goals.per_second));
+  report.add(row_of(about(": 99th percentile"), pair, &Load::p99_us, "us", goals.p99));
+  report.add(row_of(about(": client CPU for each"), pair, &Load::client_cpu_us, "us", goals.cpu));
 }
 
 }  // namespace obol::benchmark

@@ -36,4 +36,13 @@ struct Comparison {
 };
 Row row_of(Comparison comparison, const Pair& pair, double Load::* member, std::string unit, Goal goal = {});
 
+struct LoadGoals {
+  Goal per_second{};
+  Goal p99{};
+  Goal cpu{};
+};
+
+/// Three rows: calls a second, the 99th percentile, and the client's processor time for each call.
+void add_rows(Report& report, const Comparison& comparison, const Pair& pair, const LoadGoals& goals = {});
+
 }  // namespace obol::benchmark

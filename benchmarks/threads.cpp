@@ -36,10 +36,8 @@ class Threads {
                MakeCall (*obol)(World&)) {
     const auto pair = interleave(point.threads, settings_, bare(world), obol(world));
     const auto name = fmt::format("{}, {} threads", what, point.threads);
-    report_.add(row_of({.server = server_, .what = name}, pair, &Load::per_second, "/s", point.per_second));
-    report_.add(row_of({.server = server_, .what = name + ": 99th percentile"}, pair, &Load::p99_us, "us", point.p99));
-    report_.add(row_of({.server = server_, .what = name + ": client CPU for each"}, pair, &Load::client_cpu_us, "us",
-                       point.cpu));
+    add_rows(report_, {.server = server_, .what = name}, pair,
+             {.per_second = point.per_second, .p99 = point.p99, .cpu = point.cpu});
   }
 
   void near(Server& server) {
