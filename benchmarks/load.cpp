@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <barrier>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -23,7 +24,7 @@ double processor_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-double microseconds_at(std::vector<std::uint32_t>& nanoseconds, double share) {
+double microseconds_at(Latencies& nanoseconds, double share) {
   if (nanoseconds.empty()) return 0;
   const auto at = static_cast<std::ptrdiff_t>(share * static_cast<double>(nanoseconds.size() - 1));
   std::ranges::nth_element(nanoseconds, nanoseconds.begin() + at);
@@ -32,12 +33,27 @@ double microseconds_at(std::vector<std::uint32_t>& nanoseconds, double share) {
 
 }  // namespace
 
+LoadTimer::LoadTimer() : processor_(processor_seconds()), began_(Clock::now()) {}
+
+Load LoadTimer::stop(const std::vector<Latencies>& callers) const {
+  const std::chrono::duration<double> took = Clock::now() - began_;
+  const auto processor = processor_seconds() - processor_;
+  Latencies all;
+  for (const auto& some : callers) all.insert(all.end(), some.begin(), some.end());
+  const auto calls = static_cast<double>(all.size());
+  return {.per_second = calls / took.count(),
+          .median_us = microseconds_at(all, 0.5),
+          .p99_us = microseconds_at(all, 0.99),
+          .client_cpu_us = processor / calls * 1e6,
+          .calls = all.size(),
+          .seconds = took.count()};
+}
+
 Load put_load(std::size_t threads, std::chrono::duration<double> time, const MakeCall& make) {
   std::atomic<bool> over = false;
   std::barrier ready(static_cast<std::ptrdiff_t>(threads) + 1);
-  std::vector<std::vector<std::uint32_t>> latencies(threads);
-  double processor = 0;
-  Clock::time_point began;
+  std::vector<Latencies> latencies(threads);
+  std::optional<LoadTimer> timer;
   {
     std::vector<std::jthread> callers;
     for (std::size_t thread = 0; thread < threads; ++thread) {
@@ -49,27 +65,16 @@ Load put_load(std::size_t threads, std::chrono::duration<double> time, const Mak
         for (std::size_t number = 0; !over; ++number) {
           const auto start = Clock::now();
           call(number);
-          mine.push_back(static_cast<std::uint32_t>(std::chrono::nanoseconds(Clock::now() - start).count()));
+          mine.push_back(LoadTimer::nanoseconds_since(start));
         }
       });
     }
     ready.arrive_and_wait();
-    processor = processor_seconds();
-    began = Clock::now();
+    timer.emplace();
     std::this_thread::sleep_for(time);
     over = true;
   }
-  const std::chrono::duration<double> took = Clock::now() - began;
-  processor = processor_seconds() - processor;
-  std::vector<std::uint32_t> all;
-  for (const auto& some : latencies) all.insert(all.end(), some.begin(), some.end());
-  const auto calls = static_cast<double>(all.size());
-  return {.per_second = calls / took.count(),
-          .median_us = microseconds_at(all, 0.5),
-          .p99_us = microseconds_at(all, 0.99),
-          .client_cpu_us = processor / calls * 1e6,
-          .calls = all.size(),
-          .seconds = took.count()};
+  return timer->stop(latencies);
 }
 
 double nanoseconds_each(std::size_t calls, const std::function<void()>& call) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 namespace obol::benchmark {
 
@@ -22,6 +23,28 @@ struct Load {
   std::size_t calls = 0;
   double seconds = 0;
 };
+
+/// Nanoseconds that each call of one caller took.
+using Latencies = std::vector<std::uint32_t>;
+
+/// The time of this process and of its processors, from its construction on.
+class LoadTimer {
+ public:
+  LoadTimer();
+  /// The load until now, of the calls of all callers.
+  Load stop(const std::vector<Latencies>& callers) const;
+
+  static std::uint32_t nanoseconds_since(std::chrono::steady_clock::time_point start) {
+    return static_cast<std::uint32_t>(std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count());
+  }
+
+ private:
+  double processor_;
+  std::chrono::steady_clock::time_point began_;
+};
+
+/// Puts load on something for that long.
+using PutLoad = std::function<Load(std::chrono::duration<double> time)>;
 
 /// Calls from so many threads for that long. All threads are ready before the clock starts.
 Load put_load(std::size_t threads, std::chrono::duration<double> time, const MakeCall& make);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cluster.hpp"
+#include "peers.hpp"
 #include "scenarios.hpp"
 
 namespace {
@@ -89,6 +90,11 @@ void run_on(const std::string& server, const Settings& settings, Report& report)
 
 int main(int count, char** words) {
   const auto arguments = parse({words + 1, words + count});
+  const auto& only = arguments.settings.only;
+  if (peers().empty() && (only.empty() || only == "peers")) {
+    fmt::print("{}\n", no_peers);
+    if (only == "peers") return 0;
+  }
   Report report;
   run_sealing(arguments.settings, report);
   if (arguments.settings.only != "sealing") {

@@ -41,7 +41,7 @@ void Report::add(Row row) {
 
 std::string Report::to_markdown() const {
   std::string text =
-      "| server | what | Obol | limit | limit's | ratio (lowest to highest round) | goal | |\n"
+      "| server | what | measured | limit | limit's | ratio (lowest to highest round) | goal | |\n"
       "| --- | --- | --- | --- | --- | --- | --- | --- |\n";
   for (const auto& row : rows_) {
     text += fmt::format("| {} | {} | {} {} | {} | {} {} | {:.2f} ({:.2f} to {:.2f}) | {} | {} |\n", row.server,

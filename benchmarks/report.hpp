@@ -21,7 +21,7 @@ struct Row {
   std::string server;
   std::string what;
   std::string limit;  ///< What it is compared with.
-  double obol = 0;    ///< Medians.
+  double obol = 0;    ///< Medians; another client's in rows that name it.
   double bare = 0;
   std::string unit;
   Spread ratio;  ///< Of Obol's to the limit's, round by round.

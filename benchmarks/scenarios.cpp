@@ -15,6 +15,7 @@
 #include "delay_proxy.hpp"
 #include "load.hpp"
 #include "obol/metrics/store_metrics.hpp"
+#include "peers.hpp"
 #include "threads.hpp"
 
 namespace obol::benchmark {
@@ -48,6 +49,8 @@ class Scenarios {
           &Load::per_second, "/s", goal);
     }
   }
+
+  void peers() { run_peers(server_, settings_, report_); }
 
   void create() {
     World world(server_, 1000);
@@ -234,7 +237,7 @@ class Scenarios {
   const std::string name_;
 };
 
-constexpr std::array<std::pair<std::string_view, void (Scenarios::*)()>, 10> scenarios{{
+constexpr std::array<std::pair<std::string_view, void (Scenarios::*)()>, 11> scenarios{{
     {"single", &Scenarios::single},
     {"many", &Scenarios::many},
     {"create", &Scenarios::create},
@@ -243,6 +246,7 @@ constexpr std::array<std::pair<std::string_view, void (Scenarios::*)()>, 10> sce
     {"near-cache", &Scenarios::near_cache},
     {"round-trip", &Scenarios::round_trip},
     {"threads", &Scenarios::threads},
+    {"peers", &Scenarios::peers},
     {"sessions", &Scenarios::sessions},
     {"sessions-per-user", &Scenarios::sessions_per_user},
 }};
