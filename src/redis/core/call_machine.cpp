@@ -29,7 +29,8 @@ Action CallMachine::refused(std::span<const Reply> replies, std::span<const Comm
 Action CallMachine::failed(CallFailure failure, bool node_has_left, TimePoint now) {
   forget_next_node();
   drops_ = Verdict::Drops::none;
-  if (!failure.came_from_server && failure_ && now >= deadline_) return give_up();
+  may_have_acted_ = may_have_acted_ || failure.may_have_acted;
+  if (!failure.came_from_server && failure_ && (now >= deadline_ || says_wrongly_not_sent(failure))) return give_up();
   if (!failure.came_from_server) failure.error = not_sent(std::move(failure.error));
   if (failure.error.code == ErrorCode::timeout) {
     sharing_ = Sharing::alone;
@@ -77,9 +78,14 @@ Action CallMachine::give_up() {
   auto& error = failure_->error;
   if (may_have_acted_ && (error.code == ErrorCode::unavailable || error.code == ErrorCode::pool_timeout)) {
     error.code = ErrorCode::timeout;
-    error.message += " (an earlier attempt was not answered in time; it is not known whether the server acted)";
+    error.message += " (an earlier attempt was not answered; it is not known whether the server acted)";
   }
   return Action::finish;
+}
+
+// `pool_timeout` says that the command was not sent.
+bool CallMachine::says_wrongly_not_sent(const CallFailure& failure) const {
+  return failure.error.code == ErrorCode::pool_timeout && failure_->names_no_server;
 }
 
 void CallMachine::forget_next_node() {

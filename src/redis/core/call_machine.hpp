@@ -64,7 +64,8 @@ class CallMachine {
   }
 
   /// `node_has_left`: the node is not part of the cluster any more. An attempt that the deadline cut short before
-  /// anything was sent says less than the one before it, whose failure is kept.
+  /// anything was sent says less than the one before it, whose failure is kept. So does one that got no connection, if
+  /// the one before it was sent.
   Action failed(CallFailure failure, bool node_has_left, TimePoint now);
 
   /// `is_found`: the next node is known.
@@ -104,6 +105,7 @@ class CallMachine {
   Action too_late();
   Action give_up();
   Action next_attempt() const { return has_next_node_ ? Action::send : Action::locate; }
+  bool says_wrongly_not_sent(const CallFailure& failure) const;
   void forget_next_node();
 
   const CallRules rules_;
@@ -113,7 +115,7 @@ class CallMachine {
   bool has_next_node_ = false;  ///< It need not be located.
   bool asks_ = false;
   bool was_split_ = false;
-  bool may_have_acted_ = false;  ///< An attempt timed out once it was sent.
+  bool may_have_acted_ = false;  ///< An attempt was sent and has no answer.
   Verdict::Drops drops_ = Verdict::Drops::none;
   int times_at_once_ = 0;
   Backoff backoff_;

@@ -74,6 +74,7 @@ struct CallFailure {
   Error error;
   bool came_from_server = false;  ///< The command may have been sent; else there was no connection to send it on.
   bool may_repeat = false;        ///< Another attempt can do better, and the retry budget allows it.
+  bool may_have_acted = false;    ///< The command was sent before, and no reply was taken.
 };
 
 /// That of a call whose connection was lost; charges the budget.

@@ -265,6 +265,7 @@ void PoolState::put_back(Batch& batch, Waiter* self, TimePoint now, Wakes& wakes
   for (Waiter* const waiter : batch.waiters | std::views::reverse) {
     if (waiter == nullptr) continue;
     waiter->become(State::queued);
+    waiter->may_have_acted = waiter->may_have_acted || batch.deadline;
     waiter->waiting_ends = std::min(waiter->deadline, Deadline::at(now + options_.checkout_timeout));
     queue_.push_front(*waiter);
     if (waiter != self) wakes.post(*waiter, WakeSignal::look);

@@ -51,6 +51,7 @@ class Waiter {
   }
 
   void fail(CallFailure failure) {
+    failure.may_have_acted = may_have_acted;
     outcome = std::unexpected(std::move(failure));
     become(State::finished);
   }
@@ -76,6 +77,7 @@ class Waiter {
   Sharing sharing;
   unsigned group = 0;  ///< Of the parking lot.
   WakeSignal signal{};
+  bool may_have_acted = false;                 ///< Its command was sent with a batch that was given up.
   Batch* batch = nullptr;                      ///< If `in_batch`, or if it leads: the one with its command.
   std::unique_ptr<PooledConnection> pooled{};  ///< If `holding` or `offered`.
   std::atomic<bool> is_back{false};            ///< For the hand-off slot.

@@ -48,6 +48,7 @@ struct Event {
   bool was_sent = true;
   bool may_repeat = true;
   bool has_left = false;
+  bool may_have_acted = false;
   milliseconds took{0};
 };
 
@@ -56,8 +57,10 @@ class CallMachineTest : public ::testing::Test {
   Action report(const Event& event) {
     using enum Event::Kind;
     now += event.took;
-    const CallFailure failure{
-        .error = {event.code, "trouble"}, .came_from_server = event.was_sent, .may_repeat = event.may_repeat};
+    const CallFailure failure{.error = {event.code, "trouble"},
+                              .came_from_server = event.was_sent,
+                              .may_repeat = event.may_repeat,
+                              .may_have_acted = event.may_have_acted};
     switch (event.kind) {
       case located:
         return machine.located(now);
@@ -156,6 +159,13 @@ Event not_sent_for(ErrorCode code) {
 Event late_for_a_connection() {
   auto event = not_sent_for(ErrorCode::pool_timeout);
   event.took = seconds(5);
+  return event;
+}
+
+/// Of a call whose batch was given up after it was sent.
+Event not_sent_again_for(ErrorCode code) {
+  auto event = not_sent_for(code);
+  event.may_have_acted = true;
   return event;
 }
 
@@ -294,19 +304,31 @@ Event redirected(Action next) { return {.kind = Kind::followed, .next = next}; }
 
 INSTANTIATE_TEST_SUITE_P(
     UnknownOutcomes, CallLifeTest,
-    ::testing::Values(Life{"timed out, and then the server cannot be reached: it may have acted",
-                           {located(), lost(ErrorCode::timeout), learnt(), resumed(), located(),
-                            not_sent_for(ErrorCode::unavailable)},
-                           ErrorCode::timeout},
-                      Life{"timed out, and then no connection is free",
-                           {located(), lost(ErrorCode::timeout), learnt(), resumed(), located(),
-                            not_sent_for(ErrorCode::pool_timeout)},
-                           ErrorCode::timeout},
-                      Life{"timed out, and then it was closed",
-                           {located(), lost(ErrorCode::timeout), learnt(), resumed(), located(),
-                            not_sent_for(ErrorCode::closed)},
-                           ErrorCode::closed},
-                      Life{"timed out, and then it is repeated", repeated_after(lost(ErrorCode::timeout)), {}}));
+    ::testing::Values(
+        Life{
+            "timed out, and then the server cannot be reached: it may have acted",
+            {located(), lost(ErrorCode::timeout), learnt(), resumed(), located(), not_sent_for(ErrorCode::unavailable)},
+            ErrorCode::timeout},
+        Life{"timed out, and then no connection is free",
+             {located(), lost(ErrorCode::timeout), learnt(), resumed(), located(),
+              not_sent_for(ErrorCode::pool_timeout)},
+             ErrorCode::timeout},
+        Life{"timed out, and then it was closed",
+             {located(), lost(ErrorCode::timeout), learnt(), resumed(), located(), not_sent_for(ErrorCode::closed)},
+             ErrorCode::closed},
+        Life{"lost, and then no connection is free: pool_timeout would say that it was not sent",
+             {located(), lost(), learnt(), resumed(), located(), not_sent_for(ErrorCode::pool_timeout)},
+             ErrorCode::unavailable},
+        Life{"nowhere to go, and then no connection is free: it was not sent",
+             {{.kind = Kind::not_located, .next = pause}, resumed(), located(), not_sent_for(ErrorCode::pool_timeout)},
+             ErrorCode::pool_timeout},
+        Life{"sent in a batch that was given up, and then no connection is free",
+             {located(), not_sent_again_for(ErrorCode::pool_timeout)},
+             ErrorCode::timeout},
+        Life{"sent in a batch that was given up, and then the server cannot be reached",
+             {located(), not_sent_again_for(ErrorCode::unavailable)},
+             ErrorCode::timeout},
+        Life{"timed out, and then it is repeated", repeated_after(lost(ErrorCode::timeout)), {}}));
 
 INSTANTIATE_TEST_SUITE_P(Rounds, CallLifeTest,
                          ::testing::Values(Life{

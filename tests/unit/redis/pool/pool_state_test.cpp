@@ -214,6 +214,25 @@ TEST_F(PoolStateTest, PutsTheCallsOfABrokenConnectionInFrontOfThoseThatWait) {
   EXPECT_TRUE(b.pooled->batch.flight.bytes().starts_with("bcd"));
 }
 
+TEST_F(PoolStateTest, TellsACallWhoseBatchWasGivenUpThatItMayHaveBeenSent) {
+  for (const bool was_sent : {false, true}) {
+    lead(a);
+    Waiter hasty("hasty", Deadline::at(now + seconds(9)), Deadline::at(now + seconds(9)));
+    enter(hasty);
+    auto returned = give_back(a);
+    ASSERT_NE(returned.loaded, nullptr);
+    if (was_sent) returned.loaded->batch.deadline = Deadline::at(now + seconds(1));
+    state.put_back(returned.loaded->batch, nullptr, now, wakes);
+    state.remove(std::move(returned.loaded), now, wakes);
+    now += seconds(9);
+    ASSERT_EQ(step(hasty).kind, Kind::dial);
+    fail_to_dial(hasty, ErrorCode::unavailable);
+    ASSERT_EQ(hasty.state(), State::finished);
+    EXPECT_FALSE(hasty.outcome.error().came_from_server);
+    EXPECT_EQ(hasty.outcome.error().may_have_acted, was_sent);
+  }
+}
+
 struct DialCase {
   const char* what;
   ErrorCode code;
