@@ -29,6 +29,7 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
 
   std::uint16_t port() const { return port_; }
+  int descriptor() const { return descriptor_; }
 
  private:
   int descriptor_;

@@ -265,7 +265,7 @@ void Pool::promote(std::unique_ptr<PooledConnection> pooled) {
       return;
     }
   }
-  retire_all(std::move(pooled), late_answer().message);
+  abandon_all(std::move(pooled), late_answer().message);
 }
 
 // The leader's connection belongs to whoever takes the offer. False if another thread has handed out the outcome.
