@@ -179,7 +179,7 @@ Result<void> Pool::send(PooledConnection& pooled, Deadline deadline, Time::time_
 // Sleeps until bytes come. If nobody else waits for this connection, polls first, as long as the options say.
 Result<bool> Pool::await_bytes(PooledConnection& pooled, Deadline deadline) {
   if (pooled.batch.waiters.size() == 1 && pooled.busy_wait.is_worth_it()) {
-    auto came = poll_for_bytes(pooled);
+    auto came = poll_for_bytes(pooled, deadline);
     pooled.busy_wait.note(!came || *came);
     if (!came || *came) return came;
   }
@@ -188,13 +188,14 @@ Result<bool> Pool::await_bytes(PooledConnection& pooled, Deadline deadline) {
   return true;
 }
 
-Result<bool> Pool::poll_for_bytes(PooledConnection& pooled) {
-  const auto end = pooled.busy_wait.end();
-  for (;;) {
+// False also at the deadline: a peer that keeps sending must not keep its caller.
+Result<bool> Pool::poll_for_bytes(PooledConnection& pooled, Deadline deadline) {
+  const auto end = std::min(pooled.busy_wait.end(), deadline.time());
+  for (; Time::now() < end; std::this_thread::yield()) {
     auto came = pooled.connection.receive_if_ready();
-    if (!came || *came || Time::now() >= end) return came;
-    std::this_thread::yield();
+    if (!came || *came) return came;
   }
+  return false;
 }
 
 // `receive` says whether bytes came. True once all replies are there.

@@ -87,7 +87,7 @@ class Pool {
   void lead(Waiter& self);
   Result<void> send(PooledConnection& pooled, Deadline deadline, Deadline::Time::time_point now) const;
   static Result<bool> await_bytes(PooledConnection& pooled, Deadline deadline);
-  static Result<bool> poll_for_bytes(PooledConnection& pooled);
+  static Result<bool> poll_for_bytes(PooledConnection& pooled, Deadline deadline);
   template <class Receive>
   static Result<bool> take_in(PooledConnection& pooled, Receive receive);
   void finish(std::unique_ptr<PooledConnection> pooled, const Waiter* self);

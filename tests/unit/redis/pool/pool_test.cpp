@@ -8,16 +8,26 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <string>
 
 #include "redis/net/socket.hpp"
 #include "support/descriptor.hpp"
 #include "support/listener.hpp"
+#include "support/scripted_stream.hpp"
 
 namespace obol::redis { namespace {
 
 using std::chrono::milliseconds;
+using testing::Script;
+
+/// A peer that begins to send without an end once it has a command.
+std::shared_ptr<Script> flood() {
+  auto script = std::make_shared<Script>();
+  script->on_write = [](Script& written) { written.endless = ">1\r\n+news\r\n"; };
+  return script;
+}
 
 /// A peer that takes a few KiB in and reads nothing until it is told to.
 class SlowPeer {
@@ -66,6 +76,18 @@ TEST(PoolTest, DoesNotSendTheRestOfACommandThatNobodyWaitsForAnyMore) {
   ASSERT_FALSE(reply.has_value());
   EXPECT_EQ(reply.error().error.code, ErrorCode::timeout) << reply.error().error.message;
   EXPECT_LT(peer.read_all(), command.bytes().size());
+}
+
+TEST(PoolTest, EndsACallThatPollsByItsDeadlineWhileThePeerKeepsSending) {
+  RetryBudget budget;
+  constexpr auto no_limit = std::numeric_limits<std::size_t>::max() / 2;
+  Pool pool(
+      {.size = 1, .max_overflow = 0, .busy_wait = milliseconds(1)}, {}, budget,
+      [](Deadline) { return Connection(std::make_unique<testing::ScriptedStream>(flood()), no_limit, false); },
+      [](const Connection&, std::string_view) {});
+  const auto reply = pool.call({"GET", "key"}, Deadline::after(milliseconds(100)));
+  ASSERT_FALSE(reply.has_value());
+  EXPECT_EQ(reply.error().error.code, ErrorCode::timeout) << reply.error().error.message;
 }
 
 }}  // namespace obol::redis
