@@ -198,9 +198,9 @@ void print_storms(const Settings& settings) {
   const std::vector<Strategy> strategies{
       {.name = "Obol, 1 connection", .connections = 1, .one_at_a_time = true, .has_jitter = true},
       {.name = "Obol, 2", .connections = 2, .one_at_a_time = true, .has_jitter = true},
-      {.name = "Obol, 15", .connections = all, .one_at_a_time = true, .has_jitter = true},
-      {.name = "15 at once, jitter", .connections = all, .one_at_a_time = false, .has_jitter = true},
-      {.name = "15 at once, every 100 ms", .connections = all, .one_at_a_time = false, .has_jitter = false}};
+      {.name = "Obol, 20", .connections = all, .one_at_a_time = true, .has_jitter = true},
+      {.name = "20 at once, jitter", .connections = all, .one_at_a_time = false, .has_jitter = true},
+      {.name = "20 at once, every 100 ms", .connections = all, .one_at_a_time = false, .has_jitter = false}};
   fmt::print(
       "\n| client | transport | attempts while down | a second at most | arrivals in the busiest 10 ms | timed out |"
       " each has one connection after | each has all connections after |\n| --- | --- | --- | --- | --- | --- | --- | "
