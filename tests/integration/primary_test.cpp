@@ -163,7 +163,8 @@ TEST_P(DurableDelete, ThatFindsNothingIsNotConfirmedByAReplicaThatIsBehind) {
 TEST_P(DurableDelete, LeavesNothingBehind) {
   auto durable = store(1);
   const auto session = stored(durable, "a");
-  ASSERT_TRUE(durable.delete_one(session.key()).has_value());
+  const auto deleted = durable.delete_one(session.key());
+  ASSERT_TRUE(deleted.has_value()) << deleted.error().message;
   EXPECT_EQ(primary.command({"DBSIZE"}).integer, 0);
 }
 
