@@ -34,12 +34,12 @@ class OperationTest : public ::testing::Test {
   StoreContext cached_context() { return {.options = options, .cache = &cache}; }
 
   /// As the server holds it, signed with this key and stored under this one.
-  std::string sealed(const Session& session, char key = 'k') const {
-    return sealing::seal(session, stored_key, Keyring(signing_key(key)), options.encryption).value();
+  std::string sealed(const Session& given, char key = 'k') const {
+    return sealing::seal(given, stored_key, Keyring(signing_key(key)), options.encryption).value();
   }
 
   /// What a later version of Obol might store.
-  std::string sealed_in_newer_format(const Session& session) const {
+  std::string sealed_in_newer_format(const Session& given) const {
     std::string payload;
     sealing::cbor::Writer(payload).map(1).unsigned_integer(1).unsigned_integer(99);
     std::string bound_to;
@@ -47,9 +47,9 @@ class OperationTest : public ::testing::Test {
         .array(4)
         .text("obol")
         .bytes(stored_key)
-        .bytes(session.id)
-        .unsigned_integer(session.lock_version);
-    auto bytes = sealing::encode_lock_version(session.lock_version);
+        .bytes(given.id)
+        .unsigned_integer(given.lock_version);
+    auto bytes = sealing::encode_lock_version(given.lock_version);
     EXPECT_TRUE(sealing::write_mac0(bytes, keyring.keys()->current(), bound_to, payload));
     return bytes;
   }
@@ -65,8 +65,8 @@ class OperationTest : public ::testing::Test {
   }
 
   /// True if the near cache has the session.
-  bool is_kept(const Session& session) { return cache.find(stored_key, session.id) == session; }
-  void keep(const Session& session) { cache.keep(cache.begin_read(stored_key), server, stored_key, session); }
+  bool is_kept(const Session& given) { return cache.find(stored_key, given.id) == given; }
+  void keep(const Session& given) { cache.keep(cache.begin_read(stored_key), server, stored_key, given); }
 
   static constexpr redis::ServerIdentity server{1};
   const std::string stored_key = "obol_{user}:full";
