@@ -93,8 +93,8 @@ TEST(TlsHandshakeError, IsElseWhatEndedTheHandshake) {
 
 TEST(TlsSetupError, SaysWhatDidNotWorkAndOpensslsReason) {
   const auto code = ssl_code(SSL_R_BAD_VALUE);
-  expect_error(tls_setup_error("the file cannot be loaded", code), ErrorCode::tls,
-               "the file cannot be loaded: " + reason_of(code));
+  const auto message = "the file cannot be loaded: " + reason_of(code);
+  expect_error(tls_setup_error("the file cannot be loaded", code), ErrorCode::tls, message);
   expect_error(tls_setup_error("the file cannot be loaded", 0), ErrorCode::tls,
                "the file cannot be loaded: no reason given");
 }
