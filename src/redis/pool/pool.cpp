@@ -350,16 +350,19 @@ void Pool::end_batch(std::unique_ptr<PooledConnection> pooled, Waiter* self, con
 // The error is of the call whose reply was being read. The others go back to the queue, since none may suffer for
 // another.
 void Pool::end_one_call(std::unique_ptr<PooledConnection> pooled, Waiter* self, const Error& error) {
+  bool waits_again = false;
   {
     Wakes wakes(parking_lot_);
     const std::scoped_lock lock(mutex_);
     auto& batch = pooled->batch;
     state_.note_unfinished(batch);
     batch.blame(error, self, wakes);
+    // Once it is in the queue, other threads change its state.
+    waits_again = self != nullptr && self->state() != State::finished;
     state_.put_back(batch, self, Time::now(), wakes);
   }
   abandon(std::move(pooled), error.message);
-  if (self != nullptr && self->state() != State::finished) await_turn(*self, next_step(*self));
+  if (waits_again) await_turn(*self, next_step(*self));
 }
 
 // The server, or the way to it, is in doubt: so are the replies to all calls on this connection.

@@ -16,7 +16,7 @@ namespace obol { inline namespace v0 { namespace redis {
 class Command {
  public:
   /// No command; only for a place that a command is assigned to later.
-  Command();
+  Command() {}  // NOLINT(modernize-use-equals-default): {} would then write zeros into all of its bytes.
   Command(std::initializer_list<std::string_view> words);
   explicit Command(std::span<const std::string_view> words);
 
@@ -31,8 +31,5 @@ class Command {
 
   SmallBytes<most_in_place> bytes_;
 };
-
-// Not in the class: {} would then write zeros into all of its bytes.
-inline Command::Command() = default;
 
 }}}  // namespace obol::v0::redis
