@@ -13,6 +13,8 @@
 
 namespace obol::redis {
 
+// Where gtest finds it by its argument.
+// NOLINTNEXTLINE(misc-use-anonymous-namespace)
 static void PrintTo(CallMachine::Action action, std::ostream* out) {
   constexpr std::array names{"locate", "send", "follow", "learn", "load_functions", "pause", "finish"};
   *out << names.at(static_cast<std::size_t>(action));

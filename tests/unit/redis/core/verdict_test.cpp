@@ -10,6 +10,8 @@
 
 namespace obol::redis {
 
+// Where gtest finds it by its argument.
+// NOLINTNEXTLINE(misc-use-anonymous-namespace)
 static void PrintTo(const Verdict& verdict, std::ostream* out) {
   *out << "next " << static_cast<int>(verdict.next) << ", drops " << static_cast<int>(verdict.drops)
        << (verdict.suspects_node ? ", suspects" : "") << (verdict.charges_budget ? ", charges" : "");
