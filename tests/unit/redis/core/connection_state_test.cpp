@@ -135,14 +135,14 @@ TEST_F(ConnectionStateTest, SendsNothingForCredentialsThatStandForNobody) {
 }
 
 /// Several sends in the air: what is asked between them, and what comes.
-struct Flight {
+struct Traffic {
   std::string_view what;
   std::function<void(ConnectionState&, ConnectionState::Time)> send{};
   std::string bytes{};
   std::vector<std::string> replies{};
 };
 
-std::vector<Flight> flights() {
+std::vector<Traffic> traffic_cases() {
   const auto role = greeting("master");
   const auto renewed = [](CredentialsGeneration generation) {
     return CurrentCredentials{.credentials = {.password = "secret"}, .generation = generation};
@@ -180,21 +180,21 @@ std::vector<Flight> flights() {
 }
 
 TEST_F(ConnectionStateTest, GivesEachReplyToWhomItBelongs) {
-  for (const auto& flight : flights()) {
-    SCOPED_TRACE(flight.what);
+  for (const auto& traffic : traffic_cases()) {
+    SCOPED_TRACE(traffic.what);
     begin(Peer::primary);
-    flight.send(state, now);
-    EXPECT_EQ(replies_to(flight.bytes), flight.replies);
+    traffic.send(state, now);
+    EXPECT_EQ(replies_to(traffic.bytes), traffic.replies);
     EXPECT_TRUE(state.is_settled());
   }
 }
 
-/// What comes of a flight whose bytes arrive in these pieces: replies, and pushes in their place.
-std::vector<std::string> events(const Flight& flight, const std::vector<std::string_view>& pieces) {
+/// What comes of traffic whose bytes arrive in these pieces: replies, and pushes in their place.
+std::vector<std::string> events(const Traffic& traffic, const std::vector<std::string_view>& pieces) {
   std::vector<std::string> seen;
   ConnectionState state(reply_limit, interval);
   state.on_push([&seen](const Reply& taken) { seen.push_back(fmt::format("push {}", taken.elements.at(1).text)); });
-  flight.send(state, ConnectionState::Time(hours(1)));
+  traffic.send(state, ConnectionState::Time(hours(1)));
   for (const auto piece : pieces) {
     state.feed(piece);
     for (;;) {
@@ -220,20 +220,20 @@ std::vector<std::string_view> split_at(std::string_view bytes, const std::vector
 }
 
 TEST_F(ConnectionStateTest, GivesTheSameHoweverTheBytesAreSplit) {
-  for (const auto& flight : flights()) {
-    SCOPED_TRACE(flight.what);
-    const auto whole = events(flight, {flight.bytes});
+  for (const auto& traffic : traffic_cases()) {
+    SCOPED_TRACE(traffic.what);
+    const auto whole = events(traffic, {traffic.bytes});
     std::vector<std::size_t> all;
-    for (std::size_t place = 1; place < flight.bytes.size(); ++place) {
-      ASSERT_EQ(events(flight, split_at(flight.bytes, {place})), whole) << place;
+    for (std::size_t place = 1; place < traffic.bytes.size(); ++place) {
+      ASSERT_EQ(events(traffic, split_at(traffic.bytes, {place})), whole) << place;
       all.push_back(place);
     }
-    ASSERT_EQ(events(flight, split_at(flight.bytes, all)), whole) << "each byte alone";
+    ASSERT_EQ(events(traffic, split_at(traffic.bytes, all)), whole) << "each byte alone";
   }
 }
 
-/// A flight of a random number of commands, with questions, pushes and errors among them.
-Flight random_flight(std::mt19937& random) {
+/// Traffic of a random number of commands, with questions, pushes and errors among them.
+Traffic random_traffic(std::mt19937& random) {
   const auto one_of = [&random](std::size_t count) { return random() % count; };
   const std::vector<std::string> to_commands{"+text\r\n",
                                              "-ERR no\r\n",
@@ -243,7 +243,7 @@ Flight random_flight(std::mt19937& random) {
                                              fmt::format("$3000\r\n{}\r\n", std::string(3000, 'x'))};
   const std::vector<std::string> to_authentication{"+OK\r\n", "-WRONGPASS no\r\n"};
   std::vector<std::pair<std::size_t, bool>> questions;  ///< Behind so many commands; with AUTH in front of it?
-  Flight flight{.what = "random"};
+  Traffic traffic{.what = "random"};
   const auto commands = 1 + one_of(8);
   bool is_authenticating = false;
   for (std::size_t i = 0; i < commands; ++i) {
@@ -251,36 +251,36 @@ Flight random_flight(std::mt19937& random) {
       const bool authenticates = !is_authenticating && one_of(2) == 0;
       is_authenticating = is_authenticating || authenticates;
       questions.emplace_back(i, authenticates);
-      if (authenticates) flight.bytes += to_authentication[one_of(2)];
-      flight.bytes += greeting("master");
+      if (authenticates) traffic.bytes += to_authentication[one_of(2)];
+      traffic.bytes += greeting("master");
     }
-    if (one_of(3) == 0) flight.bytes += push;
-    flight.bytes += to_commands[one_of(to_commands.size())];
+    if (one_of(3) == 0) traffic.bytes += push;
+    traffic.bytes += to_commands[one_of(to_commands.size())];
   }
-  flight.send = [questions](ConnectionState& state, ConnectionState::Time now) {
+  traffic.send = [questions](ConnectionState& state, ConnectionState::Time now) {
     for (const auto& [behind, authenticates] : questions) {
       std::optional<CurrentCredentials> renewed;
       if (authenticates) renewed = {.credentials = {.password = "secret"}, .generation = 2};
       state.questions(now, renewed, behind);
     }
   };
-  flight.replies.resize(commands);
-  return flight;
+  traffic.replies.resize(commands);
+  return traffic;
 }
 
 TEST_F(ConnectionStateTest, GivesTheSameForAnyFlightAndAnySplit) {
   std::mt19937 random(20261126);
   for (int round = 0; round < 500; ++round) {
-    const auto flight = random_flight(random);
-    const auto whole = events(flight, {flight.bytes});
+    const auto traffic = random_traffic(random);
+    const auto whole = events(traffic, {traffic.bytes});
     ASSERT_EQ(std::ranges::count_if(whole, [](const auto& event) { return !event.starts_with("push"); }),
-              static_cast<std::ptrdiff_t>(flight.replies.size()))
-        << flight.bytes;
+              static_cast<std::ptrdiff_t>(traffic.replies.size()))
+        << traffic.bytes;
     std::vector<std::size_t> places;
-    for (std::size_t place = 1; place < flight.bytes.size(); ++place) {
+    for (std::size_t place = 1; place < traffic.bytes.size(); ++place) {
       if (random() % 40 == 0) places.push_back(place);
     }
-    ASSERT_EQ(events(flight, split_at(flight.bytes, places)), whole) << flight.bytes;
+    ASSERT_EQ(events(traffic, split_at(traffic.bytes, places)), whole) << traffic.bytes;
   }
 }
 

@@ -3,7 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include "support/server_addresses.hpp"
+
 namespace obol::redis { namespace {
+
+using obol::testing::server_at;
 
 struct Member {
   ServerAddress address{};
@@ -13,18 +17,17 @@ struct Member {
 };
 using Members = std::vector<Member>;
 
-ServerAddress server(std::uint16_t port) { return {.host = "10.0.0.1", .port = port}; }
-Member member(std::uint16_t port, int node) { return {.address = server(port), .node = node}; }
+Member member(std::uint16_t port, int node) { return {.address = server_at(port), .node = node}; }
 
 TEST(MemberListTest, MakesNothingForServersThatAreMembers) {
   std::vector<ServerAddress> made;
-  const auto all = members_for({server(3), server(1), server(3)}, Members{member(1, 10), member(2, 20)},
+  const auto all = members_for({server_at(3), server_at(1), server_at(3)}, Members{member(1, 10), member(2, 20)},
                                [&](const ServerAddress& address) {
                                  made.push_back(address);
                                  return Member{.address = address, .node = 99};
                                });
   EXPECT_EQ(all, (Members{member(3, 99), member(1, 10)}));
-  EXPECT_EQ(made, std::vector{server(3)});
+  EXPECT_EQ(made, std::vector{server_at(3)});
 }
 
 TEST(MemberListTest, TellsWhoJoinedAndWhoLeftAndTheOthersStay) {

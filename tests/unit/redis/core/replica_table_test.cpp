@@ -6,8 +6,11 @@
 #include <map>
 #include <random>
 
+#include "support/server_addresses.hpp"
+
 namespace obol::redis { namespace {
 
+using obol::testing::server_at;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -15,8 +18,6 @@ struct Member {
   ServerAddress address{};
   int node = 0;
 };
-
-ServerAddress server(std::uint16_t port) { return {.host = "10.0.0.1", .port = port}; }
 
 class ReplicaTableTest : public ::testing::Test {
  protected:
@@ -32,7 +33,7 @@ class ReplicaTableTest : public ::testing::Test {
 
   MemberChanges<Member> learn(const std::vector<std::uint16_t>& ports) {
     std::vector<Member> learnt;
-    for (const auto port : ports) learnt.push_back({.address = server(port), .node = port});
+    for (const auto port : ports) learnt.push_back({.address = server_at(port), .node = port});
     return table.learn(learnt, begin);
   }
 
@@ -63,13 +64,13 @@ TEST_F(ReplicaTableTest, BelievesThePrimaryForTheLongestLagSinceItWasAsked) {
 
 TEST_F(ReplicaTableTest, AvoidsThoseThatDidNotAnswerUntilThePrimaryIsAskedAnew) {
   learn({1, 2, 3});
-  table.avoid(server(2));
-  table.avoid(server(2));
-  table.avoid(server(77));
+  table.avoid(server_at(2));
+  table.avoid(server_at(2));
+  table.avoid(server_at(77));
   EXPECT_EQ(picked(begin, 200).count(2), 0U);
-  table.avoid(server(1));
+  table.avoid(server_at(1));
   EXPECT_EQ(picked(begin, 10), (std::map<int, int>{{3, 10}}));
-  table.avoid(server(3));
+  table.avoid(server_at(3));
   EXPECT_EQ(table.pick(begin, random), nullptr);
   EXPECT_EQ(table.members().size(), 3U);
   learn({1, 2, 3});
@@ -78,7 +79,7 @@ TEST_F(ReplicaTableTest, AvoidsThoseThatDidNotAnswerUntilThePrimaryIsAskedAnew) 
 
 TEST_F(ReplicaTableTest, LetsThoseLeaveThatThePrimaryDoesNotTellOf) {
   EXPECT_EQ(learn({1, 2}).joined.size(), 2U);
-  table.avoid(server(2));
+  table.avoid(server_at(2));
   const auto changes = learn({2, 3});
   ASSERT_EQ(changes.joined.size(), 1U);
   EXPECT_EQ(changes.joined.front().node, 3);

@@ -7,8 +7,11 @@
 #include <random>
 #include <set>
 
+#include "support/server_addresses.hpp"
+
 namespace obol::redis { namespace {
 
+using obol::testing::server_at;
 using Kind = MapDoubt::Kind;
 
 struct Member {
@@ -16,11 +19,9 @@ struct Member {
 };
 using Members = std::vector<Member>;
 
-ServerAddress server(std::uint16_t port) { return {.host = "10.0.0.1", .port = port}; }
-
 Members servers(const std::vector<std::uint16_t>& ports) {
   Members members;
-  for (const auto port : ports) members.push_back({server(port)});
+  for (const auto port : ports) members.push_back({server_at(port)});
   return members;
 }
 
@@ -67,7 +68,8 @@ TEST_F(SlotMapCandidates, BeginWithWhoSentACallAwayAndEndWithWhoIsDoubted) {
                           Row{.kind = Kind::moved, .node = 9, .is_asked_first = false, .is_asked_last = true},
                           Row{.kind = Kind::suspected, .node = 7, .is_asked_first = false, .is_asked_last = false}}) {
     for (int i = 0; i < 50; ++i) {
-      const auto [open, own] = asked({.kind = row.kind, .node = server(row.node)}, servers({1, 2, 3}), servers({9, 3}));
+      const auto [open, own] =
+          asked({.kind = row.kind, .node = server_at(row.node)}, servers({1, 2, 3}), servers({9, 3}));
       EXPECT_EQ(open, row.is_asked_first ? std::vector{row.node} : std::vector<std::uint16_t>{});
       EXPECT_EQ(sorted(own), all);
       EXPECT_TRUE(!row.is_asked_last || own.back() == row.node);
@@ -88,7 +90,7 @@ TEST_F(SlotMapCandidates, ComeInAnotherOrderEachTime) {
 }
 
 TEST_F(SlotMapCandidates, AreTheOnlyNodeTwiceIfItSentACallAway) {
-  const auto [open, own] = asked({.kind = Kind::moved, .node = server(1)}, servers({1}), {});
+  const auto [open, own] = asked({.kind = Kind::moved, .node = server_at(1)}, servers({1}), {});
   EXPECT_EQ(open, std::vector<std::uint16_t>{1});
   EXPECT_EQ(own, std::vector<std::uint16_t>{1});
 }

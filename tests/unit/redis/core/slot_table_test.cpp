@@ -10,9 +10,11 @@
 
 #include "redis/core/refresh_gate.hpp"
 #include "redis/core/slot_map_candidates.hpp"
+#include "support/server_addresses.hpp"
 
 namespace obol::redis { namespace {
 
+using obol::testing::server_at;
 using std::chrono::milliseconds;
 
 struct Member {
@@ -24,8 +26,6 @@ struct Member {
 using Table = SlotTable<Member>;
 using Members = std::vector<Member>;
 
-ServerAddress server(std::uint16_t port) { return {.host = "10.0.0.1", .port = port}; }
-
 Reply reply_to(std::string_view bytes) {
   ReplyReader reader(1024 * 1024);
   reader.feed(bytes);
@@ -35,11 +35,11 @@ Reply reply_to(std::string_view bytes) {
 bool is_in(const Members& members, const Member& member) { return std::ranges::find(members, member) != members.end(); }
 
 Redirect moved(std::uint16_t slot, std::uint16_t port) {
-  return {.kind = Redirect::Kind::moved, .slot = slot, .to = server(port)};
+  return {.kind = Redirect::Kind::moved, .slot = slot, .to = server_at(port)};
 }
 
 Redirect ask(std::uint16_t slot, std::uint16_t port) {
-  return {.kind = Redirect::Kind::ask, .slot = slot, .to = server(port)};
+  return {.kind = Redirect::Kind::ask, .slot = slot, .to = server_at(port)};
 }
 
 /// Does with the table what its owner does: makes members when they are needed.
@@ -83,8 +83,8 @@ class SlotTableTest : public ::testing::Test {
   using Ports = std::vector<std::uint16_t>;
 
   /// Half of the slots each.
-  const std::vector<SlotRange> halves{{.first = 0, .last = 8191, .primary = server(1)},
-                                      {.first = 8192, .last = 16383, .primary = server(2)}};
+  const std::vector<SlotRange> halves{{.first = 0, .last = 8191, .primary = server_at(1)},
+                                      {.first = 8192, .last = 16383, .primary = server_at(2)}};
   Owner owner;
 };
 
@@ -99,7 +99,7 @@ TEST_F(SlotTableTest, TakesALearntMapInAndTellsWhoJoinedAndLeft) {
   ASSERT_EQ(owner.port_of(16383), 2);
   const auto stayed = *owner.table.primary_of(16383);
   const auto changes = owner.learn(
-      {{.first = 0, .last = 99, .primary = server(3)}, {.first = 200, .last = 16383, .primary = server(2)}});
+      {{.first = 0, .last = 99, .primary = server_at(3)}, {.first = 200, .last = 16383, .primary = server_at(2)}});
   EXPECT_EQ(ports(changes.joined), Ports{3});
   EXPECT_EQ(ports(changes.left), Ports{1});
   EXPECT_EQ(*owner.table.primary_of(16383), stayed);
@@ -174,7 +174,7 @@ TEST_F(SlotTableTest, CountsNoMemberAsAPrimaryThatServesNoSlot) {
 // While a member was made for a learnt map, a redirection brought one in: that one is in use.
 TEST_F(SlotTableTest, KeepsTheMemberThatJoinedWhileAnotherWasMadeForTheMap) {
   auto map = slot_map_of(halves).value();
-  const Members learnt{{.address = server(1), .node = 100}, {.address = server(2), .node = 200}};
+  const Members learnt{{.address = server_at(1), .node = 100}, {.address = server_at(2), .node = 200}};
   const auto in_use = *owner.follow(moved(5, 2));
   const auto changes = owner.table.learn(std::move(map), learnt);
   EXPECT_EQ(ports(changes.joined), Ports{1});
@@ -200,7 +200,7 @@ TEST_F(SlotTableTest, HoldsNoCallUpWhileTheMapIsLearnt) {
   std::vector<MapDoubt> helper;
   const auto follow = [&](const Redirect& redirect, int at) {
     const auto* member = owner.follow(redirect);
-    const auto doubt = doubt_after(redirect, server(1));
+    const auto doubt = doubt_after(redirect, server_at(1));
     if (doubt && gate.enter(begin + milliseconds(at))) helper.push_back(*doubt);
     return member == nullptr ? std::uint16_t{0} : member->address.port;
   };
@@ -214,7 +214,8 @@ TEST_F(SlotTableTest, HoldsNoCallUpWhileTheMapIsLearnt) {
   EXPECT_EQ(owner.port_of(5), 3);
   EXPECT_EQ(owner.port_of(8), 5);
 
-  owner.learn({{.first = 0, .last = 8191, .primary = server(3)}, {.first = 8192, .last = 16383, .primary = server(2)}});
+  owner.learn(
+      {{.first = 0, .last = 8191, .primary = server_at(3)}, {.first = 8192, .last = 16383, .primary = server_at(2)}});
   gate.leave();
   EXPECT_EQ(owner.port_of(8), 3);
   EXPECT_EQ(follow(moved(8, 5), 501), 5);
@@ -275,7 +276,7 @@ class RandomWalk {
     expected_.assign(slot_count, 0);
     for (int i = 0; i < count; ++i) {
       const auto [first, last] = std::minmax({slot(), slot()});
-      ranges.push_back({.first = first, .last = last, .primary = server(port())});
+      ranges.push_back({.first = first, .last = last, .primary = server_at(port())});
       std::fill(expected_.begin() + first, expected_.begin() + last + 1, ranges.back().primary.port);
     }
     const auto before = owner_.table.members();
