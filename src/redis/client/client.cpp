@@ -241,8 +241,7 @@ Result<Client::Written> Client::write_until(std::string_view key, ServerClock::E
   Written written;
   auto done = run(key, deadline, [&](Node& node, CallMachine& machine) {
     auto& clock = node.clock();
-    const auto asked = Time::now();
-    const bool asks = clock.must_be_asked(expiry, asked, deadline.time());
+    const bool asks = clock.must_be_asked(expiry, Time::now(), deadline.time());
     const auto action = asks ? write_and_ask(node, machine, expiry, make(true), deadline, written)
                              : write(node, machine, make(false), deadline, written);
     if (machine.failure()) clock.forget();

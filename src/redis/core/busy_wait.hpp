@@ -8,9 +8,8 @@
 
 namespace obol { inline namespace v0 { namespace redis {
 
-/// To sleep and to be woken costs more than a short wait, so near a server the answer is looked for, giving the
-/// processor to other threads each time, before the thread sleeps. Where that is mostly in vain it is tried ever so
-/// rarely. Not thread-safe.
+/// On an idle processor it takes long to be woken, so near a server a reply may be looked for first, giving the
+/// processor to other threads each time. If that is mostly in vain, it is tried ever so rarely. Not thread-safe.
 class BusyWait {
  public:
   /// Zero: never.

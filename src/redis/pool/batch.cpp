@@ -85,11 +85,11 @@ void Batch::hand_out(ServerIdentity answered_by, const Waiter* self, RetryBudget
 }
 
 void Batch::fail(const Error& error, const Waiter* self, RetryBudget& budget, Wakes& wakes) {
-  may_repeat = goes_on(verdict_for(error), budget);
+  const bool may_repeat_calls = goes_on(verdict_for(error), budget);
   for (Waiter* const waiter : waiters) {
     if (waiter == nullptr) continue;
     waiter->outcome =
-        std::unexpected(CallFailure{.error = copy_of(error), .came_from_server = true, .may_repeat = may_repeat});
+        std::unexpected(CallFailure{.error = copy_of(error), .came_from_server = true, .may_repeat = may_repeat_calls});
     tell_outcome(*waiter, self, wakes);
   }
 }

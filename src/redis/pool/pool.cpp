@@ -67,13 +67,14 @@ Result<Lease> Pool::checkout(Deadline deadline) {
       if (is_out_of_memory(error)) throw std::bad_alloc();
       return std::unexpected(std::move(error));
     }
-    const auto reason = self.pooled->why_unusable(options_, Time::now());
-    if (reason.empty() && deadline.passed()) {
-      give_back(std::move(self.pooled));
-      return std::unexpected(too_late_to_send());
+    const auto now = Time::now();
+    if (const auto reason = self.pooled->why_unusable(options_, now); !reason.empty()) {
+      retire(std::move(self.pooled), reason);
+      continue;
     }
-    if (reason.empty()) return Lease(*this, std::move(self.pooled));
-    retire(std::move(self.pooled), reason);
+    if (now < deadline.time()) return Lease(*this, std::move(self.pooled));
+    give_back(std::move(self.pooled));
+    return std::unexpected(too_late_to_send());
   }
 }
 

@@ -14,6 +14,7 @@
 #include "values/closed_error.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
+
 ConnectionOptions options_of_seed(ConnectionOptions options, const ServerAddress& address) {
   options.host = address.host;
   options.port = address.port;

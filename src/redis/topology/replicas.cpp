@@ -11,6 +11,7 @@
 #include "redis/topology/node.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
+
 Replicas::Replicas(std::chrono::seconds max_lag, MakeNode make_node)
     : max_lag_(max_lag),
       make_node_(std::move(make_node)),
