@@ -39,10 +39,15 @@ inline std::vector<redis::Reply> numbers(std::initializer_list<std::int64_t> val
   return made;
 }
 
-inline std::vector<std::string> words_of(const redis::Command& command) {
+/// The one reply that stands in these bytes.
+inline redis::Reply parsed(std::string_view bytes) {
   redis::ReplyReader reader(std::size_t{64} << 20U);
-  reader.feed(command.bytes());
-  const auto read = reader.next().value().value();
+  reader.feed(bytes);
+  return reader.next().value().value();
+}
+
+inline std::vector<std::string> words_of(const redis::Command& command) {
+  const auto read = parsed(command.bytes());
   std::vector<std::string> words;
   for (const auto& element : read.elements) words.emplace_back(element.text);
   return words;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "support/replies.hpp"
 #include "support/scripted_connection.hpp"
 
 namespace obol::redis { namespace {
@@ -16,12 +17,7 @@ namespace obol::redis { namespace {
 using testing::bytes_of;
 using testing::greeting;
 using testing::map_of;
-
-Reply reply_of(std::string_view bytes) {
-  ReplyReader reader(testing::reply_limit);
-  reader.feed(bytes);
-  return reader.next().value().value();
-}
+using testing::parsed;
 
 ConnectionOptions options_of(bool is_in_cluster, std::uint32_t database) {
   ConnectionOptions options{.database = database, .client_name = {}};
@@ -67,12 +63,12 @@ TEST(HandshakeMachine, TakesEachPathToItsEndAndNoFurther) {
     for (std::size_t step = 0; step < path.sent.size(); ++step) {
       ASSERT_TRUE(next.has_value()) << step;
       EXPECT_EQ(next->bytes(), path.sent[step]);
-      auto taken = machine.take(reply_of(accepting(path, step)));
+      auto taken = machine.take(parsed(accepting(path, step)));
       ASSERT_TRUE(taken.has_value()) << taken.error().message;
       next = std::move(*taken);
     }
     EXPECT_FALSE(next.has_value()) << next->bytes();
-    const auto further = machine.take(reply_of("+OK\r\n"));
+    const auto further = machine.take(parsed("+OK\r\n"));
     ASSERT_FALSE(further.has_value());
     EXPECT_EQ(further.error().code, ErrorCode::protocol);
   }
@@ -81,7 +77,7 @@ TEST(HandshakeMachine, TakesEachPathToItsEndAndNoFurther) {
 TEST(HandshakeMachine, HasLearntWhoTheServerIs) {
   HandshakeMachine machine({}, Peer::primary);
   machine.begin({});
-  ASSERT_TRUE(machine.take(reply_of(greeting("master", "standalone", 12))).has_value());
+  ASSERT_TRUE(machine.take(parsed(greeting("master", "standalone", 12))).has_value());
   EXPECT_EQ(machine.introduction().peer, Peer::primary);
   EXPECT_EQ(machine.introduction().server.name(), "Valkey 9.1.2");
   EXPECT_EQ(machine.introduction().client_id, 12);
@@ -89,7 +85,7 @@ TEST(HandshakeMachine, HasLearntWhoTheServerIs) {
 
 TEST(HandshakeMachine, TakesNoReplyBeforeItHasBegun) {
   HandshakeMachine machine({}, Peer::primary);
-  const auto taken = machine.take(reply_of(greeting("master")));
+  const auto taken = machine.take(parsed(greeting("master")));
   ASSERT_FALSE(taken.has_value());
   EXPECT_EQ(taken.error().code, ErrorCode::protocol);
 }
@@ -136,11 +132,11 @@ void refuse(const Path& path, std::size_t refused, const Refusal& refusal) {
   SCOPED_TRACE(std::string(refusal.reply) + " to " + path.sent[refused]);
   HandshakeMachine machine(options_of(path.is_in_cluster, path.database), path.peer);
   machine.begin({});
-  for (std::size_t step = 0; step < refused; ++step) ASSERT_TRUE(machine.take(reply_of(accepting(path, step))));
-  const auto taken = machine.take(reply_of(refusal.reply));
+  for (std::size_t step = 0; step < refused; ++step) ASSERT_TRUE(machine.take(parsed(accepting(path, step))));
+  const auto taken = machine.take(parsed(refusal.reply));
   ASSERT_FALSE(taken.has_value());
   EXPECT_EQ(taken.error().code, refusal.code) << taken.error().message;
-  EXPECT_EQ(machine.take(reply_of(path.greeting)).error().code, ErrorCode::protocol) << "it has ended";
+  EXPECT_EQ(machine.take(parsed(path.greeting)).error().code, ErrorCode::protocol) << "it has ended";
 }
 
 TEST(HandshakeMachine, EndsWithTheErrorOfTheStepThatIsRefused) {
@@ -164,7 +160,7 @@ TEST(HandshakeMachine, EndsIfTheGreetingIsAnotherReply) {
       SCOPED_TRACE(said);
       HandshakeMachine machine({}, peer);
       machine.begin({});
-      const auto taken = machine.take(reply_of(said));
+      const auto taken = machine.take(parsed(said));
       ASSERT_FALSE(taken.has_value());
       EXPECT_EQ(taken.error().code,
                 peer == Peer::sentinel ? ErrorCode::invalid_argument : ErrorCode::unsupported_server);

@@ -10,10 +10,12 @@
 
 #include "redis/core/refresh_gate.hpp"
 #include "redis/core/slot_map_candidates.hpp"
+#include "support/replies.hpp"
 #include "support/server_addresses.hpp"
 
 namespace obol::redis { namespace {
 
+using obol::testing::parsed;
 using obol::testing::server_at;
 using std::chrono::milliseconds;
 
@@ -25,12 +27,6 @@ struct Member {
 };
 using Table = SlotTable<Member>;
 using Members = std::vector<Member>;
-
-Reply reply_to(std::string_view bytes) {
-  ReplyReader reader(1024 * 1024);
-  reader.feed(bytes);
-  return reader.next().value().value();
-}
 
 bool is_in(const Members& members, const Member& member) { return std::ranges::find(members, member) != members.end(); }
 
@@ -126,7 +122,7 @@ class SlotTableRedirect : public ::testing::TestWithParam<RedirectCase> {
 TEST_P(SlotTableRedirect, IsFollowedAtOnce) {
   const auto& row = GetParam();
   owner.learn({{.first = 0, .last = 16383, .primary = {.host = "a", .port = 1}}});
-  const auto reply = reply_to(row.reply);
+  const auto reply = parsed(row.reply);
   ASSERT_EQ(remedy_for(reply), Remedy::follow);
   const auto redirect = redirect_of(reply);
   ASSERT_TRUE(redirect.has_value());

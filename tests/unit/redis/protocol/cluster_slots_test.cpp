@@ -5,15 +5,13 @@
 
 #include <string>
 
+#include "support/replies.hpp"
+
 namespace obol::redis { namespace {
 
-const ServerAddress asked{.host = "asked.example", .port = 7000};
+using testing::parsed;
 
-Reply reply_to(std::string_view bytes) {
-  ReplyReader reader(1024 * 1024);
-  reader.feed(bytes);
-  return reader.next().value().value();
-}
+const ServerAddress asked{.host = "asked.example", .port = 7000};
 
 std::string bulk(std::string_view text) {
   return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";
@@ -25,7 +23,7 @@ std::string range(std::string_view node, std::string_view bounds = ":0\r\n:5460\
 }
 
 Result<std::vector<SlotRange>> read(const std::string& ranges, int count = 1) {
-  return slots_answer(reply_to("*" + std::to_string(count) + "\r\n" + ranges), asked);
+  return slots_answer(parsed("*" + std::to_string(count) + "\r\n" + ranges), asked);
 }
 
 std::string node(std::string_view host, std::string_view port = ":7001\r\n") {
@@ -63,7 +61,7 @@ struct Case {
 class RefusedSlotMap : public ::testing::TestWithParam<Case> {};
 
 TEST_P(RefusedSlotMap, IsAnError) {
-  const auto ranges = slots_answer(reply_to(GetParam().reply), asked);
+  const auto ranges = slots_answer(parsed(GetParam().reply), asked);
   ASSERT_FALSE(ranges.has_value());
   EXPECT_EQ(ranges.error().code, GetParam().code) << ranges.error().message;
 }

@@ -5,13 +5,11 @@
 
 #include <string>
 
+#include "support/replies.hpp"
+
 namespace obol::redis { namespace {
 
-Result<std::optional<ServerAddress>> answer(std::string_view bytes) {
-  ReplyReader reader(1024 * 1024);
-  reader.feed(bytes);
-  return primary_answer(reader.next().value().value());
-}
+Result<std::optional<ServerAddress>> answer(std::string_view bytes) { return primary_answer(testing::parsed(bytes)); }
 
 TEST(SentinelAnswer, NamesThePrimarysAddress) {
   EXPECT_EQ(answer("*2\r\n$3\r\n::1\r\n$4\r\n6380\r\n").value(), (ServerAddress{.host = "::1", .port = 6380}));
