@@ -32,6 +32,7 @@ enum class ErrorCode {
   too_many_sessions,   ///< The user already has SessionPolicy::max_sessions sessions, and the policy refuses more.
   revoked,             ///< The session began before the user's other logins were revoked; nothing was stored.
   internal,            ///< OpenSSL or the operating system refused a basic operation.
+  cancelled,           ///< The caller cancelled the call; if it was sent, it is not known whether the server acted.
 };
 
 /// Returns the name of the enumerator: "conflict", "gone", …; "other" for any other value. Thread-safe.

@@ -59,6 +59,8 @@ Meaning meaning(ErrorCode code) noexcept {
       return {"revoked", "the session began before its user's other logins were revoked"};
     case ErrorCode::internal:
       return {"internal", "OpenSSL or the operating system refused a basic operation"};
+    case ErrorCode::cancelled:
+      return {"cancelled", "the caller cancelled the call"};
   }
   return {};
 }

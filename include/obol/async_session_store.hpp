@@ -1,0 +1,79 @@
+// The interface of every asynchronous session store.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "obol/async_call.hpp"
+#include "obol/error.hpp"
+#include "obol/export.hpp"
+#include "obol/session.hpp"
+#include "obol/session_store.hpp"
+
+namespace obol { inline namespace v0 {
+
+/// Result of an asynchronous upsert.
+struct UpsertedSession : Upserted {
+  Session session{};  ///< As it is stored: with its new lock version.
+};
+
+/// A SessionStore for programs that run on an event loop: no function waits. A store that nobody drives completes
+/// nothing: the host watches descriptor() and calls run_ready(), or leaves both to a BackgroundDriver.
+///
+/// Calls may be begun in any thread. Each one gives the guarantees of the SessionStore function of its name, ends by
+/// its time limit and reports failure as a value, also with `cancelled` and `closed`. Arguments are checked when the
+/// call begins. A handler runs once, never inside the function that begins the call; an observer is told of the call
+/// before that, in the same thread.
+class OBOL_EXPORT AsyncSessionStore {
+ public:
+  AsyncSessionStore() = default;
+  AsyncSessionStore(const AsyncSessionStore&) = delete;
+  AsyncSessionStore& operator=(const AsyncSessionStore&) = delete;
+  virtual ~AsyncSessionStore() = default;
+
+  /// See SessionStore::get.
+  virtual AsyncCall<Result<std::optional<Session>>> get(SessionKey key, CallOptions options = {}) = 0;
+
+  /// See SessionStore::get_many.
+  virtual AsyncCall<Result<std::vector<std::optional<Session>>>> get_many(std::vector<SessionKey> keys,
+                                                                          CallOptions options = {}) = 0;
+
+  /// See SessionStore::upsert. The outcome has the session as it is stored; on any error the caller's copy is still
+  /// true.
+  virtual AsyncCall<std::expected<UpsertedSession, UpsertError>> upsert(Session session, CallOptions options = {}) = 0;
+
+  /// See SessionStore::rotate_id. The outcome is the session with its new id and lock version.
+  virtual AsyncCall<std::expected<Session, UpsertError>> rotate_id(Session session, CallOptions options = {}) = 0;
+
+  /// See SessionStore::delete_one.
+  virtual AsyncCall<Result<Deleted>> delete_one(SessionKey key, CallOptions options = {}) = 0;
+
+  /// See SessionStore::get_all.
+  virtual AsyncCall<Result<std::vector<Session>>> get_all(std::string user_id, std::string type,
+                                                          CallOptions options = {}) = 0;
+
+  /// See SessionStore::delete_all.
+  virtual AsyncCall<Result<Deleted>> delete_all(std::string user_id, std::string type, CallOptions options = {}) = 0;
+
+  /// See SessionStore::delete_others.
+  virtual AsyncCall<Result<Deleted>> delete_others(SessionKey keep, CallOptions options = {}) = 0;
+
+  /// Returns the descriptor to watch: run_ready() has work if it is readable. The same for the life of the store. Only
+  /// to be watched (level-triggered), never to be read or closed.
+  virtual int descriptor() const = 0;
+
+  /// Does all work that is due, and runs the handlers of calls without an executor. Never blocks. One thread at a time;
+  /// not from within a handler of the same store. If a handler throws, the exception leaves this function, and the
+  /// handlers behind that one run in the next call.
+  virtual void run_ready() = 0;
+
+ protected:
+  /// For derived stores that can be moved.
+  AsyncSessionStore(AsyncSessionStore&&) = default;
+  /// For derived stores that can be moved.
+  AsyncSessionStore& operator=(AsyncSessionStore&&) = default;
+};
+
+}}  // namespace obol::v0

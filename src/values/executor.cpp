@@ -1,0 +1,59 @@
+// The chain of calls that have ended.
+#include "obol/executor.hpp"
+
+#include <cassert>
+
+namespace obol { inline namespace v0 {
+
+Completions& Completions::operator=(Completions&& other) noexcept {
+  if (this != &other) {
+    Completions dropped(std::move(*this));
+    last_ = std::exchange(other.last_, nullptr);
+  }
+  return *this;
+}
+
+Completions::~Completions() {
+  assert(empty() && "an obol::Executor dropped calls that have ended; their callers are never told");
+  while (Completion* const ended = pop_front()) ended->drop();
+}
+
+void Completions::run() {
+  while (Completion* const ended = pop_front()) ended->complete();
+}
+
+Completions Completions::adopt(void* released) noexcept {
+  Completions adopted;
+  adopted.last_ = static_cast<Completion*>(released);
+  return adopted;
+}
+
+void Completions::push_back(Completion& ended) noexcept {
+  if (last_ == nullptr) {
+    ended.next_ = &ended;
+  } else {
+    ended.next_ = std::exchange(last_->next_, &ended);
+  }
+  last_ = &ended;
+}
+
+void Completions::append(Completions&& others) noexcept {
+  auto* const last = std::exchange(others.last_, nullptr);
+  if (last == nullptr) return;
+  if (last_ != nullptr) std::swap(last_->next_, last->next_);
+  last_ = last;
+}
+
+Completion* Completions::pop_front() noexcept {
+  if (last_ == nullptr) return nullptr;
+  Completion* const first = last_->next_;
+  if (first == last_) {
+    last_ = nullptr;
+  } else {
+    last_->next_ = first->next_;
+  }
+  first->next_ = nullptr;
+  return first;
+}
+
+}}  // namespace obol::v0
