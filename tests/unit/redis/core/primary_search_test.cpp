@@ -103,32 +103,36 @@ TEST_P(PrimarySearchThatFails, AsksAllAndSaysWhatMayPassIfAnythingMay) {
   EXPECT_TRUE(error.message.contains(row.message)) << error.message;
 }
 
-using enum ErrorCode;
-
 INSTANTIATE_TEST_SUITE_P(
     Cases, PrimarySearchThatFails,
     ::testing::Values(
         FailedCase{"AllAreDead",
                    {refused, refused},
-                   unavailable,
+                   ErrorCode::unavailable,
                    "no sentinel returned the primary's address: connection refused"},
-        FailedCase{"AllHang", {silent, silent}, timeout, "no sentinel returned the primary's address"},
+        FailedCase{"AllHang", {silent, silent}, ErrorCode::timeout, "no sentinel returned the primary's address"},
+        FailedCase{"NobodyKnowsTheName",
+                   {knows_none, knows_none},
+                   ErrorCode::invalid_argument,
+                   "monitor no primary called 'main'"},
         FailedCase{
-            "NobodyKnowsTheName", {knows_none, knows_none}, invalid_argument, "monitor no primary called 'main'"},
-        FailedCase{"OneIsDeadAndTheOtherKnowsNone", {knows_none, refused}, unavailable, "connection refused"},
-        FailedCase{"OneRefusesAndTheOtherKnowsNone", {knows_none, "-NOPERM no\r\n"}, permission, "no sentinel"},
+            "OneIsDeadAndTheOtherKnowsNone", {knows_none, refused}, ErrorCode::unavailable, "connection refused"},
         FailedCase{
-            "OneIsDeadAndTheOthersRefuse", {"-NOAUTH no\r\n", "-WRONGPASS no\r\n", refused}, unavailable, "refused"},
-        FailedCase{"WrongPassword", {"-WRONGPASS no\r\n"}, auth, "wrong user name or password"},
-        FailedCase{"NotAuthenticated", {"-NOAUTH no\r\n"}, auth, "NOAUTH"},
+            "OneRefusesAndTheOtherKnowsNone", {knows_none, "-NOPERM no\r\n"}, ErrorCode::permission, "no sentinel"},
+        FailedCase{"OneIsDeadAndTheOthersRefuse",
+                   {"-NOAUTH no\r\n", "-WRONGPASS no\r\n", refused},
+                   ErrorCode::unavailable,
+                   "refused"},
+        FailedCase{"WrongPassword", {"-WRONGPASS no\r\n"}, ErrorCode::auth, "wrong user name or password"},
+        FailedCase{"NotAuthenticated", {"-NOAUTH no\r\n"}, ErrorCode::auth, "NOAUTH"},
         FailedCase{"TooManyClients",
                    {"-WRONGPASS no\r\n", "-ERR max number of clients reached\r\n"},
-                   unavailable,
+                   ErrorCode::unavailable,
                    "maxclients"},
-        FailedCase{"ItIsLoading", {"-LOADING no\r\n"}, unavailable, "LOADING"},
-        FailedCase{"ItIsBusy", {"-BUSY no\r\n"}, unavailable, "BUSY"},
-        FailedCase{"ItIsAServer", {"-ERR unknown command 'SENTINEL'\r\n"}, unsupported_server, "SENTINEL"},
-        FailedCase{"Nonsense", {"*1\r\n$1\r\nx\r\n"}, protocol, "not a host and port"}),
+        FailedCase{"ItIsLoading", {"-LOADING no\r\n"}, ErrorCode::unavailable, "LOADING"},
+        FailedCase{"ItIsBusy", {"-BUSY no\r\n"}, ErrorCode::unavailable, "BUSY"},
+        FailedCase{"ItIsAServer", {"-ERR unknown command 'SENTINEL'\r\n"}, ErrorCode::unsupported_server, "SENTINEL"},
+        FailedCase{"Nonsense", {"*1\r\n$1\r\nx\r\n"}, ErrorCode::protocol, "not a host and port"}),
     [](const auto& parameter) { return parameter.param.name; });
 
 // A fail-over: the sentinel that is asked first still names the old primary, which is dead or has become a replica.

@@ -49,17 +49,22 @@ TEST_P(SearchThatFailed, ReportsTheFirstErrorOfTheKindThatCounts) {
   EXPECT_EQ(error.message, "nobody answered: of " + std::to_string(reported));
 }
 
-using enum ErrorCode;
-
 INSTANTIATE_TEST_SUITE_P(
     Cases, SearchThatFailed,
-    ::testing::Values(Case{"LastingOne", Reports::lasting, {auth}, 0},
-                      Case{"TransientOneIfThereIsNoOther", Reports::lasting, {timeout, unavailable}, 0},
-                      Case{"LastingBehindTransient", Reports::lasting, {unavailable, timeout, permission, tls}, 2},
-                      Case{"LastingBeforeTransient", Reports::lasting, {protocol, unavailable}, 0},
-                      Case{"LastingOneIfThereIsNoOther", Reports::transient, {auth, tls}, 0},
-                      Case{"TransientBehindLasting", Reports::transient, {auth, permission, timeout, unavailable}, 2},
-                      Case{"TransientBeforeLasting", Reports::transient, {unavailable, auth}, 0}),
+    ::testing::Values(
+        Case{"LastingOne", Reports::lasting, {ErrorCode::auth}, 0},
+        Case{"TransientOneIfThereIsNoOther", Reports::lasting, {ErrorCode::timeout, ErrorCode::unavailable}, 0},
+        Case{"LastingBehindTransient",
+             Reports::lasting,
+             {ErrorCode::unavailable, ErrorCode::timeout, ErrorCode::permission, ErrorCode::tls},
+             2},
+        Case{"LastingBeforeTransient", Reports::lasting, {ErrorCode::protocol, ErrorCode::unavailable}, 0},
+        Case{"LastingOneIfThereIsNoOther", Reports::transient, {ErrorCode::auth, ErrorCode::tls}, 0},
+        Case{"TransientBehindLasting",
+             Reports::transient,
+             {ErrorCode::auth, ErrorCode::permission, ErrorCode::timeout, ErrorCode::unavailable},
+             2},
+        Case{"TransientBeforeLasting", Reports::transient, {ErrorCode::unavailable, ErrorCode::auth}, 0}),
     [](const auto& parameter) { return parameter.param.name; });
 
 }}  // namespace obol::redis
