@@ -36,8 +36,9 @@ class Engine {
   /// One thread at a time.
   void run_ready();
 
-  /// Takes the call over. Never completes it inside this function.
-  void begin(EngineCall& call) noexcept;
+  /// Takes the call over, and never completes it inside this function. False if the call is refused: then it stays the
+  /// caller's and is not completed, and its result has the error, `closed` or `pool_timeout`.
+  bool begin(EngineCall& call) noexcept;
 
   /// Completes what has ended already as a call would be. Never inside this function.
   void deliver(Completion& ended, Executor* executor) noexcept;

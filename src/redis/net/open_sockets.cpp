@@ -36,19 +36,26 @@ Registry& registry() {
 // Before anything that owns a socket registers for forks: in a child the sockets go first.
 [[gnu::constructor(102)]] void make_registry() { registry(); }
 
-}  // namespace
-
 // A fork between opening and listing, or between unlisting and closing, would leave a copy in the child or close a
 // number that is already another's.
-int open_socket(int family) {
+template <class Open>
+int open_and_list(Open open) {
   auto& descriptors = registry().descriptors;
   const std::scoped_lock lock(registry().mutex);
   // First, since this may fail.
   if (descriptors.size() == descriptors.capacity()) descriptors.reserve(2 * descriptors.size() + 16);
-  const int descriptor = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int descriptor = open();
   if (descriptor >= 0) descriptors.push_back(descriptor);
   return descriptor;
 }
+
+}  // namespace
+
+int open_socket(int family) {
+  return open_and_list([family] { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); });
+}
+
+int list_descriptor(int (*open)()) { return open_and_list(open); }
 
 std::uint64_t socket_generation() { return registry().generation.load(std::memory_order_relaxed); }
 

@@ -1,4 +1,4 @@
-// The sockets that this process has opened: a forked child closes its copies.
+// The sockets that this process has opened, and what watches them: a forked child closes its copies.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,10 @@ namespace obol { inline namespace v0 { namespace redis {
 /// copy before fork(2) returns there, without a word to the peer: it could otherwise disturb the parent, or keep the
 /// server sending to a connection that nobody reads.
 int open_socket(int family);
+
+/// The descriptor that `open` gives, which is no socket, with the same care for forked children; close_socket() closes
+/// it.
+int list_descriptor(int (*open)());
 
 /// Differs between a process and its forked children.
 std::uint64_t socket_generation();
