@@ -85,6 +85,9 @@ class [[nodiscard]] AsyncCall {
  public:
   explicit AsyncCall(std::unique_ptr<PendingCall<T>> call) noexcept : call_(std::move(call)) {}
 
+  /// For adapters to other libraries, which begin the call with a Receiver of their own.
+  std::unique_ptr<PendingCall<T>> release() && noexcept { return std::move(call_); }
+
   class Awaiter;
   /// Gives the outcome. Does not suspend the coroutine if the outcome is known at once. The coroutine goes on in the
   /// thread that CallOptions::executor says. It may be destroyed while it is suspended, but not at the moment when
