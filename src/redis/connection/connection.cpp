@@ -13,6 +13,12 @@ constexpr std::size_t most_received_at_once = 65'536;
 
 }  // namespace
 
+std::optional<CurrentCredentials> renewed_credentials(const ConnectionState& state, const CredentialsSource* source,
+                                                      Deadline::Time::time_point now) {
+  if (source == nullptr || !state.must_authenticate(source->generation(), now)) return std::nullopt;
+  return source->current();
+}
+
 Connection::Connection(std::unique_ptr<Stream> stream, std::size_t max_reply_bytes, bool is_exposed,
                        std::chrono::milliseconds role_interval)
     : stream_(std::move(stream)),
@@ -57,14 +63,9 @@ Result<std::vector<Reply>> Connection::call_all(std::span<const Command> command
 
 Result<void> Connection::send(std::string_view commands, Deadline deadline) {
   const auto now = Deadline::Time::now();
-  auto questions = state_.questions_due(now, renewed_credentials(now));
+  auto questions = state_.questions_due(now, renewed_credentials(state_, credentials_.get(), now));
   if (questions.empty()) return stream_->write_all(commands, deadline);
   return stream_->write_all(questions.append(commands), deadline);
-}
-
-std::optional<CurrentCredentials> Connection::renewed_credentials(Deadline::Time::time_point now) const {
-  if (!credentials_ || !state_.must_authenticate(credentials_->generation(), now)) return std::nullopt;
-  return credentials_->current();
 }
 
 void Connection::keep_authenticated(std::shared_ptr<CredentialsSource> source, CredentialsGeneration generation) {
@@ -98,13 +99,23 @@ Result<void> Connection::identify(Deadline deadline) {
 Result<void> Connection::confirm_role(Deadline deadline) {
   const auto now = Deadline::Time::now();
   if (credentials_) credentials_->renew_if_due(now);
-  if (auto sent = stream_->write_all(state_.questions(now, renewed_credentials(now)), deadline); !sent) return sent;
+  if (auto sent =
+          stream_->write_all(state_.questions(now, renewed_credentials(state_, credentials_.get(), now)), deadline);
+      !sent)
+    return sent;
   for (;;) {
     const auto answered = state_.take_answers();
     if (!answered) return std::unexpected(answered.error());
     if (*answered) return {};
     if (auto received = receive(deadline); !received) return received;
   }
+}
+
+ConnectionParts Connection::release() && {
+  return {.stream = std::move(stream_),
+          .state = std::move(state_),
+          .credentials = std::move(credentials_),
+          .is_exposed = is_exposed_};
 }
 
 Result<Reply> Connection::read_reply(Deadline deadline) {

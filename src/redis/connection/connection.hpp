@@ -28,6 +28,18 @@ namespace obol { inline namespace v0 { namespace redis {
 /// A demoted primary goes on answering reads on old connections, so no answer is older than this since the last look.
 constexpr std::chrono::milliseconds role_check_interval{1500};
 
+/// The current credentials, if the connection must authenticate again with what it sends now. `source` may be null.
+std::optional<CurrentCredentials> renewed_credentials(const ConnectionState& state, const CredentialsSource* source,
+                                                      Deadline::Time::time_point now);
+
+/// What a connection is made of, for a transport of another kind.
+struct ConnectionParts {
+  std::unique_ptr<Stream> stream;
+  ConnectionState state;
+  std::shared_ptr<CredentialsSource> credentials;  ///< See renewed_credentials().
+  bool is_exposed = false;                         ///< Unencrypted, to another machine.
+};
+
 /// Not thread-safe: one caller at a time. After any error but a `timeout` of receive the connection is of no use and
 /// must be closed: an answer that comes late would reach another caller.
 class Connection {
@@ -89,9 +101,12 @@ class Connection {
   const ServerVersion& server() const { return state_.server(); }
   int descriptor() const { return stream_->descriptor(); }
 
+  /// Gives up its parts, which go on where it was: bytes that were received but not given out, and answers that are
+  /// awaited, are in the state. Afterwards it can only be destroyed or assigned to.
+  ConnectionParts release() &&;
+
  private:
   Result<Reply> read_reply(Deadline deadline);
-  std::optional<CurrentCredentials> renewed_credentials(Deadline::Time::time_point now) const;
 
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<char[]> received_;  ///< What one read takes in; callers' stacks may be small.

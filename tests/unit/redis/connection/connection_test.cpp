@@ -457,4 +457,38 @@ TEST_F(AuthenticatedConnectionTest, LetsItsSourceRenewCredentialsThatEndIfNothin
   EXPECT_EQ(script->written, bytes_of({{"AUTH", "default", "2"}, {"HELLO"}}));
 }
 
+// As it is handed over by whoever opened it: in the middle of a reply, with an answer to a question of its own to come.
+TEST_F(AuthenticatedConnectionTest, GivesUpPartsThatGoOnWhereItWas) {
+  auto opened = authenticated(always);
+  say({greeting("master") + "+PO"});
+  ASSERT_TRUE(opened.send(Command{"PING"}.bytes(), far()).has_value());
+  ASSERT_TRUE(opened.receive(far()).has_value());
+  auto parts = std::move(opened).release();
+
+  EXPECT_FALSE(parts.is_exposed);
+  EXPECT_EQ(parts.state.server().name(), "Valkey 9.1.2");
+  EXPECT_FALSE(parts.state.next_reply().value().has_value());
+  parts.state.feed("NG\r\n");
+  EXPECT_EQ(parts.state.next_reply().value()->text, "PONG");
+  EXPECT_TRUE(parts.state.is_settled());
+
+  script->written.clear();
+  ASSERT_TRUE(parts.stream->write_all("bytes", far()).has_value());
+  EXPECT_EQ(script->written, "bytes");
+
+  const auto now = Deadline::Time::now();
+  EXPECT_FALSE(renewed_credentials(parts.state, parts.credentials.get(), now).has_value());
+  source->replace({.username = "web", .password = "two"});
+  EXPECT_EQ(parts.state.questions_due(now, renewed_credentials(parts.state, parts.credentials.get(), now)),
+            bytes_of({{"AUTH", "web", "two"}, {"HELLO"}}));
+}
+
+TEST_F(ConnectionTest, GivesUpPartsThatDoNotAuthenticateAgainIfItNeverDid) {
+  Connection opened(std::make_unique<testing::ScriptedStream>(script), reply_limit, true);
+  const auto parts = std::move(opened).release();
+  EXPECT_TRUE(parts.is_exposed);
+  EXPECT_EQ(parts.credentials, nullptr);
+  EXPECT_FALSE(renewed_credentials(parts.state, nullptr, Deadline::Time::now()).has_value());
+}
+
 }}  // namespace obol::redis
