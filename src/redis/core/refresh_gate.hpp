@@ -13,9 +13,12 @@ class RefreshGate {
 
   explicit RefreshGate(Time::duration pause) : pause_(pause) {}
 
+  /// True if the next caller would be let in.
+  bool is_open(Time::time_point now) const { return !is_occupied_ && now >= opens_at_; }
+
   /// True for the caller that refreshes; it calls leave() when it is done, whatever came of it.
   bool enter(Time::time_point now) {
-    if (is_occupied_ || now < opens_at_) return false;
+    if (!is_open(now)) return false;
     is_occupied_ = true;
     opens_at_ = now + pause_;
     return true;

@@ -71,6 +71,8 @@ Result<NodeHandle> Cluster::node_of(std::string_view key, Deadline deadline) {
       Error{ErrorCode::unavailable, fmt::format("no primary of the cluster serves slot {}; check its nodes", slot)});
 }
 
+NodeHandle Cluster::known_node_of(std::string_view key) { return find(key_slot(key)); }
+
 NodeHandle Cluster::find(std::uint16_t slot) {
   const std::scoped_lock lock(mutex_);
   const auto* member = closed_ ? nullptr : table_.primary_of(slot);
@@ -93,16 +95,23 @@ std::string Cluster::key_at(const Node& node, std::string_view key) {
 }
 
 NodeHandle Cluster::follow(const Redirect& redirect, const NodeHandle& from, Deadline deadline) {
-  const auto sender = address_of(from);
-  auto node = join(redirect, sender);
-  const auto doubt = doubt_after(redirect, sender);
-  if (!doubt) return node;
-  learn_if_due(*doubt, deadline);
+  auto node = join(redirect, from);
+  if (redirect.kind == Redirect::Kind::ask) return node;
+  learn_after(redirect, from, deadline);
   return find(redirect.slot);
+}
+
+void Cluster::learn_after(const Redirect& redirect, const NodeHandle& from, Deadline deadline) {
+  if (const auto doubt = doubt_after(redirect, address_of(from))) learn_if_due(*doubt, deadline);
 }
 
 void Cluster::suspect(const NodeHandle& node, Deadline deadline) {
   learn_if_due({.kind = MapDoubt::Kind::suspected, .node = address_of(node)}, deadline);
+}
+
+bool Cluster::can_learn() {
+  const std::scoped_lock lock(mutex_);
+  return !closed_ && gate_.is_open(Deadline::Time::now());
 }
 
 void Cluster::close() {
@@ -189,9 +198,9 @@ Cluster::Member Cluster::make_member(const ServerAddress& address) {
   return {.address = address, .dialer = std::move(dialer), .node = std::move(node)};
 }
 
-// The node that a redirection of `from` leads to; a new member if need be, made and dropped without the lock.
-NodeHandle Cluster::join(const Redirect& redirect, const ServerAddress& from) {
-  const auto address = target_of(redirect, from);
+// A new member if need be, made and dropped without the lock.
+NodeHandle Cluster::join(const Redirect& redirect, const NodeHandle& from) {
+  const auto address = target_of(redirect, address_of(from));
   if (!address) return nullptr;
   {
     const std::scoped_lock lock(mutex_);

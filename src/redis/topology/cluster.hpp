@@ -39,11 +39,15 @@ class Cluster final : public Topology {
 
   Result<void> start(Deadline deadline) override;
   Result<NodeHandle> node_of(std::string_view key, Deadline deadline) override;
+  NodeHandle known_node_of(std::string_view key) override;
   bool is_sharded() const override { return true; }
   std::vector<NodeHandle> nodes() override;
   std::string key_at(const Node& node, std::string_view key) override;
   NodeHandle follow(const Redirect& redirect, const NodeHandle& from, Deadline deadline) override;
+  NodeHandle join(const Redirect& redirect, const NodeHandle& from) override;
+  void learn_after(const Redirect& redirect, const NodeHandle& from, Deadline deadline) override;
   void suspect(const NodeHandle& node, Deadline deadline) override;
+  bool can_learn() override;
   void close() override;
 
  private:
@@ -56,7 +60,6 @@ class Cluster final : public Topology {
   using Candidate = MapCandidate<Member>;
 
   NodeHandle find(std::uint16_t slot);
-  NodeHandle join(const Redirect& redirect, const ServerAddress& from);
   void learn_if_due(const MapDoubt& doubt, Deadline deadline);
   Result<void> learn(const MapDoubt& doubt, Deadline deadline);
   static Result<SlotMap> ask(const Candidate& candidate, Deadline deadline);

@@ -19,11 +19,15 @@ class SinglePrimary final : public Topology {
 
   Result<void> start(Deadline) override { return {}; }
   Result<NodeHandle> node_of(std::string_view, Deadline) override { return handle(); }
+  NodeHandle known_node_of(std::string_view) override { return handle(); }
   bool is_sharded() const override { return false; }
   std::vector<NodeHandle> nodes() override { return {handle()}; }
   std::string key_at(const Node&, std::string_view key) override { return std::string(key); }
   NodeHandle follow(const Redirect&, const NodeHandle&, Deadline) override { return nullptr; }
+  NodeHandle join(const Redirect&, const NodeHandle&) override { return nullptr; }
+  void learn_after(const Redirect&, const NodeHandle&, Deadline) override {}
   void suspect(const NodeHandle&, Deadline) override {}
+  bool can_learn() override { return false; }
   void close() override { node_.close(); }
 
  private:

@@ -30,7 +30,10 @@ TEST_P(RefreshGateTest, LetsOneInAtATimeAndNotTooOften) {
     if (kind == leaves) {
       gate.leave();
     } else {
-      EXPECT_EQ(gate.enter(begin + milliseconds(at)), kind == is_let_in) << "at " << at;
+      const auto now = begin + milliseconds(at);
+      EXPECT_EQ(gate.is_open(now), kind == is_let_in) << "at " << at;
+      EXPECT_EQ(gate.is_open(now), kind == is_let_in) << "to look does not enter, at " << at;
+      EXPECT_EQ(gate.enter(now), kind == is_let_in) << "at " << at;
     }
   }
 }
