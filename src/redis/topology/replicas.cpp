@@ -19,7 +19,11 @@ Replicas::Replicas(std::chrono::seconds max_lag, MakeNode make_node)
       fork_registration_(mutex_, [this] { gate_.leave(); }) {}
 
 NodeHandle Replicas::pick(Pool& primary, Deadline deadline) {
-  if (is_due()) ask(primary, deadline.share(ReplicaTable<Member>::parts));
+  if (enter()) ask(primary, deadline.share(ReplicaTable<Member>::parts));
+  return known();
+}
+
+NodeHandle Replicas::known() {
   const std::scoped_lock lock(mutex_);
   const auto* replica = closed_ ? nullptr : table_.pick(Deadline::Time::now(), random_generator());
   return replica == nullptr ? nullptr : replica->node;
@@ -47,7 +51,13 @@ void Replicas::close() {
   for_each_node(mutex_, table_.members(), [](Node& node) { node.close(); });
 }
 
-bool Replicas::is_due() {
+bool Replicas::must_ask() {
+  const std::scoped_lock lock(mutex_);
+  return !closed_ && gate_.is_open(Deadline::Time::now());
+}
+
+// Whoever enters calls ask().
+bool Replicas::enter() {
   const std::scoped_lock lock(mutex_);
   return !closed_ && gate_.enter(Deadline::Time::now());
 }

@@ -31,6 +31,12 @@ class Replicas {
   /// One of them; null where none is known to be up to date, or the primary has not answered for `max_lag`.
   std::shared_ptr<Node> pick(Pool& primary, Deadline deadline);
 
+  /// True if pick() would ask the primary now; if not, it does the same as known().
+  bool must_ask();
+
+  /// One of those that are known, like pick(), but asks nobody.
+  std::shared_ptr<Node> known();
+
   /// It did not answer: not again before the primary has been asked anew.
   void avoid(const std::shared_ptr<Node>& replica);
 
@@ -45,7 +51,7 @@ class Replicas {
     std::shared_ptr<Node> node;
   };
 
-  bool is_due();
+  bool enter();
   void ask(Pool& primary, Deadline deadline);
   void adopt(const std::vector<ServerAddress>& addresses, Deadline::Time::time_point asked_at);
 
