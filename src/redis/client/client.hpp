@@ -100,6 +100,18 @@ class Client {
   /// The same; null unless the near cache is on.
   IdentifyingSource* identifying_source() { return identifying_source_.get(); }
 
+  /// Loads the functions into a server over its pool. One caller at a time does so for each node, the others wait for
+  /// what comes of it. Tells `on_functions_loaded` if the server had none.
+  std::expected<void, CallFailure> load_functions_into(Node& node, Deadline deadline);
+
+  // What another transport shares with this one. Handles of nodes keep no node alive: the client must.
+  Topology& topology() { return *topology_; }
+  CredentialsSource& credentials() { return *credentials_; }  ///< Who the client is to its servers.
+  RetryBudget& budget() { return budget_; }
+  const ConnectionCounts& counts() const { return counts_; }
+  const CallRules& rules() const { return rules_; }
+  const Timeouts& timeouts() const { return timeouts_; }
+
   Deadline new_deadline() const { return Deadline::after(timeouts_.total); }
 
   /// From now on connections use these, in place of what the options say; living ones with the next command.
@@ -134,7 +146,6 @@ class Client {
   std::optional<std::vector<Reply>> try_together(Node& node, std::span<const Command> commands, Deadline deadline);
   Result<void> start_on(Node& node, const Command& probe, Deadline deadline);
   Result<std::vector<Reply>> ask(Node& node, Lease& lease, std::span<const Command> commands, Deadline deadline) const;
-  std::expected<void, CallFailure> load_functions_into(Node& node, Deadline deadline);
   Result<void> take_loaded(Node& node, const Reply& reply) const;
   Inspection inspect(Node& node, std::span<const Command> commands, Deadline deadline);
 

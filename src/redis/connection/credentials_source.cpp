@@ -100,10 +100,10 @@ void CredentialsSource::replace(UserCredentials credentials) {
 }
 
 void CredentialsSource::renew_if_due(Time now) {
-  if (now < due_.load(std::memory_order_relaxed)) return;
+  if (!is_renewal_due(now)) return;
   {
     const std::scoped_lock lock(mutex_);
-    if (now < due_.load(std::memory_order_relaxed)) return;
+    if (!is_renewal_due(now)) return;
     due_.store(now + pause_after_failure, std::memory_order_relaxed);
   }
   if (const auto asked = ask()) adopt(*asked);

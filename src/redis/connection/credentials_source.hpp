@@ -49,6 +49,9 @@ class CredentialsSource {
   /// Asks the provider again, if the time for that has come; if it fails, again a while later. Cheap if not.
   void renew_if_due(Time now);
 
+  /// True if renew_if_due() would ask the provider, which may block.
+  bool is_renewal_due(Time now) const { return now >= due_.load(std::memory_order_relaxed); }
+
   Generation generation() const { return generation_.load(std::memory_order_acquire); }
   CurrentCredentials current() const;
 

@@ -25,17 +25,21 @@ Node::Node(const Settings& settings, std::shared_ptr<ConnectionSource> source,
            std::function<void(Deadline)> on_unreachable)
     : events_(settings.events),
       counts_(settings.counts),
+      connect_timeout_(settings.timeouts.connect),
+      on_unreachable_(std::move(on_unreachable)),
       source_(std::move(source)),
       pool_(
-          settings.pool, settings.timeouts, settings.budget,
-          [this, connect = settings.timeouts.connect, on_unreachable = std::move(on_unreachable)](Deadline deadline) {
-            auto connection = source_->dial(deadline.within(connect));
-            if (!connection) ++counts_.failed;
-            if (!connection && is_transient(connection.error()) && on_unreachable) on_unreachable(deadline);
-            return connection;
-          },
-          [this](const Connection& connection, std::string_view reason) { report(connection, reason); }),
+          settings.pool, settings.timeouts, settings.budget, [this](Deadline deadline) { return dial(deadline); },
+          [this](const Connection& connection, std::string_view reason) { report(connection.server(), reason); }),
       replicas_(replicas_of(settings)) {}
+
+Result<Connection> Node::dial(Deadline deadline) {
+  auto connection = source_->dial(deadline.within(connect_timeout_));
+  if (connection) return connection;
+  ++counts_.failed;
+  if (is_transient(connection.error()) && on_unreachable_) on_unreachable_(deadline);
+  return connection;
+}
 
 void Node::add_statistics_to(PoolStatistics& sum) {
   const auto own = pool_.statistics();
@@ -58,13 +62,13 @@ void Node::close() {
 }
 
 // What there is no memory to tell goes untold: a connection that closes must not fail for that.
-void Node::report(const Connection& connection, std::string_view reason) const noexcept {
+void Node::report(const ServerVersion& server, std::string_view reason) const noexcept {
   if (reason.empty()) ++counts_.opened;
   if (!events_.on_connection) return;
   try {
     const std::string endpoint = source_->endpoint();
-    const std::string server = connection.server().name();
-    events_.on_connection(endpoint, server, reason);
+    const std::string name = server.name();
+    events_.on_connection(endpoint, name, reason);
   } catch (const std::bad_alloc&) {
     return;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,11 +13,13 @@
 #include "obol/server_address.hpp"
 #include "obol/store_statistics.hpp"
 #include "obol/timeouts.hpp"
+#include "redis/connection/connection.hpp"
 #include "redis/connection/connection_source.hpp"
 #include "redis/core/deadline.hpp"
 #include "redis/core/retry_budget.hpp"
 #include "redis/core/server_clock.hpp"
 #include "redis/pool/pool.hpp"
+#include "redis/protocol/server_version.hpp"
 #include "redis/topology/client_events.hpp"
 #include "redis/topology/replicas.hpp"
 #include "redis/topology/single_flight.hpp"
@@ -53,6 +56,14 @@ class Node {
   SingleFlight& loading() { return loading_; }
   ServerClock& clock() { return clock_; }
 
+  /// Opens a connection within the connect time-out, and counts it if that fails. After a passing failure
+  /// `on_unreachable` is called, which may take until the deadline. The caller reports what is opened, and when it is
+  /// closed.
+  Result<Connection> dial(Deadline deadline);
+
+  /// Counts and tells of a connection to this server that was opened (empty reason) or closed.
+  void report(const ServerVersion& server, std::string_view reason) const noexcept;
+
   /// Those of its pool and its replicas', without what all nodes count together.
   void add_statistics_to(PoolStatistics& sum);
 
@@ -68,10 +79,10 @@ class Node {
   bool has_left() const { return has_left_; }
 
  private:
-  void report(const Connection& connection, std::string_view reason) const noexcept;
-
   const ClientEvents events_;
   ConnectionCounts& counts_;
+  const std::chrono::milliseconds connect_timeout_;
+  const std::function<void(Deadline)> on_unreachable_;
   const std::shared_ptr<ConnectionSource> source_;
   std::atomic<bool> has_left_{false};
   SingleFlight loading_;

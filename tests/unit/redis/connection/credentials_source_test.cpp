@@ -52,9 +52,12 @@ TEST(CredentialsSource, AsksTheProviderAgainOnceThreeQuartersOfTheTimeAreOver) {
   const auto before = Time::now();
   source.adopt(source.ask().value());
   const auto after = Time::now();
+  EXPECT_FALSE(source.is_renewal_due(before + seconds(2999)));
   source.renew_if_due(before + seconds(2999));
   EXPECT_EQ(asked, 1);
   const auto generation = source.generation();
+  EXPECT_TRUE(source.is_renewal_due(after + seconds(3001)));
+  EXPECT_EQ(asked, 1) << "to look asks nobody";
   source.renew_if_due(after + seconds(3001));
   EXPECT_EQ(asked, 2);
   EXPECT_GT(source.generation(), generation);
@@ -81,6 +84,7 @@ TEST(CredentialsSource, AsksAProviderThatFailsAgainAfterAPause) {
   source.adopt(source.ask().value());
   const auto due = Time::now() + seconds(4);
   source.renew_if_due(due);
+  EXPECT_FALSE(source.is_renewal_due(due + milliseconds(900)));
   source.renew_if_due(due + milliseconds(900));
   EXPECT_EQ(asked, 2) << "not again at once";
   source.renew_if_due(due + milliseconds(1100));
