@@ -7,14 +7,11 @@
 #include <functional>
 #include <future>
 #include <memory>
-#include <optional>
 #include <stop_token>
-#include <type_traits>
 #include <utility>
 
 #include "obol/error.hpp"
 #include "obol/executor.hpp"
-#include "obol/export.hpp"
 
 namespace obol { inline namespace v0 {
 
@@ -30,6 +27,10 @@ struct CallOptions {
   std::stop_token stop{};
 };
 
+/// Called with the outcome of a call; may be moved but not copied.
+template <class T>
+using Handler = std::move_only_function<void(T)>;
+
 template <class T>
 class PendingCall;
 
@@ -39,7 +40,8 @@ class Receiver {
  public:
   /// The outcome is `ended->outcome`.
   virtual void receive(std::unique_ptr<PendingCall<T>> ended) = 0;
-  /// The call was dropped: there will be no outcome, since the executor has dropped its completions.
+  /// The call was dropped: there will be no outcome, since the executor has dropped its completions. The call destroys
+  /// itself afterwards.
   virtual void drop() noexcept = 0;
 
  protected:
@@ -56,7 +58,8 @@ class PendingCall {
   virtual ~PendingCall() = default;
 
   /// Begins the call. True if its outcome is known at once: the receiver is not told then. Otherwise the call owns
-  /// itself from now on, may have ended already in another thread, and gives itself to the receiver, once.
+  /// itself from now on, may have ended already in another thread, and gives itself to the receiver, once. If this
+  /// throws, which only std::bad_alloc does, the call has not begun.
   virtual bool begin(Receiver<T>& receiver) = 0;
 
   /// After begin() has returned true: the call owns itself, and gives itself to the receiver of begin(), not inside
@@ -64,25 +67,24 @@ class PendingCall {
   virtual void defer() noexcept = 0;
 
   /// Between begin() and receive(): the receiver does not exist any more. A call whose command was not sent yet is
-  /// cancelled.
+  /// cancelled. Must work after the store was destroyed if the call was posted to an executor before that.
   virtual void abandon() noexcept = 0;
 
   /// How long the calling thread may wait for the outcome: the time limit of the call and some time for its delivery.
   /// `invalid_argument` if this thread drives the store, since it would wait for itself.
   virtual Result<std::chrono::milliseconds> longest_wait() const = 0;
 
-  T outcome{};
+  T outcome{};           ///< Once it has ended.
+  Handler<T> handler{};  ///< Kept here by AsyncCall, so that a call with a handler is one piece of memory.
 };
 
-/// Called with the outcome of a call; may be moved but not copied.
-template <class T>
-using Handler = std::move_only_function<void(T)>;
-
-/// A call that has not begun. Begin it in one of four ways; a call that is destroyed without that does nothing.
-/// `T` is a Result or another std::expected whose error is an Error. A call may be begun in any thread.
+/// A call that has not begun. Begin it once, in one of four ways; a call that is destroyed without that does nothing.
+/// `T` is a Result or another std::expected whose error is an Error. A call may be begun in any thread. If that throws
+/// std::bad_alloc, the call has not begun, and no handler is called.
 template <class T>
 class [[nodiscard]] AsyncCall {
  public:
+  /// For stores.
   explicit AsyncCall(std::unique_ptr<PendingCall<T>> call) noexcept : call_(std::move(call)) {}
 
   /// For adapters to other libraries, which begin the call with a Receiver of their own.
@@ -91,90 +93,108 @@ class [[nodiscard]] AsyncCall {
   class Awaiter;
   /// Gives the outcome. Does not suspend the coroutine if the outcome is known at once. The coroutine goes on in the
   /// thread that CallOptions::executor says. It may be destroyed while it is suspended, but not at the moment when
-  /// another thread resumes it.
+  /// another thread resumes it. If the executor drops the call, the coroutine stays suspended.
   Awaiter operator co_await() && noexcept { return Awaiter(std::move(call_)); }
 
   /// Calls `done` with the outcome, once, in the thread that CallOptions::executor says; never inside this function. An
-  /// exception out of `done` leaves the function that drives the store, or Completions::run() of the executor.
+  /// exception out of `done` leaves the function that drives the store, or Completions::run() of the executor. `done`
+  /// may be empty: nobody is told then. If the executor drops the call, `done` is destroyed without being called.
   void start(Handler<T> done) &&;
 
-  /// Gives the outcome to a future, which has std::future_error if the call is dropped.
+  /// Gives the outcome to a future, which has std::future_error if the executor drops the call.
   std::future<T> future() &&;
 
   /// Waits for the outcome in this thread. `invalid_argument` if this thread drives the store; `timeout` if nobody
-  /// does.
+  /// does, or nobody runs the executor; `closed` if the executor drops the call.
   T wait() &&;
 
  private:
-  class Callback;
-  static void launch(std::unique_ptr<PendingCall<T>> call, Receiver<T>& receiver);
+  class CallsHandler;
+  using Call = std::unique_ptr<PendingCall<T>>;
 
-  std::unique_ptr<PendingCall<T>> call_;
+  /// Returns the call if its outcome is known at once.
+  static Call begin(Call call, Handler<T> done);
+
+  Call call_;
 };
 
+/// What co_await uses.
 template <class T>
 class AsyncCall<T>::Awaiter final : private Receiver<T> {
  public:
-  explicit Awaiter(std::unique_ptr<PendingCall<T>> call) noexcept : call_(std::move(call)) {}
+  /// Of a call that has not begun.
+  explicit Awaiter(Call call) noexcept : call_(std::move(call)) {}
   Awaiter(const Awaiter&) = delete;
   Awaiter& operator=(const Awaiter&) = delete;
   ~Awaiter() {
     if (running_ != nullptr) running_->abandon();
   }
 
+  /// The call has not begun yet.
   bool await_ready() const noexcept { return false; }
 
-  // Once begin() has returned false, another thread may have resumed the coroutine, which destroys this.
+  /// Begins the call. False if its outcome is known at once. If not, another thread may resume the coroutine, and so
+  /// destroy this, before begin() returns.
   bool await_suspend(std::coroutine_handle<> coroutine) {
     coroutine_ = coroutine;
     running_ = call_.release();
     PendingCall<T>* const call = running_;
-    if (!call->begin(*this)) return true;
-    running_ = nullptr;
-    call_.reset(call);
+    try {
+      if (!call->begin(*this)) return true;
+    } catch (...) {
+      take(Call(call));
+      throw;
+    }
+    take(Call(call));
     return false;
   }
 
+  /// Gives the outcome.
   T await_resume() { return std::move(call_->outcome); }
 
  private:
-  void receive(std::unique_ptr<PendingCall<T>> ended) override {
+  void take(Call call) noexcept {
     running_ = nullptr;
-    call_ = std::move(ended);
+    call_ = std::move(call);
+  }
+  void receive(Call ended) override {
+    take(std::move(ended));
     coroutine_.resume();
   }
   void drop() noexcept override { running_ = nullptr; }
 
-  std::unique_ptr<PendingCall<T>> call_;  ///< Before it has begun and once it has ended.
-  PendingCall<T>* running_ = nullptr;     ///< In between.
+  Call call_;                          ///< Before it has begun and once it has ended.
+  PendingCall<T>* running_ = nullptr;  ///< In between.
   std::coroutine_handle<> coroutine_{};
 };
 
+/// Gives the outcome of a call to its handler.
 template <class T>
-class AsyncCall<T>::Callback final : public Receiver<T> {
+class AsyncCall<T>::CallsHandler final : public Receiver<T> {
  public:
-  explicit Callback(Handler<T> done) : done_(std::move(done)) {}
-  void receive(std::unique_ptr<PendingCall<T>> ended) override {
-    const std::unique_ptr<Callback> self(this);
+  /// The call is destroyed before the handler runs.
+  void receive(Call ended) override {
+    Handler<T> done = std::move(ended->handler);
     T outcome = std::move(ended->outcome);
     ended.reset();
-    done_(std::move(outcome));
+    if (done) done(std::move(outcome));
   }
-  void drop() noexcept override { delete this; }
-
- private:
-  Handler<T> done_;
+  /// The handler is destroyed with the call.
+  void drop() noexcept override {}
 };
 
 template <class T>
-void AsyncCall<T>::launch(std::unique_ptr<PendingCall<T>> call, Receiver<T>& receiver) {
-  auto* const running = call.release();
-  if (running->begin(receiver)) running->defer();
+auto AsyncCall<T>::begin(Call call, Handler<T> done) -> Call {
+  static constinit CallsHandler receiver;
+  call->handler = std::move(done);
+  if (call->begin(receiver)) return call;
+  static_cast<void>(call.release());
+  return nullptr;
 }
 
 template <class T>
 void AsyncCall<T>::start(Handler<T> done) && {
-  launch(std::move(call_), *new Callback(std::move(done)));
+  if (auto ended = begin(std::move(call_), std::move(done))) ended.release()->defer();
 }
 
 template <class T>
@@ -187,17 +207,23 @@ std::future<T> AsyncCall<T>::future() && {
 
 template <class T>
 T AsyncCall<T>::wait() && {
-  using Failure = typename T::error_type;
-  const auto longest = call_->longest_wait();
-  if (!longest) return T(std::unexpect, Failure{longest.error()});
-  auto outcome = std::move(*this).future();
+  const auto failed = [](Error error) { return T(std::unexpect, typename T::error_type{std::move(error)}); };
+  auto longest = call_->longest_wait();
+  if (!longest) return failed(std::move(longest.error()));
+  std::promise<T> promise;
+  auto outcome = promise.get_future();
+  auto known =
+      begin(std::move(call_), [promise = std::move(promise)](T ended) mutable { promise.set_value(std::move(ended)); });
+  if (known) return std::move(known->outcome);
   if (outcome.wait_for(*longest) != std::future_status::ready) {
-    return T(
-        std::unexpect,
-        Failure{Error{ErrorCode::timeout,
-                      "nobody drives the store, so no call of it ends; call run_ready() or use a BackgroundDriver"}});
+    return failed({ErrorCode::timeout,
+                   "nobody drives the store or runs the call's executor; call run_ready() or use a BackgroundDriver"});
   }
-  return outcome.get();
+  try {
+    return outcome.get();
+  } catch (const std::future_error&) {
+    return failed({ErrorCode::closed, "the call's executor has ended, so the outcome of the call is lost"});
+  }
 }
 
 }}  // namespace obol::v0

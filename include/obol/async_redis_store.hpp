@@ -28,7 +28,9 @@ class OBOL_EXPORT AsyncRedisStore final : public AsyncSessionStore {
   /// Does what RedisStore::connect does, and blocks as that does.
   static Result<AsyncRedisStore> connect(RedisStoreOptions options);
 
+  /// Leaves a store that may only be destroyed or assigned to.
   AsyncRedisStore(AsyncRedisStore&&) noexcept;
+  /// The same; ends the calls of this store as the destructor does.
   AsyncRedisStore& operator=(AsyncRedisStore&&) noexcept;
   ~AsyncRedisStore() override;
 

@@ -33,9 +33,12 @@ class OBOL_EXPORT Completion {
 class OBOL_EXPORT Completions {
  public:
   Completions() = default;
+  /// Takes the calls of the other chain and leaves it empty.
   Completions(Completions&& other) noexcept : last_(std::exchange(other.last_, nullptr)) {}
+  /// The same; drops the calls that were here.
   Completions& operator=(Completions&& other) noexcept;
-  /// A chain must be run before it is destroyed. If it is not, its callers are never told; a debug build asserts.
+  /// Drops the calls that were not run, as the queue of an event loop that has ended does: their callers are never
+  /// told. Handlers are destroyed, coroutines stay suspended.
   ~Completions();
 
   /// True if there is nothing to run.
@@ -71,8 +74,8 @@ class OBOL_EXPORT Executor {
   Executor& operator=(const Executor&) = delete;
   virtual ~Executor() = default;
 
-  /// Takes all calls that ended in one round, and runs them soon: `ready.run()`, but never inside this function. May be
-  /// called from any thread. If the host's loop has ended, its queue must still destroy or run what it was given.
+  /// Takes all calls that ended in one round, and runs them soon: `ready.run()`, but never inside this function. Called
+  /// from any thread. If the loop has ended, the calls must be destroyed (see ~Completions) or still be run.
   virtual void post(Completions ready) noexcept = 0;
 };
 

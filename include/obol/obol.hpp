@@ -1,11 +1,15 @@
 // All of Obol in one include.
 #pragma once
 
+#include "obol/async_call.hpp"            // IWYU pragma: export
+#include "obol/async_redis_store.hpp"     // IWYU pragma: export
+#include "obol/async_session_store.hpp"   // IWYU pragma: export
 #include "obol/call_event.hpp"            // IWYU pragma: export
 #include "obol/clock.hpp"                 // IWYU pragma: export
 #include "obol/connection_options.hpp"    // IWYU pragma: export
 #include "obol/encryption.hpp"            // IWYU pragma: export
 #include "obol/error.hpp"                 // IWYU pragma: export
+#include "obol/executor.hpp"              // IWYU pragma: export
 #include "obol/finding.hpp"               // IWYU pragma: export
 #include "obol/fork_safe_mutex.hpp"       // IWYU pragma: export
 #include "obol/function_loading.hpp"      // IWYU pragma: export

@@ -226,6 +226,7 @@ TEST(ErrorNames, AreThoseOfTheEnumerators) {
   EXPECT_EQ(obol::to_string(ErrorCode::too_many_sessions), "too_many_sessions");
   EXPECT_EQ(obol::to_string(ErrorCode::revoked), "revoked");
   EXPECT_EQ(obol::to_string(ErrorCode::internal), "internal");
+  EXPECT_EQ(obol::to_string(ErrorCode::cancelled), "cancelled");
 }
 
 }}  // namespace obol::testing

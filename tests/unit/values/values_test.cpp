@@ -52,9 +52,15 @@ TEST(TypedPayload, ThatDoesNotDecodeIsTheCodecsError) {
   EXPECT_EQ(session.payload<Visits>().error().code, ErrorCode::protocol);
 }
 
+constexpr unsigned last_code = static_cast<unsigned>(ErrorCode::cancelled);
+
+TEST(ErrorCode, TheLastOneIsLast) {
+  EXPECT_EQ(to_string(static_cast<ErrorCode>(last_code + 1)), "other") << "let last_code be the new code";
+}
+
 TEST(ErrorCode, MessageBeginsWithItsNameAndNamesAPageThatStands) {
   EXPECT_TRUE(make_error_code(ErrorCode::pool_timeout).message().starts_with("pool_timeout: "));
-  for (int value = 1; value <= static_cast<int>(ErrorCode::internal); ++value) {
+  for (unsigned value = 1; value <= last_code; ++value) {
     const auto message = make_error_code(static_cast<ErrorCode>(value)).message();
     const auto begin = message.find("docs/errors/");
     ASSERT_NE(begin, std::string::npos) << message;
@@ -70,10 +76,10 @@ TEST(ErrorCode, ComparesWithStandardCodesAndHasAMessage) {
   EXPECT_EQ(code, ErrorCode::conflict);
   EXPECT_STREQ(code.category().name(), "obol");
   std::set<std::string> messages;
-  for (int value = 1; value <= static_cast<int>(ErrorCode::internal); ++value) {
+  for (unsigned value = 1; value <= last_code; ++value) {
     messages.insert(make_error_code(static_cast<ErrorCode>(value)).message());
   }
-  EXPECT_EQ(messages.size(), static_cast<std::size_t>(ErrorCode::internal));
+  EXPECT_EQ(messages.size(), std::size_t{last_code});
 }
 
 }}  // namespace obol
