@@ -80,16 +80,21 @@ void leave(std::mutex& mutex) { std::erase(registry().mutexes, &mutex); }
 }  // namespace
 
 ForkRegistration::ForkRegistration(std::mutex& mutex, std::function<void()> in_child)
-    : mutex_(mutex), in_child_(std::move(in_child)) {
+    : mutex_(&mutex), in_child_(std::move(in_child)) {
   const std::scoped_lock lock(registry().mutex);
-  enter(mutex_);
+  enter(*mutex_);
+  registry().with_work_in_child.push_back(this);
+}
+
+ForkRegistration::ForkRegistration(std::function<void()> in_child) : mutex_(nullptr), in_child_(std::move(in_child)) {
+  const std::scoped_lock lock(registry().mutex);
   registry().with_work_in_child.push_back(this);
 }
 
 ForkRegistration::~ForkRegistration() {
   const std::scoped_lock lock(registry().mutex);
   std::erase(registry().with_work_in_child, this);
-  leave(mutex_);
+  if (mutex_ != nullptr) leave(*mutex_);
 }
 
 ForkSafeMutex::ForkSafeMutex() {

@@ -12,17 +12,18 @@ namespace obol { inline namespace v0 {
 class ForkRegistration {
  public:
   explicit ForkRegistration(std::mutex& mutex, std::function<void()> in_child = {});
+  /// The same without a mutex: `in_child` takes no lock.
+  explicit ForkRegistration(std::function<void()> in_child);
   ~ForkRegistration();
   ForkRegistration(const ForkRegistration&) = delete;
   ForkRegistration& operator=(const ForkRegistration&) = delete;
 
-  std::mutex& mutex() const { return mutex_; }
   void run_in_child() const {
     if (in_child_) in_child_();
   }
 
  private:
-  std::mutex& mutex_;
+  std::mutex* const mutex_;
   const std::function<void()> in_child_;
 };
 

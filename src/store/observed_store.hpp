@@ -1,7 +1,6 @@
 // The calls of a store: admits them until it is closed, checks their arguments, and tells the observer what happened.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <expected>
 #include <memory>
@@ -16,10 +15,9 @@
 #include "base/admission.hpp"
 #include "obol/clock.hpp"
 #include "obol/observer.hpp"
-#include "obol/session_id.hpp"
 #include "obol/session_store.hpp"
+#include "store/call_reports.hpp"
 #include "store/store_core.hpp"
-#include "store/tell.hpp"
 #include "values/closed_error.hpp"
 
 namespace obol { inline namespace v0 {
@@ -33,7 +31,8 @@ class [[gnu::visibility("hidden")]] ObservedStore final : public SessionStore {
     Clock clock;
   };
 
-  ObservedStore(StoreCore& core, Settings settings) : core_(core), settings_(std::move(settings)) {}
+  ObservedStore(StoreCore& core, Settings settings)
+      : core_(core), settings_(std::move(settings)), reports_(settings_.observer) {}
 
   Result<std::optional<Session>> get(const SessionKey& key) override;
   Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys) override;
@@ -48,16 +47,16 @@ class [[gnu::visibility("hidden")]] ObservedStore final : public SessionStore {
   /// is done. `closed` after close().
   template <class Work>
   std::invoke_result_t<const Work&> call(Operation operation, const Work& work, const bool& found_near = false) {
-    std::shared_ptr<Observer> observer;
+    CallReports refused(nullptr);
     {
       const Admission::Visit visit(*admission_);
       if (visit.is_admitted()) {
-        return settings_.observer ? observed(*settings_.observer, operation, work, found_near) : work();
+        return reports_.has_observer() ? observed(reports_, operation, work, found_near) : work();
       }
       // Told when the caller has left: those that go on calling a closed store must not keep its destructor waiting.
-      observer = settings_.observer;
+      refused = reports_;
     }
-    return observer ? observed(*observer, operation, refuse<Work>) : refuse<Work>();
+    return observed(refused, operation, refuse<Work>);
   }
 
   /// The same for work that no observer is told of.
@@ -74,12 +73,7 @@ class [[gnu::visibility("hidden")]] ObservedStore final : public SessionStore {
     return work();
   }
 
-  template <class Member, class Make>
-  void tell(Member member, Make make) const {
-    v0::tell(settings_.observer.get(), member, make);
-  }
-
-  bool is_observed() const { return settings_.observer != nullptr; }
+  const CallReports& reports() const { return reports_; }
 
   /// Calls that are inside keep it open; it outlives this.
   const std::shared_ptr<Admission>& admission() const { return admission_; }
@@ -91,37 +85,18 @@ class [[gnu::visibility("hidden")]] ObservedStore final : public SessionStore {
     return Outcome(std::unexpect, typename Outcome::error_type{closed_error()});
   }
 
-  template <class Outcome>
-  static CallOutcome outcome_of(const Outcome&) {
-    return CallOutcome::done;
-  }
-  static CallOutcome outcome_of(const Result<std::optional<Session>>& session) {
-    return *session ? CallOutcome::found : CallOutcome::absent;
-  }
-
   template <class Work>
-  static auto observed(Observer& observer, Operation operation, const Work& work, const bool& found_near = false) {
-    const auto begun = std::chrono::steady_clock::now();
+  static auto observed(const CallReports& reports, Operation operation, const Work& work,
+                       const bool& found_near = false) {
+    const auto begun = CallReports::Time::now();
     auto result = work();
-    CallEvent event{.operation = operation, .duration = std::chrono::steady_clock::now() - begun};
-    if (!result) {
-      event.outcome = CallOutcome::failed;
-      event.error = static_cast<ErrorCode>(result.error().code.value());
-    } else {
-      event.outcome = found_near ? CallOutcome::found_near : outcome_of(result);
-    }
-    observer.on_call(event);
+    reports.ended(operation, begun, result, found_near);
     return result;
   }
 
-  static SessionEvent event_of(const std::string& id, std::string_view type, std::uint64_t lock_version) {
-    return {.id_hash = session_id_hash(id), .type = type, .lock_version = lock_version};
-  }
-  void tell_evicted(const Session& session, std::span<const std::string> evicted) const;
-  void tell_lost(const Session& session, const UpsertError& error) const;
-
   StoreCore& core_;
   const Settings settings_;
+  const CallReports reports_;
   const std::shared_ptr<Admission> admission_ = std::make_shared<Admission>();
 };
 

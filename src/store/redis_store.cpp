@@ -1,83 +1,18 @@
-// RedisStore: how it comes up, looks at its server, and hands its calls on.
+// RedisStore: how it comes up, and hands its calls on.
 #include "obol/redis_store.hpp"
 
-#include <fmt/format.h>
-
-#include <mutex>
 #include <utility>
 
 #include "obol/session_limits.hpp"
 #include "options/redis_store_options.hpp"
-#include "sealing/keyring.hpp"
-#include "store/diagnosis.hpp"
 #include "store/redis_store_implementation.hpp"
 
 namespace obol { inline namespace v0 {
 
-Result<void> RedisStore::Implementation::start() {
-  // A function that also works at maxmemory.
-  const auto make_probe = [](std::string_view key) { return delete_others_command(key, "probe"); };
-  if (auto started = client_.start(probe_key(options_.key_prefix), make_probe); !started) return started;
-  if (cache_) {
-    if (auto started = cache_->start(); !started) return started;
-  }
-  if (!calls_.is_observed()) return {};
-  // A look that fails takes nothing from a connection that works.
-  if (const auto findings = diagnose()) {
-    for (const auto& finding : *findings) calls_.tell(&Observer::on_finding, [&] { return finding; });
-  }
-  return {};
-}
-
-Result<std::vector<Finding>> RedisStore::Implementation::diagnose() {
-  const auto inspections = client_.inspect(probe_key(options_.key_prefix), diagnosis_commands);
-  if (!inspections) return std::unexpected(inspections.error());
-  std::vector<Finding> findings;
-  for (const auto& inspection : *inspections) {
-    for (auto& finding : v0::diagnose(inspection, options_, options_.clock())) {
-      // Of several servers, which.
-      if (inspections->size() > 1) finding.message = fmt::format("{}: {}", inspection.endpoint, finding.message);
-      findings.push_back(std::move(finding));
-    }
-  }
-  return findings;
-}
-
-Result<void> RedisStore::Implementation::replace_keyring(Keyring keyring) {
-  if (keyring.empty()) {
-    return std::unexpected(Error{ErrorCode::invalid_argument, "the new keyring is empty; the old one stays in use"});
-  }
-  {
-    const std::scoped_lock lock(keyring_mutex_);
-    if (auto valid = keyring_.keys()->check_ids_against(*keyring.keys()); !valid) return valid;
-    std::swap(keyring_, keyring);
-  }
-  if (cache_) cache_->sessions().clear();
-  return {};
-}
-
-Result<void> RedisStore::Implementation::replace_credentials(UserCredentials credentials) {
-  if (credentials.username.empty() && credentials.password.empty()) {
-    return std::unexpected(Error{ErrorCode::invalid_argument,
-                                 "the new credentials have neither user nor password; the old ones stay in use"});
-  }
-  client_.replace_credentials(std::move(credentials));
-  return {};
-}
-
-Result<void> RedisStore::Implementation::replace_sentinel_credentials(UserCredentials credentials) {
-  if (options_.connection.sentinel.sentinels.empty()) {
-    return std::unexpected(
-        Error{ErrorCode::invalid_argument, "connection.sentinel is not set, so there are no sentinels"});
-  }
-  client_.replace_sentinel_credentials(std::move(credentials));
-  return {};
-}
-
 Result<RedisStore> RedisStore::connect(RedisStoreOptions options) {
   if (auto valid = validate(options); !valid) return std::unexpected(std::move(valid.error()));
   auto implementation = std::make_unique<Implementation>(std::move(options));
-  if (auto started = implementation->start(); !started) return std::unexpected(std::move(started.error()));
+  if (auto started = implementation->parts().start(); !started) return std::unexpected(std::move(started.error()));
   return RedisStore(std::move(implementation));
 }
 
@@ -120,10 +55,10 @@ Result<std::vector<Session>> RedisStore::get_all_from_replica(std::string_view u
   });
 }
 Result<void> RedisStore::replace_keyring(Keyring keyring) {
-  return implementation_->calls().visit([&] { return implementation_->replace_keyring(std::move(keyring)); });
+  return implementation_->calls().visit([&] { return implementation_->parts().replace_keyring(std::move(keyring)); });
 }
 Result<std::vector<Finding>> RedisStore::diagnose() {
-  return implementation_->calls().call([&] { return implementation_->diagnose(); });
+  return implementation_->calls().call([&] { return implementation_->parts().diagnose(); });
 }
 PoolStatistics RedisStore::pool_statistics() const {
   return implementation_->calls().visit([&] { return implementation_->pool_statistics(); });
@@ -132,17 +67,18 @@ StatisticsSource RedisStore::statistics_source() const {
   return implementation_->calls().visit([&] { return implementation_->statistics_source(); });
 }
 NearCacheStatistics RedisStore::near_cache_statistics() const {
-  return implementation_->calls().visit([&] { return implementation_->near_cache_statistics(); });
+  return implementation_->calls().visit([&] { return implementation_->parts().near_cache_statistics(); });
 }
 void RedisStore::close() {
   implementation_->calls().visit([&] { implementation_->close(); });
 }
 Result<void> RedisStore::replace_credentials(UserCredentials credentials) {
-  return implementation_->calls().visit([&] { return implementation_->replace_credentials(std::move(credentials)); });
+  return implementation_->calls().visit(
+      [&] { return implementation_->parts().replace_credentials(std::move(credentials)); });
 }
 Result<void> RedisStore::replace_sentinel_credentials(UserCredentials credentials) {
   return implementation_->calls().visit(
-      [&] { return implementation_->replace_sentinel_credentials(std::move(credentials)); });
+      [&] { return implementation_->parts().replace_sentinel_credentials(std::move(credentials)); });
 }
 
 }}  // namespace obol::v0
