@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/background_tasks.hpp"
 #include "base/name_lookup.hpp"
 #include "base/openssl_use.hpp"
 #include "obol/fork_safe_mutex.hpp"
@@ -63,6 +64,7 @@ void after_fork_in_parent() {
 
 // What belongs to the parent is dropped with OpenSSL's help.
 void after_fork_in_child() {
+  BackgroundTasks::forget_in_child();
   NameLookup::let_in_in_child();
   OpensslUse::let_in();
   for (const auto* entry : registry().with_work_in_child) entry->run_in_child();

@@ -16,8 +16,10 @@
 #include <thread>
 #include <utility>
 
+#include "base/background_tasks.hpp"
 #include "obol/redis_store.hpp"
 #include "obol/session_id.hpp"
+#include "redis/connection/dialer.hpp"
 #include "support/sessions.hpp"
 
 namespace {
@@ -97,6 +99,20 @@ void call_on_and_on(obol::RedisStore& store) {
   while (callers_at_work < 8) std::this_thread::yield();
 }
 
+/// Opens and closes connections in background tasks, until OpenSSL is closed to them.
+void dial_on_and_on(const obol::ConnectionOptions& options) {
+  static auto& dialer = *new obol::redis::Dialer(options, 1024);  // Never destroyed.
+  static std::atomic<int> dials{0};
+  for (int i = 0; i < 4; ++i) {
+    obol::BackgroundTasks::start([] {
+      for (;;) {
+        if (const auto made = dialer.dial(obol::redis::Deadline::after(std::chrono::seconds(30)))) ++dials;
+      }
+    });
+  }
+  while (dials < 8) std::this_thread::yield();
+}
+
 /// Ends the process from within a call.
 struct Ending final : obol::Observer {
   void on_deleted(const obol::SessionEvent&) noexcept override { std::exit(0); }
@@ -105,6 +121,7 @@ struct Ending final : obol::Observer {
 int run(std::string_view way, obol::RedisStoreOptions options) {
   if (way == "in-a-call") options.observer = std::make_shared<Ending>();
   if (::OPENSSL_atexit(expect_no_store_in_use) != 1) die("OpenSSL calls nothing at its end");
+  const auto connection = options.connection;
   auto made = obol::RedisStore::connect(std::move(options));
   if (!made) die(made.error().message);
   if (way == "static") {
@@ -119,6 +136,10 @@ int run(std::string_view way, obol::RedisStoreOptions options) {
   if (way != "child") leaked_store = &store;
   if (way == "leaked") {
     call_on_and_on(store);
+    return 0;
+  }
+  if (way == "dials") {
+    dial_on_and_on(connection);
     return 0;
   }
   if (way == "second-thread") {

@@ -58,7 +58,7 @@ TEST_P(ExitTest, EndsWellWithANearCache) { EXPECT_EQ(status_with("near-cache"), 
 INSTANTIATE_TEST_SUITE_P(On, ExitTest,
                          ::testing::Combine(::testing::Values(ServerKind::redis, ServerKind::valkey),
                                             ::testing::Values(ExitWire::plain, ExitWire::tls),
-                                            ::testing::Values("static", "leaked", "second-thread", "in-a-call",
+                                            ::testing::Values("static", "leaked", "second-thread", "dials", "in-a-call",
                                                               "child")),
                          [](const auto& parameter) {
                            std::string name = name_of(std::get<ServerKind>(parameter.param)) +

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/random_generator.hpp"
+#include "base/signals_blocked.hpp"
 #include "redis/core/backoff.hpp"
-#include "redis/net/signals_blocked.hpp"
 #include "redis/protocol/reply_error.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {

@@ -8,12 +8,10 @@
 #include <condition_variable>
 #include <cstring>
 #include <optional>
-#include <system_error>
-#include <thread>
 #include <utility>
 
+#include "base/background_tasks.hpp"
 #include "base/name_lookup.hpp"
-#include "redis/net/signals_blocked.hpp"
 #include "values/out_of_memory.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
@@ -94,17 +92,13 @@ std::shared_ptr<Resolver::Lookup> Resolver::join_or_start() {
   const std::scoped_lock lock(mutex_);
   if (running_ && !running_->is_finished()) return running_;
   auto lookup = std::make_shared<Lookup>();
-  try {
-    const SignalsBlocked blocked;
-    std::thread([lookup, host = host_, port = port_] {
-      lookup->finish(within_memory([&] {
-        const NameLookup care;
-        return look_up(host, port, AI_NUMERICSERV);
-      }));
-    }).detach();
-  } catch (const std::system_error&) {
-    return nullptr;
-  }
+  const bool is_started = BackgroundTasks::start([lookup, host = host_, port = port_] {
+    lookup->finish(within_memory([&] {
+      const NameLookup care;
+      return look_up(host, port, AI_NUMERICSERV);
+    }));
+  });
+  if (!is_started) return nullptr;
   running_ = lookup;
   return lookup;
 }

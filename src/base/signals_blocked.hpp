@@ -5,7 +5,7 @@
 
 #include <csignal>
 
-namespace obol { inline namespace v0 { namespace redis {
+namespace obol { inline namespace v0 {
 
 /// While it lives, threads that are started handle none of the host's signals.
 class SignalsBlocked {
@@ -23,4 +23,4 @@ class SignalsBlocked {
   sigset_t before_{};
 };
 
-}}}  // namespace obol::v0::redis
+}}  // namespace obol::v0
