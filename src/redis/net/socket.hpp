@@ -31,6 +31,7 @@ class Socket final : public Stream {
 
   Result<Step> try_read(char* buffer, std::size_t capacity) override;
   Result<Step> try_write(std::string_view bytes) override;
+  bool may_hold_bytes() const override { return false; }
   bool is_quiet() override;
   int descriptor() const override { return descriptor_; }
 

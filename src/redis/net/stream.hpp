@@ -45,6 +45,10 @@ class Stream {
   /// answer that came in time.
   Result<std::size_t> read_some(char* buffer, std::size_t capacity, Deadline deadline);
 
+  /// False if a read that did not fill its buffer has taken all that had come, so that the descriptor tells when the
+  /// next is worth its while.
+  virtual bool may_hold_bytes() const { return true; }
+
   /// True if the peer is still there and has sent nothing: asks the kernel only.
   virtual bool is_quiet() = 0;
 

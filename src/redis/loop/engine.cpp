@@ -1,0 +1,275 @@
+// The rounds of an engine: read, hand out, take in what others have put in, send.
+#include "redis/loop/engine.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/on_exit.hpp"
+#include "redis/loop/engine_implementation.hpp"
+#include "values/closed_error.hpp"
+
+namespace obol { inline namespace v0 { namespace redis {
+namespace {
+
+Error too_many_calls(std::size_t most) {
+  return {ErrorCode::pool_timeout, fmt::format("{} commands are already waiting for their replies; raise "
+                                               "pool.max_waiting or look for what keeps the server busy",
+                                               most)};
+}
+
+}  // namespace
+
+Engine::Implementation::Implementation(std::shared_ptr<Client> client, const Settings& settings,
+                                       std::shared_ptr<Poller> poller)
+    : client_(std::move(client)),
+      settings_(settings),
+      poller_(std::move(poller)),
+      inbox_(std::make_shared<Inbox>(poller_)),
+      now_(Deadline::Time::now()),
+      wheel_(now_),
+      received_(std::make_unique_for_overwrite<char[]>(most_received_at_once)) {}
+
+Engine::Implementation::~Implementation() {
+  close();
+  take_inbox();
+  end_all(closed_error());
+  hand_over();
+  while (!ended_here_.empty()) ended_here_.run();
+}
+
+bool Engine::Implementation::begin(EngineCall& call) noexcept {
+  const auto weight = call.weight();
+  const auto refuse = [&](Error error) {
+    unanswered_.fetch_sub(weight, std::memory_order_relaxed);
+    call.result_ = std::unexpected(std::move(error));
+    return false;
+  };
+  const auto most = settings_.pool.max_waiting;
+  if (unanswered_.fetch_add(weight, std::memory_order_relaxed) + weight > most) {
+    return refuse(error_from(ErrorCode::pool_timeout, [most] { return too_many_calls(most); }));
+  }
+  bool is_closed = poller_->is_of_parent();
+  if (!is_closed) {
+    inbox_->put([&](Inbox::Content& content) {
+      is_closed = content.is_closed;
+      if (is_closed) return false;
+      call.stage_ = Stage::begun;
+      call.wanted_.store(Wanted::living, std::memory_order_relaxed);
+      living_.fetch_add(1, std::memory_order_relaxed);
+      content.begun.push_back(call);
+      return true;
+    });
+  }
+  return !is_closed || refuse(error_from(ErrorCode::closed, closed_error));
+}
+
+void Engine::Implementation::deliver(Completion& ended, Executor* executor) noexcept {
+  Completions one;
+  one.push_back(ended);
+  if (executor != nullptr) return executor->post(std::move(one));
+  inbox_->put([&one](Inbox::Content& content) {
+    content.ended.append(std::move(one));
+    return true;
+  });
+}
+
+void Engine::Implementation::cancel(EngineCall& call) noexcept {
+  inbox_->put([&call](Inbox::Content& content) {
+    // A call that cannot be listed ends by its deadline.
+    const auto has_room = within_memory([&content]() -> Result<void> {
+      content.cancelled.reserve(content.cancelled.size() + 1);
+      return {};
+    });
+    auto wanted = Wanted::living;
+    if (!has_room || !call.wanted_.compare_exchange_strong(wanted, Wanted::cancelled)) return false;
+    content.cancelled.push_back(&call);
+    return true;
+  });
+}
+
+void Engine::Implementation::close() noexcept {
+  is_closed_ = true;
+  inbox_->put([](Inbox::Content& content) {
+    content.is_closed = true;
+    return true;
+  });
+}
+
+bool Engine::Implementation::closed() const noexcept { return is_closed_ && living_ == 0; }
+
+PoolStatistics Engine::Implementation::statistics() const {
+  const auto open = connections_.load(std::memory_order_relaxed);
+  const auto used = std::min(in_use_.load(std::memory_order_relaxed), open);
+  return {.idle = open - used,
+          .used = used,
+          .waiting = queued_.load(std::memory_order_relaxed),
+          .maximum = 1 + most_exclusive(),
+          .opened = client_->counts().opened,
+          .failed = client_->counts().failed};
+}
+
+// What handlers begin goes out in the same send as what was put in before: so they run first.
+void Engine::Implementation::run_ready() {
+  driver_ = std::this_thread::get_id();
+  if (poller_->is_of_parent()) return end_all_in_child();
+  inbox_->attend();
+  const OnExit done([this] { rest(); });
+  now_ = Deadline::Time::now();
+  read_sockets();
+  hand_over();
+  ended_here_.run();
+  take_inbox();
+  fire_timers();
+  pump_dirty_nodes();
+  hand_over();
+}
+
+// Looks again soon if a handler threw, or if calls ended after the handlers had run.
+void Engine::Implementation::rest() noexcept {
+  closed_connections_.clear();
+  set_timer();
+  inbox_->rest();
+  if (!ended_here_.empty() || !dirty_nodes_.empty() || !unread_.empty()) poller_->wake();
+}
+
+void Engine::Implementation::read_sockets() {
+  // Bytes may be held above the descriptor, which then tells nothing.
+  for (LoopConnection* const connection : std::exchange(unread_, {})) {
+    if (!connection->is_closed) receive(*connection);
+  }
+  for (const auto& event : poller_->next_events()) {
+    if (event.source == nullptr) continue;
+    auto& connection = *static_cast<LoopConnection*>(event.source);
+    // One that was closed in this round is destroyed at its end.
+    if (connection.is_closed) continue;
+    if (event.is_writable && !flush(connection)) continue;
+    if (event.is_readable) receive(connection);
+  }
+}
+
+bool Engine::Implementation::flush(LoopConnection& connection) {
+  const auto flushed = within_memory([&connection] { return connection.flush(); });
+  if (!flushed) {
+    lose(connection, flushed.error());
+  } else if (!connection.node().shared.empty()) {
+    mark_dirty(connection.node());
+  }
+  return flushed.has_value();
+}
+
+void Engine::Implementation::take_inbox() {
+  auto content = inbox_->take();
+  ended_here_.append(std::move(content.ended));
+  while (Errand* const errand = content.done.pop_front()) {
+    const std::unique_ptr<Errand> owned(errand);
+    errand->take();
+    take_topology();
+  }
+  while (EngineCall* const call = content.begun.pop_front()) admit(*call);
+  for (EngineCall* const call : content.cancelled) {
+    // It is not in the inbox' list any more.
+    call->wanted_ = Wanted::living;
+    end(*call, std::unexpected(Error{ErrorCode::cancelled, "the caller cancelled the call"}));
+  }
+  if (content.is_closed && !std::exchange(was_closed_, true)) {
+    for (const auto& [_, node] : nodes_) {
+      for (auto* const queue : {&node->shared, &node->alone, &node->loading}) end_all_in(*queue, closed_error());
+      mark_dirty(*node);
+    }
+    for (auto* const queue : {&aside_, &paused_}) end_all_in(*queue, closed_error());
+  }
+}
+
+void Engine::Implementation::fire_timers() {
+  while (LoopTimer* const timer = wheel_.take_due(now_)) {
+    std::visit([this](auto* owner) { on_due(*owner); }, timer->owner);
+  }
+}
+
+// Only ever brought forward: most calls end long before their time.
+void Engine::Implementation::set_timer() noexcept {
+  const auto next = wheel_.next_due();
+  if (timer_set_to_ && *timer_set_to_ <= now_) timer_set_to_.reset();
+  if (!next || (timer_set_to_ && *timer_set_to_ <= *next)) return;
+  poller_->set_timer(*next);
+  timer_set_to_ = next;
+}
+
+void Engine::Implementation::pump_dirty_nodes() {
+  // What is marked meanwhile is for the next round.
+  auto dirty = std::exchange(dirty_nodes_, {});
+  dirty_nodes_.reserve(nodes_.size());
+  for (LoopNode* const node : dirty) node->is_dirty = false;
+  for (LoopNode* const node : dirty) pump(*node);
+}
+
+void Engine::Implementation::hand_over() {
+  for (auto& [executor, completions] : ended_) {
+    if (!completions.empty()) executor->post(std::move(completions));
+  }
+  ended_.clear();
+}
+
+void Engine::Implementation::complete(EngineCall& call) noexcept {
+  living_.fetch_sub(1, std::memory_order_relaxed);
+  if (call.executor == nullptr) return ended_here_.push_back(call);
+  const auto found = std::ranges::find(ended_, call.executor, &std::pair<Executor*, Completions>::first);
+  if (found != ended_.end()) return found->second.push_back(call);
+  const auto listed = within_memory([&]() -> Result<void> {
+    ended_.emplace_back(call.executor, Completions());
+    return {};
+  });
+  if (listed) return ended_.back().second.push_back(call);
+  Completions one;
+  one.push_back(call);
+  call.executor->post(std::move(one));
+}
+
+void Engine::Implementation::end_all(const Error& error) {
+  for (const auto& [_, node] : nodes_) {
+    for (auto* const queue : {&node->shared, &node->alone, &node->loading}) end_all_in(*queue, error);
+    for_each_connection(*node, [&](LoopConnection& connection) {
+      for (auto& flight : connection.take_flights()) {
+        for (auto& passenger : flight->passengers) {
+          if (passenger.call != nullptr) end(*passenger.call, std::unexpected(copy_of(error)));
+        }
+      }
+    });
+  }
+  for (auto* const queue : {&aside_, &paused_}) end_all_in(*queue, error);
+}
+
+void Engine::Implementation::end_all_in(Queue& queue, const Error& error) {
+  while (!queue.empty()) end(*queue.front(), std::unexpected(copy_of(error)));
+}
+
+// The parent goes on with these calls; here nobody can answer them.
+void Engine::Implementation::end_all_in_child() {
+  take_inbox();
+  end_all(closed_error());
+  hand_over();
+  ended_here_.run();
+}
+
+Result<std::unique_ptr<Engine>> Engine::create(std::shared_ptr<Client> client, const Settings& settings) {
+  auto poller = Poller::create();
+  if (!poller) return std::unexpected(std::move(poller.error()));
+  return std::unique_ptr<Engine>(
+      new Engine(std::make_unique<Implementation>(std::move(client), settings, std::move(*poller))));
+}
+
+Engine::Engine(std::unique_ptr<Implementation> implementation) noexcept : implementation_(std::move(implementation)) {}
+Engine::~Engine() = default;
+int Engine::descriptor() const { return implementation_->descriptor(); }
+void Engine::run_ready() { implementation_->run_ready(); }
+bool Engine::begin(EngineCall& call) noexcept { return implementation_->begin(call); }
+void Engine::deliver(Completion& ended, Executor* executor) noexcept { implementation_->deliver(ended, executor); }
+void Engine::cancel(EngineCall& call) noexcept { implementation_->cancel(call); }
+bool Engine::is_driven_by_this_thread() const noexcept { return implementation_->is_driven_by_this_thread(); }
+void Engine::close() noexcept { implementation_->close(); }
+bool Engine::closed() const noexcept { return implementation_->closed(); }
+PoolStatistics Engine::statistics() const { return implementation_->statistics(); }
+
+}}}  // namespace obol::v0::redis

@@ -1,0 +1,380 @@
+// The life of a call in an engine: does what its CallMachine says.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "redis/core/verdict.hpp"
+#include "redis/loop/engine_implementation.hpp"
+#include "redis/net/stream.hpp"
+#include "redis/protocol/reply_error.hpp"
+#include "redis/protocol/server_time.hpp"
+#include "values/closed_error.hpp"
+
+namespace obol { inline namespace v0 { namespace redis {
+
+/// The command for one of the keys of a call. It is never completed: its end is told to the whole.
+class EngineCall::Part final : public EngineCall {
+ private:
+  void complete() override {}
+  void drop() noexcept override {}
+  Command make_write(bool) const override { return {}; }
+};
+
+struct EngineCall::Parts {
+  explicit Parts(std::size_t count) : parts(std::make_unique<Part[]>(count)), left(count) {}
+  std::unique_ptr<Part[]> parts;
+  std::size_t left;  ///< Not ended yet.
+};
+
+EngineCall::EngineCall() = default;
+EngineCall::~EngineCall() = default;
+
+void Engine::Implementation::admit(EngineCall& call) {
+  if (const auto& credentials = client_->credentials(); !is_renewing_credentials_ && credentials.is_renewal_due(now_)) {
+    renew_credentials();
+  }
+  call.may_have_acted_ = false;
+  call.was_split_ = false;
+  call.parts_ = nullptr;
+  if (call.exchange.kind == Exchange::Kind::each && client_->topology().is_sharded()) return split(call);
+  call.machine_.emplace(client_->rules(), client_->budget(), call.deadline.time());
+  wheel_.set(call.timer_, call.deadline.time());
+  if (call.exchange.may_ask_replica && ask_replica(call)) return;
+  advance(call, call.machine_->begin());
+}
+
+// A host's provider of credentials may block.
+void Engine::Implementation::renew_credentials() {
+  is_renewing_credentials_ = true;
+  run_aside(
+      [client = client_, now = now_]() -> Result<void> {
+        client->credentials().renew_if_due(now);
+        return {};
+      },
+      [this](const Result<void>&) { is_renewing_credentials_ = false; });
+}
+
+// Each part finds its own node, and follows its own redirections.
+void Engine::Implementation::split(EngineCall& call) {
+  const auto& whole = call.exchange;
+  call.stage_ = Stage::split;
+  call.replies_.clear();
+  call.replies_.resize(whole.keys.size());
+  call.result_ = Exchanged{};
+  call.parts_ = std::make_unique<EngineCall::Parts>(whole.keys.size());
+  for (std::size_t i = 0; i < whole.keys.size(); ++i) {
+    auto& part = call.parts_->parts[i];
+    part.exchange = {.key = whole.keys[i], .commands = whole.commands.subspan(i, 1)};
+    part.deadline = call.deadline;
+    part.whole_ = &call;
+    part.stage_ = Stage::begun;
+  }
+  const auto parts = std::span(call.parts_->parts.get(), whole.keys.size());
+  // The last part to end ends the whole.
+  for (auto& part : parts) admit(part);
+}
+
+void Engine::Implementation::end_part(EngineCall& part, Result<Exchanged> result) {
+  auto& whole = *part.whole_;
+  const auto index = static_cast<std::size_t>(static_cast<EngineCall::Part*>(&part) - whole.parts_->parts.get());
+  if (!result) {
+    if (whole.result_) whole.result_ = std::unexpected(std::move(result.error()));
+  } else {
+    whole.replies_[index] = std::move(part.reply_);
+  }
+  if (--whole.parts_->left > 0) return;
+  if (whole.result_) whole.result_->replies = whole.replies_;
+  end(whole, std::move(whole.result_));
+}
+
+void Engine::Implementation::advance(EngineCall& call, Action action) {
+  using enum CallMachine::Action;
+  auto& machine = *call.machine_;
+  for (;;) {
+    if (was_closed_ && action != finish) return end(call, std::unexpected(closed_error()));
+    std::optional<Action> next;
+    switch (action) {
+      case locate:
+        next = locate_node(call);
+        break;
+      case send:
+        if (call.next_) call.node_ = std::move(call.next_);
+        call.next_ = nullptr;
+        return enqueue(call, call.node_);
+      case follow:
+        next = follow_redirect(call);
+        break;
+      case learn:
+        next = learn_topology(call);
+        break;
+      case load_functions:
+        return load_functions_for(call);
+      case pause:
+        wait_in(paused_, call, Stage::paused);
+        return wheel_.set(call.timer_, machine.resume_at());
+      case finish:
+        return finish_call(call);
+    }
+    if (!next) return;
+    action = *next;
+  }
+}
+
+std::optional<CallMachine::Action> Engine::Implementation::locate_node(EngineCall& call) {
+  auto& topology = client_->topology();
+  call.next_ = topology.known_node_of(call.exchange.key);
+  if (call.next_) return call.machine_->located(now_);
+  return step_aside(
+      call,
+      [client = client_, key = std::string(call.exchange.key), deadline = call.deadline] {
+        return client->topology().node_of(key, deadline);
+      },
+      [this](EngineCall& waiting, Result<NodeHandle> located) {
+        if (!located) return waiting.machine_->not_located(std::move(located.error()), now_);
+        waiting.next_ = std::move(*located);
+        return waiting.machine_->located(now_);
+      });
+}
+
+// A node that is known needs no learning: that can be done behind the call.
+std::optional<CallMachine::Action> Engine::Implementation::follow_redirect(EngineCall& call) {
+  auto& topology = client_->topology();
+  const auto redirect = call.machine_->redirect();
+  call.next_ = topology.join(redirect, call.node_);
+  const bool is_known = call.next_ != nullptr;
+  const bool learns = redirect.kind == Redirect::Kind::moved && topology.can_learn();
+  auto learn = [client = client_, redirect, node = call.node_, deadline = call.deadline]() -> Result<void> {
+    client->topology().learn_after(redirect, node, deadline);
+    return {};
+  };
+  if (!learns) return call.machine_->followed(is_known, now_);
+  if (is_known) {
+    run_aside(std::move(learn), [](const Result<void>&) {});
+    return call.machine_->followed(true, now_);
+  }
+  return step_aside(call, std::move(learn), [this](EngineCall& waiting, const Result<void>&) {
+    waiting.next_ = client_->topology().known_node_of(waiting.exchange.key);
+    return waiting.machine_->followed(waiting.next_ != nullptr, now_);
+  });
+}
+
+std::optional<CallMachine::Action> Engine::Implementation::learn_topology(EngineCall& call) {
+  if (!client_->topology().can_learn()) return call.machine_->learnt(now_);
+  return step_aside(
+      call,
+      [client = client_, node = call.node_, deadline = call.deadline]() -> Result<void> {
+        client->topology().suspect(node, deadline);
+        return {};
+      },
+      [this](EngineCall& waiting, const Result<void>&) { return waiting.machine_->learnt(now_); });
+}
+
+// Nodes may have left: calls that wait there go elsewhere.
+void Engine::Implementation::take_topology() {
+  for (const auto& [_, node] : nodes_) {
+    if (node->node->has_left()) mark_dirty(*node);
+  }
+}
+
+// One call at a time has them loaded; the others wait for what comes of it.
+void Engine::Implementation::load_functions_for(EngineCall& call) {
+  auto& node = node_of(call.node_);
+  wait_in(node.loading, call, Stage::aside);
+  if (std::exchange(node.is_loading, true)) return;
+  run_aside(
+      [client = client_, handle = call.node_, deadline = call.deadline]() -> Result<std::optional<CallFailure>> {
+        auto loaded = client->load_functions_into(*handle, deadline);
+        if (loaded) return std::nullopt;
+        return std::move(loaded.error());
+      },
+      [this, &node](Result<std::optional<CallFailure>> outcome) {
+        const std::optional<CallFailure> failure =
+            outcome ? std::move(*outcome) : CallFailure{.error = std::move(outcome.error())};
+        node.is_loading = false;
+        for_each_waiting(node.loading, [&](EngineCall& waiting) {
+          auto& machine = *waiting.machine_;
+          if (!failure) return advance(waiting, machine.loaded(now_));
+          CallFailure copy{.error = copy_of(failure->error), .may_repeat = failure->may_repeat};
+          advance(waiting, machine.not_loaded(std::move(copy), node.node->has_left(), now_));
+        });
+      });
+}
+
+// True if a replica is asked, or will be once it is known which.
+bool Engine::Implementation::ask_replica(EngineCall& call) {
+  call.node_ = client_->topology().known_node_of(call.exchange.key);
+  auto* const replicas = call.node_ ? call.node_->replicas() : nullptr;
+  if (replicas == nullptr) return false;
+  const auto ends = std::min(call.deadline.time(), now_ + settings_.timeouts.command);
+  if (!replicas->must_ask()) return send_to_replica(call, replicas->known(), ends);
+  step_aside(
+      call,
+      [node = call.node_, client = client_, deadline = Deadline::at(ends)]() -> Result<NodeHandle> {
+        return node->replicas()->pick(node->pool(), deadline);
+      },
+      [this, ends](EngineCall& waiting, Result<NodeHandle> replica) -> std::optional<Action> {
+        if (replica && send_to_replica(waiting, std::move(*replica), ends)) return std::nullopt;
+        return waiting.machine_->begin();
+      });
+  return true;
+}
+
+bool Engine::Implementation::send_to_replica(EngineCall& call, NodeHandle replica, Time ends) {
+  if (!replica) return false;
+  call.replica_ = std::move(replica);
+  wheel_.set(call.timer_, ends);
+  enqueue(call, call.replica_);
+  return true;
+}
+
+// Once only: the primary is the better one to ask after that.
+void Engine::Implementation::ask_primary_instead(EngineCall& call) {
+  call.node_->replicas()->avoid(std::exchange(call.replica_, nullptr));
+  wheel_.set(call.timer_, call.deadline.time());
+  advance(call, call.machine_->begin());
+}
+
+void Engine::Implementation::wait_in(Queue& queue, EngineCall& call, Stage stage) {
+  call.stage_ = stage;
+  call.queue_ = &queue;
+  queue.push_back(call);
+}
+
+// Takes the call from wherever it is. What it has in flight is answered without it.
+void Engine::Implementation::unlink(EngineCall& call) {
+  if (call.queue_ != nullptr) {
+    std::exchange(call.queue_, nullptr)->remove(call);
+    if (call.stage_ == Stage::queued) queued_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  if (call.errand_) *std::exchange(call.errand_, nullptr) = nullptr;
+  if (call.flight_ != nullptr) {
+    auto& passengers = std::exchange(call.flight_, nullptr)->passengers;
+    std::ranges::find(passengers, &call, &Passenger::call)->call = nullptr;
+  }
+  if (!call.parts_) return;
+  for (auto& part : std::span(call.parts_->parts.get(), call.exchange.keys.size())) {
+    if (part.stage_ == Stage::ended) continue;
+    const bool is_in_flight = part.flight_ != nullptr;
+    unlink(part);
+    wheel_.clear(part.timer_);
+    part.stage_ = Stage::ended;
+    if (!is_in_flight) unanswered_.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
+void Engine::Implementation::on_due(EngineCall& call) {
+  const auto stage = call.stage_;
+  unlink(call);
+  auto& machine = *call.machine_;
+  if (stage == Stage::paused) {
+    wheel_.set(call.timer_, call.deadline.time());
+    return advance(call, machine.resumed(now_));
+  }
+  if (call.replica_) {
+    if (stage == Stage::in_flight) note_left_in_flight(call);
+    return ask_primary_instead(call);
+  }
+  if (stage == Stage::in_flight) {
+    note_left_in_flight(call);
+    return fail(call, {.error = late_answer(), .came_from_server = true});
+  }
+  fail(call, {.error = stage == Stage::queued ? late_for_connection(node_of(call.node_)) : too_late_to_send()});
+}
+
+// Its commands stay counted until their flight has ended; the call counts anew if it goes on.
+void Engine::Implementation::note_left_in_flight(const EngineCall& call) {
+  unanswered_.fetch_add(call.weight(), std::memory_order_relaxed);
+}
+
+void Engine::Implementation::fail(EngineCall& call, CallFailure failure) {
+  if (call.replica_) return ask_primary_instead(call);
+  failure.may_have_acted = failure.may_have_acted || call.may_have_acted_;
+  if (call.exchange.kind == Exchange::Kind::write) call.node_->clock().forget();
+  advance(call, call.machine_->failed(std::move(failure), call.node_->has_left(), now_));
+}
+
+void Engine::Implementation::finish_call(EngineCall& call) {
+  if (auto failure = call.machine_->take_failure()) {
+    auto& error = failure->error;
+    return end(call, std::unexpected(failure->names_no_server ? call.node_->source().at_endpoint(std::move(error))
+                                                              : std::move(error)));
+  }
+  auto& exchanged = *call.result_;
+  if (!call.replies_.empty()) {
+    if (call.was_split_) call.replies_.back().integer = 0;
+    exchanged.replies = call.replies_;
+  } else {
+    exchanged.replies = {&call.reply_, 1};
+  }
+  end(call, std::move(call.result_));
+}
+
+// The call is the owner's again, who may destroy it once it is completed.
+void Engine::Implementation::end(EngineCall& call, Result<Exchanged> result) {
+  const bool is_in_flight = call.flight_ != nullptr;
+  const bool was_split = call.stage_ == Stage::split;
+  unlink(call);
+  wheel_.clear(call.timer_);
+  call.stage_ = Stage::ended;
+  call.machine_.reset();
+  call.node_ = call.next_ = call.replica_ = nullptr;
+  // Commands in flight are counted until they are answered.
+  if (!is_in_flight && !was_split) unanswered_.fetch_sub(call.whole_ ? 1 : call.weight(), std::memory_order_relaxed);
+  if (call.whole_ != nullptr) return end_part(call, std::move(result));
+  call.result_ = std::move(result);
+  if (call.wanted_.exchange(Wanted::ended) == Wanted::cancelled) {
+    inbox_->put([&call](Inbox::Content& content) {
+      std::erase(content.cancelled, &call);
+      return false;
+    });
+  }
+  complete(call);
+}
+
+void Engine::Implementation::take_replies(EngineCall& call, const Passenger& passenger, std::span<Reply> replies,
+                                          const LoopConnection& connection, Time sent_at) {
+  call.replies_.clear();
+  if (passenger.commands == 1) {
+    call.reply_ = std::move(replies.back());
+  } else {
+    const std::size_t step = passenger.asks ? 2 : 1;
+    for (std::size_t i = step - 1; i < replies.size(); i += step) call.replies_.push_back(std::move(replies[i]));
+  }
+  const auto own = own_replies(call);
+  if (call.replica_) {
+    if (own.front().is_error()) return ask_primary_instead(call);
+    call.result_ = Exchanged{.replies = own};
+    return end(call, std::move(call.result_));
+  }
+  const auto action = judge(call, own, passenger.asks_time);
+  if (const auto& failure = call.machine_->failure(); !failure) {
+    call.result_ = Exchanged{.answered_by = connection.identity()};
+    if (passenger.asks_time) take_time(call, sent_at);
+  } else if (call.exchange.kind == Exchange::Kind::write) {
+    call.node_->clock().forget();
+  }
+  call.was_split_ = call.machine_->was_split();
+  advance(call, action);
+}
+
+std::span<const Reply> Engine::Implementation::own_replies(const EngineCall& call) {
+  return call.replies_.empty() ? std::span(&call.reply_, 1) : std::span(call.replies_);
+}
+
+// The names of the commands are needed for an error only.
+CallMachine::Action Engine::Implementation::judge(EngineCall& call, std::span<const Reply> replies, bool asked_time) {
+  if (std::ranges::none_of(replies, &Reply::is_error)) return call.machine_->replied(replies, {});
+  if (call.exchange.kind != Exchange::Kind::write) return call.machine_->replied(replies, call.exchange.commands);
+  const std::array commands{call.make_write(asked_time), Command{"TIME"}};
+  return call.machine_->replied(replies, commands);
+}
+
+void Engine::Implementation::take_time(EngineCall& call, Time sent_at) {
+  const auto theirs = server_time(call.replies_.back());
+  if (theirs) call.node_->clock().learn(*theirs, sent_at);
+  call.result_->is_past = !theirs || *theirs >= call.exchange.expiry;
+  call.reply_ = std::move(call.replies_.front());
+  call.replies_.clear();
+}
+
+}}}  // namespace obol::v0::redis

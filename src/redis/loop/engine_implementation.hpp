@@ -1,0 +1,231 @@
+// What an engine is made of: engine.cpp has its rounds, engine_calls.cpp the life of a call, engine_nodes.cpp the
+// connections.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/background_tasks.hpp"
+#include "base/intrusive_queue.hpp"
+#include "obol/error.hpp"
+#include "obol/executor.hpp"
+#include "redis/client/client.hpp"
+#include "redis/core/timer_wheel.hpp"
+#include "redis/loop/engine.hpp"
+#include "redis/loop/engine_call.hpp"
+#include "redis/loop/errand.hpp"
+#include "redis/loop/inbox.hpp"
+#include "redis/loop/loop_connection.hpp"
+#include "redis/loop/loop_node.hpp"
+#include "redis/loop/poller.hpp"
+
+namespace obol { inline namespace v0 { namespace redis {
+
+/// All but the functions marked "any thread" run in the thread that drives.
+class Engine::Implementation {
+ public:
+  using Time = Deadline::Time::time_point;
+
+  Implementation(std::shared_ptr<Client> client, const Settings& settings, std::shared_ptr<Poller> poller);
+  ~Implementation();
+  Implementation(const Implementation&) = delete;
+  Implementation& operator=(const Implementation&) = delete;
+
+  // Any thread.
+  int descriptor() const { return poller_->descriptor(); }
+  bool begin(EngineCall& call) noexcept;
+  void deliver(Completion& ended, Executor* executor) noexcept;
+  void cancel(EngineCall& call) noexcept;
+  void close() noexcept;
+  bool closed() const noexcept;
+  bool is_driven_by_this_thread() const noexcept { return driver_ == std::this_thread::get_id(); }
+  PoolStatistics statistics() const;
+
+  void run_ready();
+
+ private:
+  static constexpr std::size_t most_received_at_once = 65'536;
+
+  using Action = CallMachine::Action;
+  using Stage = EngineCall::Stage;
+  using Wanted = EngineCall::Wanted;
+  using Queue = IntrusiveQueue<EngineCall>;
+
+  // engine.cpp: a round.
+  void read_sockets();
+  bool flush(LoopConnection& connection);
+  void take_inbox();
+  void fire_timers();
+  void pump_dirty_nodes();
+  void set_timer() noexcept;
+  void rest() noexcept;
+  void hand_over();
+  void complete(EngineCall& call) noexcept;
+  void end_all(const Error& error);
+  void end_all_in(Queue& queue, const Error& error);
+  void end_all_in_child();
+
+  // engine_calls.cpp: the life of a call. What is done aside gives the next action later, unless it returns one.
+  void admit(EngineCall& call);
+  void renew_credentials();
+  void split(EngineCall& call);
+  void end_part(EngineCall& part, Result<Exchanged> result);
+  void advance(EngineCall& call, Action action);
+  std::optional<Action> locate_node(EngineCall& call);
+  std::optional<Action> follow_redirect(EngineCall& call);
+  std::optional<Action> learn_topology(EngineCall& call);
+  void take_topology();
+  void load_functions_for(EngineCall& call);
+  bool ask_replica(EngineCall& call);
+  bool send_to_replica(EngineCall& call, NodeHandle replica, Time ends);
+  void ask_primary_instead(EngineCall& call);
+  template <class Work, class Take>
+  void run_aside(Work work, Take take);
+  template <class Work, class Take>
+  std::nullopt_t step_aside(EngineCall& call, Work work, Take take);
+  static void wait_in(Queue& queue, EngineCall& call, Stage stage);
+  void unlink(EngineCall& call);
+  void on_due(EngineCall& call);
+  void note_left_in_flight(const EngineCall& call);
+  void fail(EngineCall& call, CallFailure failure);
+  void finish_call(EngineCall& call);
+  void end(EngineCall& call, Result<Exchanged> result);
+  void take_replies(EngineCall& call, const Passenger& passenger, std::span<Reply> replies,
+                    const LoopConnection& connection, Time sent_at);
+  static std::span<const Reply> own_replies(const EngineCall& call);
+  static Action judge(EngineCall& call, std::span<const Reply> replies, bool asked_time);
+  void take_time(EngineCall& call, Time sent_at);
+
+  // engine_nodes.cpp: connections, and the calls that wait for them.
+  LoopNode& node_of(const NodeHandle& handle);
+  void enqueue(EngineCall& call, const NodeHandle& handle);
+  void mark_dirty(LoopNode& node);
+  void pump(LoopNode& node);
+  void send_shared(LoopNode& node);
+  void send_alone(LoopNode& node);
+  void board(PassengerFlight& aboard, LoopNode& node, EngineCall& call);
+  bool send(LoopConnection& connection, std::unique_ptr<PassengerFlight> flight);
+  std::unique_ptr<PassengerFlight> spare_flight();
+  void retire_flight(std::unique_ptr<PassengerFlight> flight);
+  void open_connections(LoopNode& node);
+  void dial(LoopNode& node);
+  void take_dialed(LoopNode& node, Result<Connection> dialed);
+  void take_connection(LoopNode& node, Connection connection);
+  void fail_waiting(LoopNode& node);
+  static Error late_for_connection(const LoopNode& node);
+  void tidy(LoopNode& node);
+  void drain(LoopNode& node, std::unique_ptr<LoopConnection> connection);
+  void close_connection(LoopNode& node, const LoopConnection& connection, std::string_view reason);
+  void on_due(LoopConnection& connection);
+  void on_due(LoopNode& node);
+  void watch_time_out(LoopConnection& connection);
+  void receive(LoopConnection& connection);
+  Result<void> receive_all(LoopConnection& connection);
+  Result<void> take_answered(LoopConnection& connection);
+  void hand_out(LoopConnection& connection, PassengerFlight& flight);
+  void lose(LoopConnection& connection, const Error& error);
+  void lose_flight(PassengerFlight& flight, const Error& error, bool may_repeat, bool may_have_acted);
+  void put_back(PassengerFlight& flight, const Passenger* but, bool was_sent);
+  void suspect_others(LoopNode& node);
+  void note_use(LoopConnection& connection);
+  void send_away(LoopNode& node);
+  template <class Use>
+  void for_each_waiting(Queue& queue, Use use);
+  template <class Use>
+  void for_each_connection(LoopNode& node, Use use);
+  std::size_t most_exclusive() const { return settings_.pool.size + settings_.pool.max_overflow - 1; }
+
+  const std::shared_ptr<Client> client_;
+  const Settings settings_;
+  const std::shared_ptr<Poller> poller_;
+  const std::shared_ptr<Inbox> inbox_;
+  std::atomic<std::thread::id> driver_{};
+  std::atomic<std::size_t> unanswered_{0};  ///< Commands, those included that were given up in flight.
+  std::atomic<std::size_t> living_{0};      ///< Calls that were taken over and not completed.
+  std::atomic<bool> is_closed_{false};
+  bool was_closed_ = false;  ///< The calls that waited then have been told.
+  Time now_{};
+  TimerWheel<LoopTimer> wheel_;
+  std::optional<Time> timer_set_to_;
+  std::unordered_map<const Node*, std::unique_ptr<LoopNode>> nodes_;
+  LoopNode* latest_node_ = nullptr;
+  std::vector<LoopNode*> dirty_nodes_;
+  std::vector<std::unique_ptr<LoopConnection>> closed_connections_;  ///< Of this round.
+  Queue aside_;   ///< Calls that wait for what is done in another thread,
+  Queue paused_;  ///< and those that will be repeated.
+  bool is_renewing_credentials_ = false;
+  std::vector<std::pair<Executor*, Completions>> ended_;
+  Completions ended_here_;
+  std::vector<std::unique_ptr<PassengerFlight>> spare_flights_;
+  std::vector<LoopConnection*> unread_;  ///< They had more to read when they had had their share of the last round.
+  std::unique_ptr<char[]> received_;
+  // Of statistics(), which other threads call.
+  std::atomic<std::size_t> connections_{0};
+  std::atomic<std::size_t> in_use_{0};
+  std::atomic<std::size_t> queued_{0};
+};
+
+/// `take` is given what came of `work`, unless the engine is gone by then.
+template <class Work, class Take>
+void Engine::Implementation::run_aside(Work work, Take take) {
+  auto owned = std::make_unique<ErrandOf<Work, Take>>(std::move(work), std::move(take));
+  BackgroundTasks::Task task([inbox = inbox_, errand = owned.get()] {
+    errand->work();
+    inbox->put([errand](Inbox::Content& content) {
+      content.done.push_back(*errand);
+      return true;
+    });
+  });
+  auto* const errand = owned.release();
+  if (BackgroundTasks::start(std::move(task))) return;
+  errand->fail({ErrorCode::unavailable, "the system gives no thread; raise the limit of threads or memory"});
+  inbox_->put([errand](Inbox::Content& content) {
+    content.done.push_back(*errand);
+    return true;
+  });
+}
+
+/// The call waits; `take` gives its next action, or none.
+template <class Work, class Take>
+std::nullopt_t Engine::Implementation::step_aside(EngineCall& call, Work work, Take take) {
+  auto waiting = std::make_shared<EngineCall*>(&call);
+  call.errand_ = waiting;
+  wait_in(aside_, call, Stage::aside);
+  run_aside(std::move(work), [this, waiting = std::move(waiting), take = std::move(take)](auto outcome) {
+    if (*waiting == nullptr) return;
+    auto& resumed = **waiting;
+    unlink(resumed);
+    if (const std::optional<Action> action = take(resumed, std::move(outcome))) advance(resumed, *action);
+  });
+  return std::nullopt;
+}
+
+/// Takes each call out that waits now. `use` may have it wait there again.
+template <class Use>
+void Engine::Implementation::for_each_waiting(Queue& queue, Use use) {
+  for (auto left = queue.size(); left > 0 && !queue.empty(); --left) {
+    auto& call = *queue.front();
+    unlink(call);
+    use(call);
+  }
+}
+
+template <class Use>
+void Engine::Implementation::for_each_connection(LoopNode& node, Use use) {
+  if (node.main) use(*node.main);
+  for (auto* const some : {&node.exclusive, &node.draining}) {
+    for (const auto& connection : *some) use(*connection);
+  }
+}
+
+}}}  // namespace obol::v0::redis

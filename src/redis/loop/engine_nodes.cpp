@@ -1,0 +1,458 @@
+// The connections of an engine: opens them, sends the calls that wait, hands out replies, and what goes wrong.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ranges>
+#include <string_view>
+#include <utility>
+
+#include "base/random_generator.hpp"
+#include "redis/core/verdict.hpp"
+#include "redis/loop/engine_implementation.hpp"
+#include "redis/net/stream.hpp"
+#include "redis/protocol/reply_error.hpp"
+#include "values/closed_error.hpp"
+#include "values/out_of_memory.hpp"
+
+namespace obol { inline namespace v0 { namespace redis {
+namespace {
+
+constexpr int most_reads_at_once = 16;
+constexpr std::size_t most_spare_flights = 64;
+constexpr std::chrono::milliseconds exclusive_idle_limit{1000};
+
+/// Of the passenger's own commands.
+std::size_t weight_of(const Passenger& passenger) { return passenger.commands - (passenger.asks_time ? 1U : 0U); }
+
+std::size_t replies_of(const Passenger& passenger) { return passenger.commands * (passenger.asks ? 2U : 1U); }
+
+/// Of a call that was sent behind one that was not answered.
+Error closed_behind_another() {
+  return {ErrorCode::unavailable, "the connection was closed, since an earlier command on it was not answered in time"};
+}
+
+}  // namespace
+
+LoopNode& Engine::Implementation::node_of(const NodeHandle& handle) {
+  if (latest_node_ != nullptr && latest_node_->node.get() == handle.get()) return *latest_node_;
+  auto& node = nodes_[handle.get()];
+  if (!node) {
+    node = std::make_unique<LoopNode>(handle, settings_.timeouts.total);
+    dirty_nodes_.reserve(nodes_.size());
+  }
+  latest_node_ = node.get();
+  return *node;
+}
+
+void Engine::Implementation::mark_dirty(LoopNode& node) {
+  if (!std::exchange(node.is_dirty, true)) dirty_nodes_.push_back(&node);
+}
+
+void Engine::Implementation::enqueue(EngineCall& call, const NodeHandle& handle) {
+  auto& node = node_of(handle);
+  const bool goes_alone = call.exchange.kind == Exchange::Kind::exclusive || call.machine_->sharing() == Sharing::alone;
+  wait_in(goes_alone ? node.alone : node.shared, call, Stage::queued);
+  queued_.fetch_add(1, std::memory_order_relaxed);
+  if (const auto ends = now_ + settings_.pool.checkout_timeout; !call.replica_ && ends < call.deadline.time()) {
+    wheel_.set(call.timer_, ends);
+  }
+  mark_dirty(node);
+}
+
+void Engine::Implementation::pump(LoopNode& node) {
+  if (node.node->has_left()) send_away(node);
+  if (node.main && node.main->is_idle() && now_ - node.main->idle_since >= settings_.pool.idle_limit) {
+    close_connection(node, *node.main, "it was idle for too long");
+  }
+  if (node.main && !node.shared.empty()) send_shared(node);
+  if (!node.alone.empty()) send_alone(node);
+  open_connections(node);
+  tidy(node);
+}
+
+// As many flights as it takes; what the kernel does not take waits in the connection up to a bound, and then here.
+void Engine::Implementation::send_shared(LoopNode& node) {
+  while (node.main && !node.main->is_congested() && !node.shared.empty()) {
+    auto aboard = spare_flight();
+    while (!node.shared.empty()) {
+      const auto& flight = aboard->flight;
+      // The exact size is known once the command is made, and the bound is a rough one.
+      if (flight.calls() > 0 && !node.batch_limit.admits(flight.calls(), flight.bytes().size(), 0)) break;
+      board(*aboard, node, *node.shared.front());
+    }
+    if (aboard->passengers.empty()) return retire_flight(std::move(aboard));
+    send(*node.main, std::move(aboard));
+  }
+}
+
+void Engine::Implementation::send_alone(LoopNode& node) {
+  while (!node.alone.empty()) {
+    auto* const connection = node.idle_exclusive();
+    if (connection == nullptr) return;
+    auto aboard = spare_flight();
+    board(*aboard, node, *node.alone.front());
+    if (aboard->passengers.empty()) {
+      retire_flight(std::move(aboard));
+    } else {
+      send(*connection, std::move(aboard));
+    }
+  }
+}
+
+// The call leaves the queue, also if it cannot be sent any more.
+void Engine::Implementation::board(PassengerFlight& aboard, LoopNode& node, EngineCall& call) {
+  unlink(call);
+  if (now_ >= call.deadline.time()) return fail(call, {.error = too_late_to_send()});
+  const bool is_write = call.exchange.kind == Exchange::Kind::write;
+  Passenger passenger{.call = &call, .asks = !call.replica_ && call.machine_->asks()};
+  passenger.asks_time = is_write && node.node->clock().must_be_asked(call.exchange.expiry, now_, call.deadline.time());
+  const auto add = [&](std::string_view command) {
+    if (passenger.asks) aboard.flight.add(Command{"ASKING"}.bytes());
+    aboard.flight.add(command);
+  };
+  const auto boarded = within_memory([&]() -> Result<void> {
+    aboard.passengers.reserve(aboard.passengers.size() + 1);
+    if (is_write) {
+      add(call.make_write(passenger.asks_time).bytes());
+      if (passenger.asks_time) add(Command{"TIME"}.bytes());
+      passenger.commands = passenger.asks_time ? 2 : 1;
+    } else {
+      for (const auto& command : call.exchange.commands) add(command.bytes());
+      passenger.commands = static_cast<std::uint16_t>(call.exchange.commands.size());
+    }
+    return {};
+  });
+  if (!boarded) return fail(call, {.error = boarded.error()});
+  aboard.passengers.push_back(passenger);
+  call.flight_ = &aboard;
+  call.stage_ = Stage::in_flight;
+  if (!call.replica_ && settings_.pool.checkout_timeout < settings_.timeouts.total) {
+    wheel_.set(call.timer_, call.deadline.time());
+  }
+}
+
+bool Engine::Implementation::send(LoopConnection& connection, std::unique_ptr<PassengerFlight> flight) {
+  auto* const aboard = flight.get();
+  const bool was_idle = connection.is_idle();
+  const auto sent = within_memory([&] {
+    aboard->flight.seal(Flight::Marked::always);
+    return connection.send(flight, now_);
+  });
+  if (!sent) {
+    if (flight) lose_flight(*flight, sent.error(), false, false);
+    lose(connection, sent.error());
+    return false;
+  }
+  if (!was_idle) return true;
+  note_use(connection);
+  watch_time_out(connection);
+  return true;
+}
+
+std::unique_ptr<PassengerFlight> Engine::Implementation::spare_flight() {
+  if (spare_flights_.empty()) return std::make_unique<PassengerFlight>();
+  auto flight = std::move(spare_flights_.back());
+  spare_flights_.pop_back();
+  return flight;
+}
+
+void Engine::Implementation::retire_flight(std::unique_ptr<PassengerFlight> flight) {
+  if (spare_flights_.size() >= most_spare_flights) return;
+  flight->flight.give_memory_back();
+  flight->flight.clear();
+  flight->passengers.clear();
+  spare_flights_.push_back(std::move(flight));
+}
+
+// One at a time. The main connection first, then those for calls that go alone, then one in place of a main connection
+// whose lifetime has ended.
+void Engine::Implementation::open_connections(LoopNode& node) {
+  const bool lacks_main = !node.main && node.has_waiting();
+  const bool lacks_exclusive = !node.alone.empty() && node.exclusive.size() < most_exclusive();
+  const bool is_old = node.main && now_ >= node.main->retire_at;
+  if ((!lacks_main && !lacks_exclusive && !is_old) || was_closed_ || node.node->has_left()) return;
+  auto& policy = node.dial_policy;
+  if (policy.may_dial(now_)) return dial(node);
+  if (policy.is_dialing()) return;
+  if (policy.is_hopeless(node.connections(), now_)) return fail_waiting(node);
+  wheel_.set(node.timer, policy.next_attempt());
+}
+
+void Engine::Implementation::dial(LoopNode& node) {
+  node.dial_policy.begin(node.connections());
+  run_aside(
+      [client = client_, handle = node.node, deadline = Deadline::at(now_ + settings_.timeouts.total)] {
+        auto dialed = handle->dial(deadline);
+        if (dialed) handle->report(dialed->server(), {});
+        return dialed;
+      },
+      [this, &node](Result<Connection> dialed) { take_dialed(node, std::move(dialed)); });
+}
+
+void Engine::Implementation::take_dialed(LoopNode& node, Result<Connection> dialed) {
+  mark_dirty(node);
+  if (dialed) {
+    node.dial_policy.succeed();
+    return take_connection(node, std::move(*dialed));
+  }
+  const auto error = not_sent(std::move(dialed.error()));
+  const bool goes_on = node.dial_policy.fail(error, node.connections(), now_);
+  if (node.node->has_left()) return;
+  if (node.dial_policy.is_hopeless(node.connections(), now_)) return fail_waiting(node);
+  // Memory was short: as in a blocking call, one of them is told.
+  if (auto* const first = node.shared.empty() ? node.alone.front() : node.shared.front(); !goes_on && first) {
+    unlink(*first);
+    fail(*first, {.error = copy_of(error)});
+  }
+}
+
+void Engine::Implementation::take_connection(LoopNode& node, Connection connection) {
+  const auto server = connection.server();
+  auto adopted = LoopConnection::adopt(std::move(connection), *poller_, node, now_);
+  if (!adopted) return node.node->report(server, adopted.error().message);
+  connections_.fetch_add(1, std::memory_order_relaxed);
+  (*adopted)->retire_at = now_ + jittered(settings_.pool.lifetime_limit);
+  if (!node.main) {
+    node.main = std::move(*adopted);
+  } else if (now_ >= node.main->retire_at) {
+    drain(node, std::exchange(node.main, std::move(*adopted)));
+  } else {
+    node.exclusive.push_back(std::move(*adopted));
+  }
+}
+
+// During an outage that is not waited out.
+void Engine::Implementation::fail_waiting(LoopNode& node) {
+  for (auto* const queue : {&node.shared, &node.alone}) {
+    for_each_waiting(*queue, [&](EngineCall& call) { fail(call, {.error = late_for_connection(node)}); });
+  }
+}
+
+Error Engine::Implementation::late_for_connection(const LoopNode& node) {
+  if (node.dial_policy.is_out()) return copy_of(node.dial_policy.error());
+  if (node.dial_policy.is_dialing() && node.connections() == 0) return too_late_to_send();
+  return error_from(ErrorCode::pool_timeout, [] {
+    return Error{ErrorCode::pool_timeout,
+                 "the connection stayed busy; raise pool.size or look for what keeps the server busy"};
+  });
+}
+
+// Closes what is used no longer, and what must not be used again. A node that serves no more is forgotten.
+void Engine::Implementation::tidy(LoopNode& node) {
+  while (!node.draining.empty()) {
+    const auto idle = std::ranges::find_if(node.draining, [](const auto& connection) { return connection->is_idle(); });
+    if (idle == node.draining.end()) break;
+    close_connection(node, **idle, "no longer needed");
+  }
+  const auto is_stale = [this](const auto& connection) {
+    return connection->is_idle() && (was_closed_ || now_ - connection->idle_since >= exclusive_idle_limit);
+  };
+  while (!node.exclusive.empty()) {
+    const auto stale = std::ranges::find_if(node.exclusive, is_stale);
+    if (stale == node.exclusive.end()) break;
+    close_connection(node, **stale, "no longer needed");
+  }
+  if (node.main && node.main->is_idle() && (was_closed_ || node.node->has_left())) {
+    close_connection(node, *node.main, was_closed_ ? "the store was closed" : "the server has left the cluster");
+  }
+  if (!node.exclusive.empty() && !node.timer.is_set) wheel_.set(node.timer, now_ + exclusive_idle_limit);
+  if (!node.node->has_left() || !node.is_unused()) return;
+  wheel_.clear(node.timer);
+  std::erase(dirty_nodes_, &node);
+  if (latest_node_ == &node) latest_node_ = nullptr;
+  nodes_.erase(node.node.get());
+}
+
+// It finishes what it carries.
+void Engine::Implementation::drain(LoopNode& node, std::unique_ptr<LoopConnection> connection) {
+  if (connection) node.draining.push_back(std::move(connection));
+  mark_dirty(node);
+}
+
+// It is destroyed at the end of the round, since an event of it may still be at hand.
+void Engine::Implementation::close_connection(LoopNode& node, const LoopConnection& connection,
+                                              std::string_view reason) {
+  node.node->report(connection.server(), reason);
+  auto taken = node.take(connection);
+  wheel_.clear(taken->timer);
+  taken->is_closed = true;
+  std::erase(unread_, taken.get());
+  connections_.fetch_sub(1, std::memory_order_relaxed);
+  closed_connections_.push_back(std::move(taken));
+  if (node.connections() == 0) node.dial_policy.lose_last();
+}
+
+void Engine::Implementation::on_due(LoopNode& node) { mark_dirty(node); }
+
+void Engine::Implementation::on_due(LoopConnection& connection) {
+  if (connection.is_idle()) return;
+  if (now_ >= connection.oldest_sent_at() + settings_.timeouts.command) return lose(connection, late_answer());
+  watch_time_out(connection);
+}
+
+// Set for the oldest flight; later ones are looked at once it is due.
+void Engine::Implementation::watch_time_out(LoopConnection& connection) {
+  wheel_.set(connection.timer, connection.oldest_sent_at() + settings_.timeouts.command);
+}
+
+void Engine::Implementation::receive(LoopConnection& connection) {
+  if (const auto received = receive_all(connection); !received) return lose(connection, received.error());
+  if (!connection.is_idle() || connection.is_closed || !connection.is_counted_as_used) return;
+  note_use(connection);
+  connection.idle_since = now_;
+  auto& node = connection.node();
+  if (&connection != node.main.get() || was_closed_ || node.node->has_left()) mark_dirty(node);
+}
+
+void Engine::Implementation::note_use(LoopConnection& connection) {
+  const bool is_used = !connection.is_idle();
+  if (std::exchange(connection.is_counted_as_used, is_used) == is_used) return;
+  is_used ? in_use_.fetch_add(1, std::memory_order_relaxed) : in_use_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+// A peer that keeps sending must not keep the loop.
+Result<void> Engine::Implementation::receive_all(LoopConnection& connection) {
+  for (int reads = 0; reads < most_reads_at_once; ++reads) {
+    const auto more =
+        within_memory([&] { return connection.receive(std::span(received_.get(), most_received_at_once)); });
+    if (!more) return std::unexpected(more.error());
+    if (auto taken = take_answered(connection); !taken) return taken;
+    if (!*more || connection.is_closed) return {};
+  }
+  unread_.push_back(&connection);
+  return {};
+}
+
+Result<void> Engine::Implementation::take_answered(LoopConnection& connection) {
+  for (;;) {
+    auto answered = within_memory([&] { return connection.next_answered(); });
+    if (!answered) return std::unexpected(std::move(answered.error()));
+    if (!*answered) return {};
+    hand_out(connection, **answered);
+    retire_flight(std::move(*answered));
+    if (connection.is_closed) return {};
+  }
+}
+
+// A reply that says that the server cannot be used as it was is told as `unavailable`, and no connection to it is used
+// again. The budget is charged once, however many calls there are.
+void Engine::Implementation::hand_out(LoopConnection& connection, PassengerFlight& aboard) {
+  auto& node = connection.node();
+  auto& replies = aboard.flight.replies();
+  node.batch_limit.note(aboard.flight.calls(), aboard.flight.reply_bytes());
+  std::optional<Error> failure;
+  bool may_repeat = false;
+  std::size_t first = 0;
+  for (const auto& passenger : aboard.passengers) {
+    const auto own = std::span(replies).subspan(first, replies_of(passenger));
+    first += own.size();
+    const auto refusal = std::ranges::find_if(own, [](const Reply& reply) {
+      return reply.is_error() && verdict_for(reply, {}).drops != Verdict::Drops::none;
+    });
+    if (refusal != own.end() && !failure) {
+      failure = error_from(ErrorCode::unavailable, [&] { return error_of(*refusal); });
+      may_repeat = goes_on(verdict_for(*refusal, {}), client_->budget());
+    }
+    if (passenger.call == nullptr) {
+      unanswered_.fetch_sub(weight_of(passenger), std::memory_order_relaxed);
+      continue;
+    }
+    auto& call = *passenger.call;
+    call.flight_ = nullptr;
+    if (refusal != own.end()) {
+      fail(call, {.error = error_from(ErrorCode::unavailable, [&] { return error_of(*refusal); }),
+                  .came_from_server = true,
+                  .may_repeat = may_repeat});
+    } else {
+      take_replies(call, passenger, own, connection, aboard.sent_at);
+    }
+  }
+  if (!failure) return client_->budget().earn(aboard.flight.calls());
+  suspect_others(node);
+  lose(connection, *failure);
+}
+
+// An error of one reply is of its own call; the others were not at fault, and are sent again. Otherwise the server, or
+// the way to it, is in doubt.
+void Engine::Implementation::lose(LoopConnection& connection, const Error& error) {
+  auto& node = connection.node();
+  std::vector<bool> was_sent;
+  for (const auto& flight : connection.in_flight()) was_sent.push_back(connection.was_sent(*flight));
+  auto flights = connection.take_flights();
+  note_use(connection);
+  connection.reset();
+  close_connection(node, connection, error.message);
+  const auto verdict = verdict_for(error);
+  const auto* const blamed = flights.empty() ? nullptr : flights.front()->next_to_answer();
+  const bool is_of_one = blamed != nullptr && (verdict.drops == Verdict::Drops::one || is_out_of_memory(error));
+  const bool may_repeat = !is_of_one && !flights.empty() && goes_on(verdict, client_->budget());
+  if (verdict.drops == Verdict::Drops::all) suspect_others(node);
+  // The last first, since each is put back in front of those behind it.
+  for (std::size_t i = flights.size(); i-- > 0;) {
+    auto& flight = *flights[i];
+    const bool is_late = now_ >= flight.sent_at + settings_.timeouts.command;
+    if (!was_sent[i] || is_of_one) {
+      put_back(flight, i == 0 ? blamed : nullptr, was_sent[i]);
+      if (i == 0 && is_of_one) lose_flight(flight, error, false, false);
+    } else if (error.code == ErrorCode::timeout && !is_late) {
+      lose_flight(flight, closed_behind_another(), may_repeat, true);
+    } else {
+      lose_flight(flight, error, may_repeat, false);
+    }
+    retire_flight(std::move(flights[i]));
+  }
+  mark_dirty(node);
+}
+
+// Of those that are still aboard.
+void Engine::Implementation::lose_flight(PassengerFlight& flight, const Error& error, bool may_repeat,
+                                         bool may_have_acted) {
+  for (const auto& passenger : flight.passengers) {
+    if (passenger.call == nullptr) {
+      unanswered_.fetch_sub(weight_of(passenger), std::memory_order_relaxed);
+      continue;
+    }
+    passenger.call->flight_ = nullptr;
+    fail(*passenger.call, {.error = copy_of(error),
+                           .came_from_server = true,
+                           .may_repeat = may_repeat,
+                           .may_have_acted = may_have_acted});
+  }
+}
+
+// All but one wait again, in front of the others.
+void Engine::Implementation::put_back(PassengerFlight& flight, const Passenger* but, bool was_sent) {
+  for (auto& passenger : flight.passengers | std::views::reverse) {
+    if (&passenger == but) continue;
+    const auto [call, weight] = std::pair(passenger.call, weight_of(passenger));
+    passenger = {.call = nullptr, .commands = 0};
+    if (call == nullptr) {
+      unanswered_.fetch_sub(weight, std::memory_order_relaxed);
+      continue;
+    }
+    call->flight_ = nullptr;
+    call->may_have_acted_ = call->may_have_acted_ || was_sent;
+    enqueue(*call, call->replica_ ? call->replica_ : call->node_);
+    auto& queue = *call->queue_;
+    queue.remove(*call);
+    queue.push_front(*call);
+  }
+}
+
+// Those that were opened before take no more calls.
+void Engine::Implementation::suspect_others(LoopNode& node) {
+  drain(node, std::move(node.main));
+  for (auto& connection : std::exchange(node.exclusive, {})) drain(node, std::move(connection));
+}
+
+// The calls that wait at a node that has left the cluster go elsewhere.
+void Engine::Implementation::send_away(LoopNode& node) {
+  for (auto* const queue : {&node.shared, &node.alone}) {
+    for_each_waiting(*queue,
+                     [this](EngineCall& call) { fail(call, {.error = error_from(ErrorCode::closed, closed_error)}); });
+  }
+  drain(node, std::move(node.main));
+  for (auto& connection : std::exchange(node.exclusive, {})) drain(node, std::move(connection));
+}
+
+}}}  // namespace obol::v0::redis
