@@ -16,7 +16,8 @@ namespace obol { inline namespace v0 {
 
 /// RedisStore without waiting: the same options, storage, guarantees and errors. All calls of one round of the event
 /// loop go out in one send, over one connection to each primary; further connections are opened for deletes that wait
-/// for replicas and for calls that are repeated alone. A connection is opened in a thread of its own.
+/// for replicas and for calls that are repeated alone. A connection is opened in a thread of its own. An observer is
+/// told of a call in the thread in which its handler runs, before that.
 ///
 /// A store that nobody drives completes nothing; see AsyncSessionStore. The destructor ends all calls with `closed`,
 /// runs their handlers in its thread or posts them to their executors, and waits for no server. It must not run inside

@@ -22,10 +22,10 @@ struct UpsertedSession : Upserted {
 /// A SessionStore for programs that run on an event loop: no function waits. A store that nobody drives completes
 /// nothing: the host watches descriptor() and calls run_ready(), or leaves both to a BackgroundDriver.
 ///
-/// Calls may be begun in any thread. Each one gives the guarantees of the SessionStore function of its name, ends by
-/// its time limit and reports failure as a value, also with `cancelled` and `closed`. Arguments are checked when the
-/// call begins. A handler runs once, never inside the function that begins the call; an observer is told of the call
-/// before that, in the same thread.
+/// Calls may be begun in any thread, while the store lives. Each one gives the guarantees of the SessionStore function
+/// of its name, ends by its time limit and reports failure as a value, also with `cancelled` and `closed`. Arguments
+/// are checked when the call begins. A handler runs once, never inside the function that begins the call; an observer
+/// is told of the call before that. obol/testing/async_store_conformance.hpp checks every guarantee given here.
 class OBOL_EXPORT AsyncSessionStore {
  public:
   AsyncSessionStore() = default;

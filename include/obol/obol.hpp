@@ -2,6 +2,7 @@
 #pragma once
 
 #include "obol/async_call.hpp"            // IWYU pragma: export
+#include "obol/async_over.hpp"            // IWYU pragma: export
 #include "obol/async_redis_store.hpp"     // IWYU pragma: export
 #include "obol/async_session_store.hpp"   // IWYU pragma: export
 #include "obol/call_event.hpp"            // IWYU pragma: export

@@ -15,19 +15,12 @@
 #include <utility>
 #include <vector>
 
-#include "obol/executor.hpp"
 #include "obol/testing/coroutine.hpp"
+#include "obol/testing/queueing_executor.hpp"
 
 namespace obol::testing { namespace {
 
 using Outcome = Result<int>;
-
-/// Keeps what it is given until the test runs it.
-class QueueingExecutor final : public Executor {
- public:
-  void post(Completions ready) noexcept override { queue.append(std::move(ready)); }
-  Completions queue;
-};
 
 /// What the test decides of a call, and what it sees of it.
 struct Script {
@@ -93,8 +86,8 @@ class AsyncCallTest : public ::testing::Test {
   Handler<Outcome> keep() {
     return [this](Outcome outcome) { outcomes.push_back(outcome.value()); };
   }
-  void run() { script.executor.queue.run(); }
-  void drop() { script.executor.queue = {}; }
+  void run() { script.executor.take().run(); }
+  void drop() { static_cast<void>(script.executor.take()); }
 
   static Coroutine await_one(AsyncCall<Outcome> call, std::vector<int>& outcomes) {
     outcomes.push_back((co_await std::move(call)).value());
@@ -178,7 +171,7 @@ TEST_F(AsyncCallTest, ACoroutineDoesNotSuspendIfTheOutcomeIsKnownAtOnce) {
   const auto coroutine = await_one(call(), outcomes);
   EXPECT_TRUE(coroutine.done());
   EXPECT_EQ(outcomes, std::vector{42});
-  EXPECT_TRUE(script.executor.queue.empty());
+  EXPECT_TRUE(script.executor.take().empty());
 }
 
 TEST_F(AsyncCallTest, OutcomesThatAreKnownAtOnceDoNotGrowACoroutinesStack) {
@@ -259,7 +252,7 @@ TEST_F(AsyncCallTest, WaitEndsIfNobodyDrives) {
 TEST_F(AsyncCallTest, WaitNeedsNobodyIfTheOutcomeIsKnownAtOnce) {
   script.is_known_at_once = true;
   EXPECT_EQ(call().wait(), 42);
-  EXPECT_TRUE(script.executor.queue.empty());
+  EXPECT_TRUE(script.executor.take().empty());
 }
 
 TEST_F(AsyncCallTest, WaitIsToldThatTheExecutorHasDroppedItsCall) {
@@ -313,25 +306,26 @@ using CompletionsTest = AsyncCallTest;
 
 TEST_F(CompletionsTest, RunInTheOrderInWhichCallsEnded) {
   std::string order;
-  QueueingExecutor other;
+  Completions all;
   for (const char name : {'a', 'b', 'c', 'd'}) {
-    if (name == 'c') other.queue = std::move(script.executor.queue);
+    if (name == 'c') all.append(script.executor.take());
     call().start([&order, name](Outcome) { order += name; });
   }
-  other.post(std::move(script.executor.queue));
-  EXPECT_TRUE(script.executor.queue.empty());
-  other.queue.run();
+  all.append(script.executor.take());
+  all.append({});
+  all.run();
   EXPECT_EQ(order, "abcd");
-  EXPECT_TRUE(other.queue.empty());
+  EXPECT_TRUE(all.empty());
 }
 
 TEST_F(CompletionsTest, AnExceptionLeavesRunAndTheCallsBehindItStay) {
   call().start([](Outcome) { throw std::runtime_error("a handler's own"); });
   call().start(keep());
-  EXPECT_THROW(run(), std::runtime_error);
+  auto ready = script.executor.take();
+  EXPECT_THROW(ready.run(), std::runtime_error);
   EXPECT_TRUE(outcomes.empty());
-  EXPECT_FALSE(script.executor.queue.empty());
-  run();
+  EXPECT_FALSE(ready.empty());
+  ready.run();
   EXPECT_EQ(outcomes.size(), 1U);
 }
 
@@ -341,9 +335,10 @@ TEST_F(CompletionsTest, AnExceptionOfACoroutineLeavesRun) {
     throw std::runtime_error("the coroutine's own");
   }(call());
   call().start(keep());
-  EXPECT_THROW(run(), std::runtime_error);
+  auto ready = script.executor.take();
+  EXPECT_THROW(ready.run(), std::runtime_error);
   EXPECT_TRUE(coroutine.done());
-  run();
+  ready.run();
   EXPECT_EQ(outcomes.size(), 1U);
 }
 
@@ -352,8 +347,9 @@ TEST_F(CompletionsTest, GoThroughAQueueOfPointers) {
   EXPECT_TRUE(Completions::adopt(nullptr).empty());
   call().start(keep());
   call().start(keep());
-  void* const released = script.executor.queue.release();
-  EXPECT_TRUE(script.executor.queue.empty());
+  auto ready = script.executor.take();
+  void* const released = ready.release();
+  EXPECT_TRUE(ready.empty());
   Completions::adopt(released).run();
   EXPECT_EQ(outcomes.size(), 2U);
 }
@@ -361,11 +357,11 @@ TEST_F(CompletionsTest, GoThroughAQueueOfPointers) {
 TEST_F(CompletionsTest, AssignmentDropsWhatWasThere) {
   const auto held = std::make_shared<int>();
   call().start([held](Outcome) {});
-  Completions others = std::move(script.executor.queue);
+  auto ready = script.executor.take();
   call().start(keep());
-  others = std::move(script.executor.queue);
+  ready = script.executor.take();
   EXPECT_EQ(held.use_count(), 1);
-  others.run();
+  ready.run();
   EXPECT_EQ(outcomes.size(), 1U);
 }
 
