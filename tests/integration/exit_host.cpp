@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -101,12 +102,14 @@ void call_on_and_on(obol::RedisStore& store) {
 
 /// Opens and closes connections in background tasks, until OpenSSL is closed to them.
 void dial_on_and_on(const obol::ConnectionOptions& options) {
-  static auto& dialer = *new obol::redis::Dialer(options, 1024);  // Never destroyed.
+  static auto& dialer = *new obol::redis::Dialer(options, std::size_t{1} << 20U);  // Never destroyed.
   static std::atomic<int> dials{0};
   for (int i = 0; i < 4; ++i) {
     obol::BackgroundTasks::start([] {
       for (;;) {
-        if (const auto made = dialer.dial(obol::redis::Deadline::after(std::chrono::seconds(30)))) ++dials;
+        const auto made = dialer.dial(obol::redis::Deadline::after(std::chrono::seconds(30)));
+        if (!made) die(made.error().message);
+        ++dials;
       }
     });
   }
