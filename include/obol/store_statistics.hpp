@@ -10,12 +10,14 @@ namespace obol { inline namespace v0 {
 
 /// Connections of a store, without that of the near cache.
 struct PoolStatistics {
-  std::size_t idle = 0;      ///< Open and not in use.
-  std::size_t used = 0;      ///< In use by calls.
-  std::size_t waiting = 0;   ///< Calls that wait for a connection of their own or a shared one.
-  std::size_t maximum = 0;   ///< PoolOptions::size plus max_overflow, for each server that has a pool.
-  std::uint64_t opened = 0;  ///< Connections opened since the store was created.
-  std::uint64_t failed = 0;  ///< Failed attempts to open a connection since the store was created.
+  std::size_t idle = 0;       ///< Open and not in use.
+  std::size_t used = 0;       ///< In use by calls.
+  std::size_t waiting = 0;    ///< Calls that wait for a connection of their own or a shared one.
+  std::size_t maximum = 0;    ///< PoolOptions::size plus max_overflow, for each server that has a pool.
+  std::uint64_t opened = 0;   ///< Connections opened since the store was created.
+  std::uint64_t failed = 0;   ///< Failed attempts to open a connection since the store was created.
+  std::size_t in_flight = 0;  ///< Calls whose commands were sent and are not answered, given-up ones included.
+  std::size_t flights = 0;    ///< Sends that these calls share, and that are not answered.
 };
 
 /// Statistics of the near cache. Counted since the store was created, except the last two.

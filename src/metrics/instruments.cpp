@@ -11,7 +11,7 @@ namespace {
 constexpr auto counter = InstrumentKind::counter;
 constexpr auto up_down_counter = InstrumentKind::up_down_counter;
 
-constexpr std::array<Instrument, 19> all{{
+constexpr std::array<Instrument, 21> all{{
     {"db.client.operation.duration", "s", "Duration of the store's calls, including waiting and repeats.",
      InstrumentKind::histogram},
     {"db.client.connection.count", "{connection}", "Connections of the pool by state.", up_down_counter},
@@ -20,6 +20,8 @@ constexpr std::array<Instrument, 19> all{{
     {"db.client.connection.timeouts", "{timeout}", "Calls that got no connection in time.", counter},
     {"obol.connection.opened", "{connection}", "Connections of the pool that were opened.", counter},
     {"obol.connection.closed", "{connection}", "Connections of the pool that were closed or lost.", counter},
+    {"obol.connection.in_flight", "{call}", "Calls whose commands were sent and are not answered.", up_down_counter},
+    {"obol.connection.flights", "{send}", "Sends that calls share and that are not answered.", up_down_counter},
     {"obol.connection.failures", "{attempt}", "Failed attempts to open a connection.", counter},
     {"obol.near_cache.lookups", "{lookup}", "Lookups of get in the near cache, by result.", counter},
     {"obol.near_cache.invalidations", "{invalidation}", "Changes reported to the near cache.", counter},

@@ -14,6 +14,8 @@ enum class Index : std::size_t {
   connection_timeouts,
   connections_opened,
   connections_closed,
+  in_flight,
+  flights,
   connection_failures,
   near_cache_lookups,
   near_cache_invalidations,

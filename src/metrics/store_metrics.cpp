@@ -126,6 +126,8 @@ std::vector<MetricPoint> StoreMetrics::Counts::unnamed_points(Index index,
     case Index::connection_count:
     case Index::connection_max:
     case Index::pending_requests:
+    case Index::in_flight:
+    case Index::flights:
     case Index::connection_failures:
       return statistics ? pool_points(index, statistics->pool) : std::vector<MetricPoint>{};
     case Index::near_cache_lookups:
@@ -148,6 +150,10 @@ std::vector<MetricPoint> StoreMetrics::Counts::pool_points(Index index, const Po
       return {number(pool.maximum)};
     case Index::pending_requests:
       return {number(pool.waiting)};
+    case Index::in_flight:
+      return {number(pool.in_flight)};
+    case Index::flights:
+      return {number(pool.flights)};
     default:
       return {number(pool.failed)};
   }

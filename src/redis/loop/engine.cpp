@@ -107,7 +107,9 @@ PoolStatistics Engine::Implementation::statistics() const {
           .waiting = queued_.load(std::memory_order_relaxed),
           .maximum = 1 + most_exclusive(),
           .opened = client_->counts().opened,
-          .failed = client_->counts().failed};
+          .failed = client_->counts().failed,
+          .in_flight = in_flight_.load(std::memory_order_relaxed),
+          .flights = flights_.load(std::memory_order_relaxed)};
 }
 
 // What handlers begin goes out in the same send as what was put in before: so they run first.

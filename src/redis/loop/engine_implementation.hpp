@@ -116,6 +116,8 @@ class Engine::Implementation {
   void board(PassengerFlight& aboard, LoopNode& node, EngineCall& call);
   bool send(LoopConnection& connection, std::unique_ptr<PassengerFlight> flight);
   std::unique_ptr<PassengerFlight> spare_flight();
+  void note_sent(const PassengerFlight& flight);
+  void note_landed(const PassengerFlight& flight);
   void retire_flight(std::unique_ptr<PassengerFlight> flight);
   void open_connections(LoopNode& node);
   void dial(LoopNode& node);
@@ -173,6 +175,8 @@ class Engine::Implementation {
   std::atomic<std::size_t> connections_{0};
   std::atomic<std::size_t> in_use_{0};
   std::atomic<std::size_t> queued_{0};
+  std::atomic<std::size_t> in_flight_{0};
+  std::atomic<std::size_t> flights_{0};
 };
 
 /// `take` is given what came of `work`, unless the engine is gone by then.

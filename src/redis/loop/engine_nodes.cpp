@@ -134,12 +134,16 @@ void Engine::Implementation::board(PassengerFlight& aboard, LoopNode& node, Engi
 bool Engine::Implementation::send(LoopConnection& connection, std::unique_ptr<PassengerFlight> flight) {
   auto* const aboard = flight.get();
   const bool was_idle = connection.is_idle();
+  note_sent(*aboard);
   const auto sent = within_memory([&] {
     aboard->flight.seal(Flight::Marked::always);
     return connection.send(flight, now_);
   });
   if (!sent) {
-    if (flight) lose_flight(*flight, sent.error(), false, false);
+    if (flight) {
+      note_landed(*flight);
+      lose_flight(*flight, sent.error(), false, false);
+    }
     lose(connection, sent.error());
     return false;
   }
@@ -147,6 +151,16 @@ bool Engine::Implementation::send(LoopConnection& connection, std::unique_ptr<Pa
   note_use(connection);
   watch_time_out(connection);
   return true;
+}
+
+void Engine::Implementation::note_sent(const PassengerFlight& flight) {
+  in_flight_.fetch_add(flight.passengers.size(), std::memory_order_relaxed);
+  flights_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Engine::Implementation::note_landed(const PassengerFlight& flight) {
+  in_flight_.fetch_sub(flight.passengers.size(), std::memory_order_relaxed);
+  flights_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 std::unique_ptr<PassengerFlight> Engine::Implementation::spare_flight() {
@@ -339,6 +353,7 @@ Result<void> Engine::Implementation::take_answered(LoopConnection& connection) {
 void Engine::Implementation::hand_out(LoopConnection& connection, PassengerFlight& aboard) {
   auto& node = connection.node();
   auto& replies = aboard.flight.replies();
+  note_landed(aboard);
   node.batch_limit.note(aboard.flight.calls(), aboard.flight.reply_bytes());
   std::optional<Error> failure;
   bool may_repeat = false;
@@ -390,6 +405,7 @@ void Engine::Implementation::lose(LoopConnection& connection, const Error& error
   // The last first, since each is put back in front of those behind it.
   for (std::size_t i = flights.size(); i-- > 0;) {
     auto& flight = *flights[i];
+    note_landed(flight);
     const bool is_late = now_ >= flight.sent_at + settings_.timeouts.command;
     if (!was_sent[i] || is_of_one) {
       put_back(flight, i == 0 ? blamed : nullptr, was_sent[i]);

@@ -292,7 +292,12 @@ PoolState::Connections PoolState::close(Wakes& wakes) {
 }
 
 PoolStatistics PoolState::statistics() const {
-  return {.idle = idle_.size(), .used = connections() - idle_.size(), .waiting = queue_.size(), .maximum = capacity()};
+  return {.idle = idle_.size(),
+          .used = connections() - idle_.size(),
+          .waiting = queue_.size(),
+          .maximum = capacity(),
+          .in_flight = in_flight_ + leased_,
+          .flights = connections() - idle_.size()};
 }
 
 void PoolState::forget_parent() {

@@ -47,6 +47,8 @@ void Node::add_statistics_to(PoolStatistics& sum) {
   sum.used += own.used;
   sum.waiting += own.waiting;
   sum.maximum += own.maximum;
+  sum.in_flight += own.in_flight;
+  sum.flights += own.flights;
   if (!replicas_) return;
   for (const auto& replica : replicas_->nodes()) replica->add_statistics_to(sum);
 }

@@ -166,7 +166,7 @@ TEST(StoreMetrics, ReadsPoolAndNearCacheWhereItWatches) {
   EXPECT_THAT(values_of(metrics, "db.client.connection.count"), IsEmpty());
   EXPECT_THAT(values_of(metrics, "obol.near_cache.in_use"), IsEmpty());
   std::optional<StoreStatistics> statistics{
-      {.pool = {.idle = 1, .used = 2, .waiting = 3, .maximum = 15, .opened = 5, .failed = 6},
+      {.pool = {.idle = 1, .used = 2, .waiting = 3, .maximum = 15, .opened = 5, .failed = 6, .in_flight = 13, .flights = 4},
        .near_cache = {.hits = 7, .misses = 8, .invalidations = 9, .evictions = 10, .sessions = 11, .bytes = 12}}};
   metrics.watch([&] { return statistics; });
   metrics.on_near_cache_changed({.is_in_use = true});
@@ -174,6 +174,8 @@ TEST(StoreMetrics, ReadsPoolAndNearCacheWhereItWatches) {
               ElementsAre(Pair("db.client.connection.state=idle", 1), Pair("db.client.connection.state=used", 2)));
   EXPECT_THAT(values_of(metrics, "db.client.connection.pending_requests"), ElementsAre(Pair("", 3)));
   EXPECT_THAT(values_of(metrics, "db.client.connection.max"), ElementsAre(Pair("", 15)));
+  EXPECT_THAT(values_of(metrics, "obol.connection.in_flight"), ElementsAre(Pair("", 13)));
+  EXPECT_THAT(values_of(metrics, "obol.connection.flights"), ElementsAre(Pair("", 4)));
   EXPECT_THAT(values_of(metrics, "obol.connection.failures"), ElementsAre(Pair("", 6)));
   EXPECT_THAT(values_of(metrics, "obol.near_cache.lookups"),
               ElementsAre(Pair("obol.near_cache.result=hit", 7), Pair("obol.near_cache.result=miss", 8)));
