@@ -166,7 +166,8 @@ TEST(StoreMetrics, ReadsPoolAndNearCacheWhereItWatches) {
   EXPECT_THAT(values_of(metrics, "db.client.connection.count"), IsEmpty());
   EXPECT_THAT(values_of(metrics, "obol.near_cache.in_use"), IsEmpty());
   std::optional<StoreStatistics> statistics{
-      {.pool = {.idle = 1, .used = 2, .waiting = 3, .maximum = 15, .opened = 5, .failed = 6, .in_flight = 13, .flights = 4},
+      {.pool =
+           {.idle = 1, .used = 2, .waiting = 3, .maximum = 15, .opened = 5, .failed = 6, .in_flight = 13, .flights = 4},
        .near_cache = {.hits = 7, .misses = 8, .invalidations = 9, .evictions = 10, .sessions = 11, .bytes = 12}}};
   metrics.watch([&] { return statistics; });
   metrics.on_near_cache_changed({.is_in_use = true});
