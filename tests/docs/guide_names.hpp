@@ -1,7 +1,10 @@
 // What the guides' shorter C++ blocks presume: a host with a store, and answers to give. Declared, never defined.
 #pragma once
 
+#include <poll.h>
+
 #include <chrono>
+#include <coroutine>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +20,20 @@ extern obol::SessionKey key;
 extern obol::SigningKey old_key, new_key;
 extern std::string old_secret, new_secret;
 extern std::chrono::sys_seconds now;
+
+// Of hosts on an event loop.
+extern obol::AsyncRedisStore async_store;
+struct Task {
+  struct promise_type {
+    Task get_return_object();
+    std::suspend_never initial_suspend();
+    std::suspend_never final_suspend() noexcept;
+    void return_void();
+    void unhandled_exception();
+  };
+};
+void use(const obol::Result<std::optional<obol::Session>>& found);
+bool serving();
 
 struct IdentityToken {
   std::string text;
