@@ -5,6 +5,7 @@
 #include "obol/async_over.hpp"            // IWYU pragma: export
 #include "obol/async_redis_store.hpp"     // IWYU pragma: export
 #include "obol/async_session_store.hpp"   // IWYU pragma: export
+#include "obol/background_driver.hpp"     // IWYU pragma: export
 #include "obol/call_event.hpp"            // IWYU pragma: export
 #include "obol/clock.hpp"                 // IWYU pragma: export
 #include "obol/connection_options.hpp"    // IWYU pragma: export
