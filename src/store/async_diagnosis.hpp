@@ -1,0 +1,32 @@
+// An asynchronous diagnosis: asks with a client that blocks, in a thread of its own.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "obol/async_call.hpp"
+#include "obol/executor.hpp"
+#include "obol/finding.hpp"
+#include "store/async_store_call.hpp"
+#include "store/async_store_core.hpp"
+
+namespace obol { inline namespace v0 {
+
+class AsyncDiagnosis final : public AsyncStoreCall<Result<std::vector<Finding>>, Completion> {
+ public:
+  using Outcome = Result<std::vector<Finding>>;
+
+  AsyncDiagnosis(std::shared_ptr<AsyncStoreCore> core, Executor* executor)
+      : AsyncStoreCall(std::move(core), {.executor = executor}) {}
+
+  bool begin(Receiver<Outcome>& receiver) override;
+  void abandon() noexcept override;
+
+ private:
+  void complete() override { tell(); }
+  bool start();
+  void end(Outcome found) noexcept;
+};
+
+}}  // namespace obol::v0

@@ -1,0 +1,182 @@
+// An asynchronous call: runs the operation of a call over an engine. Nothing about sessions is decided here.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+#include "obol/keyring.hpp"
+#include "redis/loop/engine.hpp"
+#include "redis/loop/engine_call.hpp"
+#include "store/async_store_call.hpp"
+#include "store/call_reports.hpp"
+#include "store/operation.hpp"
+#include "values/cancelled_error.hpp"
+#include "values/closed_error.hpp"
+#include "values/out_of_memory.hpp"
+
+namespace obol { inline namespace v0 {
+
+/// What differs between the calls of a store: arguments, operation, and what happened to sessions. Constructed with the
+/// outcome of the call and with its arguments. Nothing but begin() and take() throws.
+template <class T>
+concept AsyncCallWork = requires(T work, const T& seen, RedisStoreParts& parts, const Answer& answer, Error error) {
+  typename T::Outcome;
+  { T::needs_keyring } -> std::convertible_to<bool>;
+  { seen.operation() } -> std::same_as<Operation>;
+  /// Checks the arguments and begins the operation; nothing if the outcome is known.
+  { work.begin(parts) } -> std::same_as<std::optional<Request>>;
+  { work.take(answer) } -> std::same_as<std::optional<Request>>;
+  { seen.make_write(true) } -> std::same_as<redis::Command>;
+  work.fail(error);           ///< Before end(), also if nothing was begun.
+  work.end(parts.reports());  ///< Destroys the operation, tells what happened to sessions, and settles the outcome.
+  { seen.found_near() } -> std::same_as<bool>;
+};
+
+/// What the engine is asked for the store's request.
+redis::Exchange exchange_for(const Request& request);
+
+/// One block of memory for a call. A cancelled write may still be on its way to the server when its operation drops
+/// what the near cache has of the user: what is read and kept from then on, before the server acts, is dropped when the
+/// server reports the change, or after NearCacheOptions::max_staleness at the latest, as with another process' write.
+template <AsyncCallWork Work>
+class AsyncOperationCall final : public AsyncStoreCall<typename Work::Outcome, redis::EngineCall> {
+  using Outcome = typename Work::Outcome;
+  using Base = AsyncStoreCall<Outcome, redis::EngineCall>;
+
+ public:
+  template <class... Arguments>
+  AsyncOperationCall(std::shared_ptr<AsyncStoreCore> core, CallOptions options, Arguments&&... arguments)
+      : Base(std::move(core), std::move(options)), work_(this->outcome, std::forward<Arguments>(arguments)...) {}
+
+  bool begin(Receiver<Outcome>& receiver) override {
+    this->set_receiver(receiver);
+    begun_ = CallReports::Time::now();
+    this->deadline = redis::Deadline::at(begun_ + this->time_limit());
+    this->executor = this->options().executor;
+    if (ask(first_request())) return false;
+    end();
+    return true;
+  }
+
+  void abandon() noexcept override {
+    const auto lock = this->lock();
+    this->set_abandoned();
+    this->core().with_engine([this](redis::Engine& engine) { engine.cancel(*this); });
+  }
+
+ private:
+  enum class Asked : std::uint8_t { begun, refused, cancelled, closed };
+
+  struct Cancel {
+    AsyncOperationCall* call;
+    void operator()() const noexcept { call->cancel(); }
+  };
+
+  void complete() override {
+    if (!has_ended_) {
+      if (ask(next_request())) return;
+      end();
+    }
+    this->tell();
+  }
+
+  void drop() noexcept override {
+    if (!has_ended_) {
+      work_.fail(cancelled_error());
+      end();
+    }
+    Base::drop();
+  }
+
+  redis::Command make_write(bool checks_clock) const override { return work_.make_write(checks_clock); }
+
+  void cancel() noexcept {
+    const auto lock = this->lock();
+    if (!was_begun_) return;
+    this->core().with_engine([this](redis::Engine& engine) { engine.cancel(*this); });
+  }
+
+  std::optional<Request> first_request() noexcept {
+    if (this->core().is_closed()) return fail(error_from(ErrorCode::closed, closed_error));
+    if (const auto& stop = this->options().stop; stop.stop_possible()) {
+      if (stop.stop_requested()) return fail(cancelled_error());
+      cancel_on_stop_.emplace(stop, Cancel{this});
+    }
+    return attempt([this] { return work_.begin(this->core().parts()); });
+  }
+
+  std::optional<Request> next_request() noexcept {
+    // Whoever began the exchange may not have left it.
+    if (cancel_on_stop_) const auto left = this->lock();
+    auto& exchanged = this->result();
+    if (!exchanged) return fail(std::move(exchanged.error()));
+    return attempt([&] {
+      auto& parts = this->core().parts();
+      return work_.take({.replies = exchanged->replies,
+                         .answered_by = exchanged->answered_by,
+                         .is_past = exchanged->is_past,
+                         .now = parts.options().clock(),
+                         .keyring = Work::needs_keyring ? parts.keyring() : Keyring()});
+    });
+  }
+
+  template <class Step>
+  std::optional<Request> attempt(const Step& step) {
+    try {
+      return step();
+    } catch (const std::bad_alloc&) {
+      return fail(out_of_memory());
+    }
+  }
+
+  std::optional<Request> fail(Error error) {
+    work_.fail(std::move(error));
+    return std::nullopt;
+  }
+
+  /// True if the engine has the call from now on: it may have ended in another thread, and be gone.
+  bool ask(const std::optional<Request>& request) noexcept {
+    if (!request) return false;
+    this->exchange = exchange_for(*request);
+    auto asked = Asked::closed;
+    this->core().with_engine([&](redis::Engine& engine) { asked = begin_exchange(engine); });
+    if (asked == Asked::begun) return true;
+    if (asked == Asked::refused) fail(std::move(this->result().error()));
+    if (asked == Asked::cancelled) fail(cancelled_error());
+    if (asked == Asked::closed) fail(error_from(ErrorCode::closed, closed_error));
+    return false;
+  }
+
+  Asked begin_exchange(redis::Engine& engine) noexcept {
+    // No other thread knows a call that was not begun before, unless it waits to cancel it.
+    std::unique_lock<std::mutex> lock;
+    if (was_begun_ || cancel_on_stop_) lock = this->lock();
+    if (this->options().stop.stop_requested() || this->is_abandoned()) return Asked::cancelled;
+    was_begun_ = true;
+    if (engine.begin(*this)) return Asked::begun;
+    was_begun_ = false;
+    return Asked::refused;
+  }
+
+  void end() noexcept {
+    cancel_on_stop_.reset();  // Waits while it runs in another thread.
+    const auto& reports = this->core().parts().reports();
+    work_.end(reports);
+    reports.ended(work_.operation(), begun_, this->outcome, work_.found_near());
+    has_ended_ = true;
+  }
+
+  Work work_;
+  CallReports::Time::time_point begun_{};
+  std::optional<std::stop_callback<Cancel>> cancel_on_stop_{};
+  bool was_begun_ = false;
+  bool has_ended_ = false;
+};
+
+}}  // namespace obol::v0
