@@ -16,7 +16,7 @@
 #include "store/async_store_call.hpp"
 #include "store/call_reports.hpp"
 #include "store/operation.hpp"
-#include "values/cancelled_error.hpp"
+#include "values/async_errors.hpp"
 #include "values/closed_error.hpp"
 #include "values/out_of_memory.hpp"
 
@@ -88,7 +88,7 @@ class AsyncOperationCall final : public AsyncStoreCall<typename Work::Outcome, r
 
   void drop() noexcept override {
     if (!has_ended_) {
-      work_.fail(cancelled_error());
+      work_.fail(error_from(ErrorCode::cancelled, cancelled_error));
       end();
     }
     Base::drop();
@@ -105,7 +105,7 @@ class AsyncOperationCall final : public AsyncStoreCall<typename Work::Outcome, r
   std::optional<Request> first_request() noexcept {
     if (this->core().is_closed()) return fail(error_from(ErrorCode::closed, closed_error));
     if (const auto& stop = this->options().stop; stop.stop_possible()) {
-      if (stop.stop_requested()) return fail(cancelled_error());
+      if (stop.stop_requested()) return fail(error_from(ErrorCode::cancelled, cancelled_error));
       cancel_on_stop_.emplace(stop, Cancel{this});
     }
     return attempt([this] { return work_.begin(this->core().parts()); });
@@ -148,7 +148,7 @@ class AsyncOperationCall final : public AsyncStoreCall<typename Work::Outcome, r
     this->core().with_engine([&](redis::Engine& engine) { asked = begin_exchange(engine); });
     if (asked == Asked::begun) return true;
     if (asked == Asked::refused) fail(std::move(this->result().error()));
-    if (asked == Asked::cancelled) fail(cancelled_error());
+    if (asked == Asked::cancelled) fail(error_from(ErrorCode::cancelled, cancelled_error));
     if (asked == Asked::closed) fail(error_from(ErrorCode::closed, closed_error));
     return false;
   }

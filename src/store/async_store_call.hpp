@@ -12,7 +12,7 @@
 #include "obol/async_call.hpp"
 #include "obol/executor.hpp"
 #include "store/async_store_core.hpp"
-#include "values/refusal.hpp"
+#include "values/async_errors.hpp"
 
 namespace obol { inline namespace v0 {
 
@@ -30,7 +30,7 @@ class AsyncStoreCall : public PendingCall<T>, protected Ended {
   Result<std::chrono::milliseconds> longest_wait() const final {
     bool is_driver = false;
     core_->with_engine([&](const redis::Engine& engine) { is_driver = engine.is_driven_by_this_thread(); });
-    if (is_driver) return refuse("this thread drives the store, so it must not wait for a call of it");
+    if (is_driver) return std::unexpected(driving_thread_error());
     constexpr std::chrono::seconds for_delivery{1};
     return time_limit() + for_delivery;
   }
