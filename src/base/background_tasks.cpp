@@ -5,11 +5,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <new>
-#include <system_error>
 #include <thread>
 #include <utility>
 
+#include "base/on_exit.hpp"
 #include "base/signals_blocked.hpp"
 
 namespace obol { inline namespace v0 {
@@ -22,27 +23,32 @@ constinit std::atomic<std::uint32_t> tasks{0};
 void run(BackgroundTasks::Task task) noexcept {
   constexpr auto name = "obol-background";  // 15 characters at most.
   ::pthread_setname_np(::pthread_self(), name);
+  const OnExit end([] { --tasks; });
   try {
     auto own = std::move(task);
     own();
-  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): what the task did not do stays undone.
+  } catch (const std::bad_alloc&) {
+    return;
   }
-  --tasks;
+}
+
+bool start_thread(BackgroundTasks::Task task) noexcept {
+  try {
+    const SignalsBlocked blocked;
+    std::thread(run, std::move(task)).detach();
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
 }  // namespace
 
 bool BackgroundTasks::start(Task task) noexcept {
   ++tasks;
-  try {
-    const SignalsBlocked blocked;
-    std::thread(run, std::move(task)).detach();
-    return true;
-  } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch): there is no thread.
-  } catch (const std::bad_alloc&) {     // NOLINT(bugprone-empty-catch): or no memory for it.
-  }
-  --tasks;
-  return false;
+  const bool is_started = start_thread(std::move(task));
+  if (!is_started) --tasks;
+  return is_started;
 }
 
 // Tasks are rare: it looks again and again, so that the end of a task need not look for it.

@@ -27,7 +27,7 @@ class Topology {
   /// The primary of a key. `unavailable` where none is known, `closed`.
   virtual Result<NodeHandle> node_of(std::string_view key, Deadline deadline) = 0;
 
-  /// The same as far as it is known: null if node_of() would have to ask, or once it is closed.
+  /// The same as far as it is known: null if node_of() would ask, and for a cluster once it is closed.
   virtual NodeHandle known_node_of(std::string_view key) = 0;
 
   /// True where keys may be on different nodes.
