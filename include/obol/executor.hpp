@@ -33,6 +33,8 @@ class OBOL_EXPORT Completion {
 class OBOL_EXPORT Completions {
  public:
   Completions() = default;
+  Completions(const Completions&) = delete;
+  Completions& operator=(const Completions&) = delete;
   /// Takes the calls of the other chain and leaves it empty.
   Completions(Completions&& other) noexcept : last_(std::exchange(other.last_, nullptr)) {}
   /// The same; drops the calls that were here.

@@ -29,6 +29,7 @@ class [[nodiscard]] Coroutine {
   bool done() const { return coroutine_.done(); }
 
  private:
+  friend Promise;
   explicit Coroutine(std::coroutine_handle<> coroutine) noexcept : coroutine_(coroutine) {}
 
   std::coroutine_handle<> coroutine_;
