@@ -1,12 +1,12 @@
 # Finds a library as a target: by its CMake config (vcpkg, Conan), else by pkg-config (Debian), else by a CMake config
-# that sets variables instead of a target. Installed beside obol-config.cmake, which needs the same.
+# that sets variables instead of a target, else by a header. Installed beside obol-config.cmake, which needs the same.
 
-# obol_find_dependency(TARGET PACKAGE name [version] MODULE module [VARIABLES package prefix [version]] FOUND variable
-#   NEEDS message...)
-# VARIABLES: the package that sets PREFIX_INCLUDE_DIRS and PREFIX_LIBRARIES.
+# obol_find_dependency(TARGET PACKAGE name [version] MODULE module [VARIABLES package prefix [version]] [HEADER header]
+#   FOUND variable NEEDS message...)
+# VARIABLES: the package that sets PREFIX_INCLUDE_DIRS and PREFIX_LIBRARIES. HEADER: of a library that has only headers.
 # If there is none: inside of find_package(obol) the variable is set to false, elsewhere that is an error.
 macro(obol_find_dependency target)
-  cmake_parse_arguments(_obol "" "MODULE;FOUND" "PACKAGE;VARIABLES;NEEDS" ${ARGN})
+  cmake_parse_arguments(_obol "" "MODULE;HEADER;FOUND" "PACKAGE;VARIABLES;NEEDS" ${ARGN})
   if(NOT TARGET ${target})
     find_package(${_obol_PACKAGE} CONFIG QUIET)
   endif()
@@ -29,6 +29,15 @@ macro(obol_find_dependency target)
       set_target_properties(${target} PROPERTIES
         INTERFACE_INCLUDE_DIRECTORIES "${${_obol_prefix}_INCLUDE_DIRS}"
         INTERFACE_LINK_LIBRARIES "${${_obol_prefix}_LIBRARIES}")
+    endif()
+  endif()
+  if(NOT TARGET ${target} AND _obol_HEADER)
+    list(GET _obol_PACKAGE 0 _obol_name)
+    find_path(OBOL_${_obol_name}_HEADERS "${_obol_HEADER}")
+    mark_as_advanced(OBOL_${_obol_name}_HEADERS)
+    if(OBOL_${_obol_name}_HEADERS)
+      add_library(${target} INTERFACE IMPORTED)
+      set_target_properties(${target} PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${OBOL_${_obol_name}_HEADERS}")
     endif()
   endif()
   if(NOT TARGET ${target})

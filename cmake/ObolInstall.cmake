@@ -14,4 +14,5 @@ configure_package_config_file(cmake/obol-config.cmake.in "${CMAKE_CURRENT_BINARY
   INSTALL_DESTINATION "${OBOL_CMAKE_DIR}")
 write_basic_package_version_file("${CMAKE_CURRENT_BINARY_DIR}/obol-config-version.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/obol-config.cmake" "${CMAKE_CURRENT_BINARY_DIR}/obol-config-version.cmake"
-  cmake/ObolFindDependency.cmake cmake/ObolFindHiredis.cmake cmake/ObolFindOpenTelemetry.cmake DESTINATION "${OBOL_CMAKE_DIR}")
+  cmake/ObolFindAsio.cmake cmake/ObolFindDependency.cmake cmake/ObolFindHiredis.cmake cmake/ObolFindOpenTelemetry.cmake
+  DESTINATION "${OBOL_CMAKE_DIR}")

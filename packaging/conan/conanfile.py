@@ -20,6 +20,8 @@ class ObolConan(ConanFile):
     options = {
         "shared": [True, False],
         "fPIC": [True, False],
+        "with_asio": [True, False],
+        "with_boost_asio": [True, False],
         "with_json": [True, False],
         "with_opentelemetry": [True, False],
         "with_prometheus": [True, False],
@@ -28,6 +30,8 @@ class ObolConan(ConanFile):
     default_options = {
         "shared": False,
         "fPIC": True,
+        "with_asio": False,
+        "with_boost_asio": False,
         "with_json": False,
         "with_opentelemetry": False,
         "with_prometheus": False,
@@ -58,6 +62,10 @@ class ObolConan(ConanFile):
         self.requires("fmt/[>=9 <13]")
         self.requires("hiredis/[>=1.2 <2]")
         self.requires("openssl/[>=3 <4]")
+        if self.options.with_asio:
+            self.requires("asio/[>=1.22 <2]", transitive_headers=True)
+        if self.options.with_boost_asio:
+            self.requires("boost/[>=1.81 <2]", transitive_headers=True)
         if self.options.with_json or self.options.with_tool:
             self.requires("nlohmann_json/[>=3.11 <4]", transitive_headers=True)
         if self.options.with_opentelemetry:
@@ -81,6 +89,8 @@ class ObolConan(ConanFile):
     def generate(self):
         toolchain = CMakeToolchain(self)
         toolchain.cache_variables["OBOL_BUILD_TOOL"] = bool(self.options.with_tool)
+        toolchain.cache_variables["OBOL_WITH_ASIO"] = bool(self.options.with_asio)
+        toolchain.cache_variables["OBOL_WITH_BOOST_ASIO"] = bool(self.options.with_boost_asio)
         toolchain.cache_variables["OBOL_WITH_OPENTELEMETRY"] = bool(self.options.with_opentelemetry)
         toolchain.cache_variables["OBOL_WITH_PROMETHEUS"] = bool(self.options.with_prometheus)
         toolchain.generate()
@@ -112,6 +122,10 @@ class ObolConan(ConanFile):
             self.cpp_info.components["obol"].system_libs = ["pthread"]
         if self.options.with_json or self.options.with_tool:
             self.cpp_info.components["obol"].requires.append("nlohmann_json::nlohmann_json")
+        if self.options.with_asio:
+            self._add_component("asio", None, ["obol", "asio::asio"])
+        if self.options.with_boost_asio:
+            self._add_component("boost_asio", None, ["obol", "boost::headers"])
         if self.options.with_opentelemetry:
             self._add_component("opentelemetry", "obol_opentelemetry", ["obol", "opentelemetry-cpp::opentelemetry-cpp"])
         if self.options.with_prometheus:
@@ -120,5 +134,5 @@ class ObolConan(ConanFile):
     def _add_component(self, name, library, requires):
         component = self.cpp_info.components[name]
         component.set_property("cmake_target_name", f"obol::{name}")
-        component.libs = [library]
+        component.libs = [library] if library else []
         component.requires = requires

@@ -172,10 +172,11 @@ def main(checkout, libraries, work, *cmake):
     expect(not is_valid(recipe, compiler="clang", version="18"), "Clang 18 is not refused")
     expect(not is_valid(recipe, os="Windows"), "Windows is not refused")
 
-    with_all = make_recipe(recipe_class, folder, with_json=True, with_opentelemetry=True, with_prometheus=True)
+    parts = ("asio", "boost_asio", "opentelemetry", "prometheus")
+    with_all = make_recipe(recipe_class, folder, with_json=True, **{f"with_{part}": True for part in parts})
     with_all.package_info()
     targets = {part.properties["cmake_target_name"] for part in with_all.cpp_info.components.values()}
-    expect(targets == {"obol::obol", "obol::opentelemetry", "obol::prometheus"}, f"the targets are {sorted(targets)}")
+    expect(targets == {f"obol::{part}" for part in ("obol", *parts)}, f"the targets are {sorted(targets)}")
 
     for error in errors:
         print("obol: error:", error)

@@ -3,6 +3,8 @@ get_filename_component(SOURCE_PATH "${CMAKE_CURRENT_LIST_DIR}/../../../.." ABSOL
 
 vcpkg_check_features(OUT_FEATURE_OPTIONS FEATURE_OPTIONS
     FEATURES
+        asio          OBOL_WITH_ASIO
+        boost-asio    OBOL_WITH_BOOST_ASIO
         opentelemetry OBOL_WITH_OPENTELEMETRY
         prometheus    OBOL_WITH_PROMETHEUS
         tool          OBOL_BUILD_TOOL

@@ -1,0 +1,505 @@
+// Asynchronous stores for Asio. asio.hpp and boost_asio.hpp include this, once for each of the two libraries: OBOL_ASIO
+// is the library's namespace, OBOL_ASIO_FACE ours, OBOL_ASIO_HAS_… what the library has.
+
+namespace obol { inline namespace v0 { namespace OBOL_ASIO_FACE {
+
+/// The completion token of calls that name none: `deferred`, or `use_awaitable` if Asio is older than 1.23.
+#if defined(OBOL_ASIO_HAS_DEFERRED)
+using DefaultToken = OBOL_ASIO::deferred_t;
+#elif defined(OBOL_ASIO_HAS_CO_AWAIT)
+using DefaultToken = OBOL_ASIO::use_awaitable_t<>;
+#else
+struct DefaultToken;  // Asio 1.22 knows no coroutines of Clang unless ASIO_HAS_CO_AWAIT is defined: name a token.
+#endif
+
+/// What a call may be completed with: all but the options that stand before it.
+template <class Token>
+concept CompletionToken = !std::same_as<std::remove_cvref_t<Token>, CallOptions>;
+
+namespace detail {
+
+/// Calls that ended in one round, as one function for Asio. If Asio drops it, the calls are dropped.
+class Round {
+ public:
+  Round(Completions ended, OBOL_ASIO::any_io_executor executor) noexcept
+      : ended_(std::move(ended)), executor_(std::move(executor)) {}
+
+  void operator()() {
+    try {
+      ended_.run();
+    } catch (...) {
+      if (!ended_.empty()) OBOL_ASIO::post(executor_, Round(std::move(ended_), executor_));
+      throw;
+    }
+  }
+
+ private:
+  Completions ended_;
+  OBOL_ASIO::any_io_executor executor_;
+};
+
+/// The executor of a Store's calls. Each call keeps it alive.
+class RoundPoster final : public Executor {
+ public:
+  explicit RoundPoster(OBOL_ASIO::any_io_executor executor) noexcept : executor_(std::move(executor)) {}
+
+  // The last call may end, and destroy this, before post() returns.
+  void post(Completions ready) noexcept override {
+    const auto executor = executor_;
+    OBOL_ASIO::post(executor, Round(std::move(ready), executor));
+  }
+
+  const OBOL_ASIO::any_io_executor& executor() const noexcept { return executor_; }
+
+ private:
+  OBOL_ASIO::any_io_executor executor_;
+};
+
+/// Memory of a call: from the handler's allocator, or from Asio's cache of small pieces if it has none.
+template <class CompletionHandler, class Associated = OBOL_ASIO::associated_allocator_t<CompletionHandler>>
+using CallAllocator = std::conditional_t<std::same_as<Associated, std::allocator<void>>,
+                                         OBOL_ASIO::recycling_allocator<void>, Associated>;
+
+template <class CompletionHandler>
+CallAllocator<CompletionHandler> allocator_of(const CompletionHandler& handler) {
+  if constexpr (std::same_as<CallAllocator<CompletionHandler>, OBOL_ASIO::recycling_allocator<void>>) {
+    return {};
+  } else {
+    return OBOL_ASIO::get_associated_allocator(handler);
+  }
+}
+
+/// A handler with the outcome that it is called with.
+template <class T, class CompletionHandler>
+class Delivery {
+ public:
+  using allocator_type = CallAllocator<CompletionHandler>;
+
+  Delivery(CompletionHandler handler, std::unique_ptr<PendingCall<T>> ended)
+      : handler_(std::move(handler)), ended_(std::move(ended)) {}
+
+  allocator_type get_allocator() const noexcept { return allocator_of(handler_); }
+
+  // The slot belongs to the handler's executor, which runs this.
+  void operator()() {
+    if (auto slot = OBOL_ASIO::get_associated_cancellation_slot(handler_); slot.is_connected()) slot.clear();
+    T outcome = std::move(ended_->outcome);
+    ended_.reset();
+    std::move(handler_)(std::move(outcome));
+  }
+
+ private:
+  CompletionHandler handler_;
+  std::unique_ptr<PendingCall<T>> ended_;
+};
+
+/// One call: from its beginning until its handler is given to the handler's executor.
+template <class T, class CompletionHandler>
+class Operation final : public Receiver<T> {
+ public:
+  Operation(CompletionHandler handler, std::shared_ptr<RoundPoster> poster)
+      : handler_(std::move(handler)),
+        poster_(std::move(poster)),
+        handler_work_(OBOL_ASIO::get_associated_executor(handler_, poster_->executor())),
+        store_work_(poster_->executor()) {}
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+  ~Operation() = default;
+
+  /// `make_call` gives the AsyncCall for the options.
+  template <class MakeCall>
+  static void start(CompletionHandler handler, std::shared_ptr<RoundPoster> poster,
+                    OBOL_ASIO::cancellation_type cancelled_by, CallOptions options, MakeCall make_call) {
+    auto operation = make(std::move(handler), std::move(poster));
+    options.executor = operation->poster_.get();
+    operation->connect_slot(cancelled_by, options);
+    auto call = std::move(make_call)(std::move(options)).release();
+    const bool is_known = call->begin(*operation);
+    auto* const running = operation.release();
+    auto* const begun = call.release();
+    if (is_known) running->deliver_at_once(std::unique_ptr<PendingCall<T>>(begun));
+  }
+
+ private:
+  using HandlerExecutor = OBOL_ASIO::associated_executor_t<CompletionHandler, OBOL_ASIO::any_io_executor>;
+  using Allocator = typename std::allocator_traits<CallAllocator<CompletionHandler>>::template rebind_alloc<Operation>;
+  using AllocatorTraits = std::allocator_traits<Allocator>;
+
+  struct Destroy {
+    void operator()(Operation* operation) const noexcept {
+      destroy(operation, Allocator(allocator_of(operation->handler_)));
+    }
+  };
+  using Owned = std::unique_ptr<Operation, Destroy>;
+
+  struct RequestStop {
+    std::stop_source stop;
+    void operator()() noexcept { stop.request_stop(); }
+  };
+  struct CancelByType {
+    std::stop_source stop;
+    OBOL_ASIO::cancellation_type cancelled_by;
+    void operator()(OBOL_ASIO::cancellation_type type) noexcept {
+      if ((type & cancelled_by) != OBOL_ASIO::cancellation_type::none) stop.request_stop();
+    }
+  };
+
+  static Owned make(CompletionHandler handler, std::shared_ptr<RoundPoster> poster) {
+    Allocator allocator(allocator_of(handler));
+    Operation* const memory = AllocatorTraits::allocate(allocator, 1);
+    try {
+      return Owned(std::construct_at(memory, std::move(handler), std::move(poster)));
+    } catch (...) {
+      AllocatorTraits::deallocate(allocator, memory, 1);
+      throw;
+    }
+  }
+
+  void connect_slot(OBOL_ASIO::cancellation_type cancelled_by, CallOptions& options) {
+    auto slot = OBOL_ASIO::get_associated_cancellation_slot(handler_);
+    if (!slot.is_connected()) return;
+    const std::stop_source stop;
+    if (options.stop.stop_possible()) callers_stop_.emplace(std::move(options.stop), RequestStop{stop});
+    options.stop = stop.get_token();
+    slot.assign(CancelByType{stop, cancelled_by});
+  }
+
+  void receive(std::unique_ptr<PendingCall<T>> ended) override {
+    // Both kinds of work last until the handler's executor has the handler.
+    const auto store_work = std::move(store_work_);
+    const auto handler_work = std::move(handler_work_);
+    OBOL_ASIO::dispatch(handler_work.get_executor(), delivery(std::move(ended)));
+  }
+
+  void deliver_at_once(std::unique_ptr<PendingCall<T>> ended) {
+    const auto handler_work = std::move(handler_work_);
+#ifdef OBOL_ASIO_HAS_IMMEDIATE_EXECUTOR
+    const auto immediate = OBOL_ASIO::get_associated_immediate_executor(handler_, handler_work.get_executor());
+    OBOL_ASIO::dispatch(immediate, delivery(std::move(ended)));
+#else
+    OBOL_ASIO::post(handler_work.get_executor(), delivery(std::move(ended)));
+#endif
+  }
+
+  void drop() noexcept override { Destroy()(this); }
+
+  static void destroy(Operation* operation, Allocator allocator) noexcept {
+    AllocatorTraits::destroy(allocator, operation);
+    AllocatorTraits::deallocate(allocator, operation, 1);
+  }
+
+  /// Destroys this, so that the memory is free before the handler runs.
+  Delivery<T, CompletionHandler> delivery(std::unique_ptr<PendingCall<T>> ended) {
+    const Allocator allocator(allocator_of(handler_));
+    Delivery<T, CompletionHandler> delivery(std::move(handler_), std::move(ended));
+    destroy(this, allocator);
+    return delivery;
+  }
+
+  CompletionHandler handler_;
+  std::shared_ptr<RoundPoster> poster_;
+  OBOL_ASIO::executor_work_guard<HandlerExecutor> handler_work_;
+  OBOL_ASIO::executor_work_guard<OBOL_ASIO::any_io_executor> store_work_;
+  std::optional<std::stop_callback<RequestStop>> callers_stop_;
+};
+
+/// Begins a call once Asio has made a handler of the token.
+template <class T, class Wrapped, class MakeCall>
+class Initiation {
+ public:
+  using executor_type = OBOL_ASIO::any_io_executor;
+
+  Initiation(Wrapped& store, std::shared_ptr<RoundPoster> poster, OBOL_ASIO::cancellation_type cancelled_by,
+             MakeCall make_call)
+      : store_(&store), poster_(std::move(poster)), cancelled_by_(cancelled_by), make_call_(std::move(make_call)) {}
+
+  executor_type get_executor() const noexcept { return poster_->executor(); }
+
+  template <class CompletionHandler, class... Arguments>
+  void operator()(CompletionHandler&& handler, CallOptions options, Arguments... arguments) {
+    Operation<T, std::decay_t<CompletionHandler>>::start(
+        std::forward<CompletionHandler>(handler), poster_, cancelled_by_, std::move(options),
+        [&](CallOptions completed) { return make_call_(*store_, std::move(arguments)..., std::move(completed)); });
+  }
+
+ private:
+  Wrapped* store_;
+  std::shared_ptr<RoundPoster> poster_;
+  OBOL_ASIO::cancellation_type cancelled_by_;
+  MakeCall make_call_;
+};
+
+}  // namespace detail
+
+/// An asynchronous store whose calls take completion tokens: of Asio's kinds, such as use_awaitable, use_future or a
+/// function. A token's signature is `void(Result<…>)`, or `void(std::expected<…, UpsertError>)`: errors are values, and
+/// no call throws anything but std::bad_alloc. The arguments in front of the token, and the outcome, are those of the
+/// store's own call. Calls may be begun in any thread.
+///
+/// All calls that end in one round reach the executor of this in one function. From there each handler is dispatched to
+/// its own associated executor; both executors have work until then. A call whose outcome is known at once is posted
+/// instead, or goes to the handler's associated immediate executor (Asio 1.27 or newer).
+///
+/// A handler's cancellation slot cancels the call, as CallOptions::stop does: calls that read by every type of
+/// cancellation; those that write by `terminal` and `partial` alone, since the server may have acted. The outcome is
+/// `cancelled`.
+///
+/// Somebody must drive the store: a Driver, for example. The store must outlive this, and the executor's context the
+/// store. This may be destroyed before its calls have ended, but not while a `deferred` call has not begun.
+template <class Wrapped = AsyncSessionStore>
+class Store {
+ public:
+  using executor_type = OBOL_ASIO::any_io_executor;  ///< As Asio's own objects have it.
+
+  /// A store, and where its calls are completed if a handler has no executor of its own.
+  Store(Wrapped& store, executor_type executor)
+      : store_(store), poster_(std::make_shared<detail::RoundPoster>(std::move(executor))) {}
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+  ~Store() = default;
+
+  /// Returns the executor of the constructor.
+  executor_type get_executor() const noexcept { return poster_->executor(); }
+
+  /// See AsyncSessionStore::get. CallOptions::executor has no effect, here and below.
+  template <CompletionToken Token = DefaultToken>
+  auto get(SessionKey key, CallOptions options, Token&& token = Token()) {
+    return read<Result<std::optional<Session>>, Token>(
+        token, [](Wrapped& store, auto... with) { return store.get(std::move(with)...); }, std::move(options),
+        std::move(key));
+  }
+  /// The same, without options; here and below.
+  template <CompletionToken Token = DefaultToken>
+  auto get(SessionKey key, Token&& token = Token()) {
+    return get(std::move(key), CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// See AsyncSessionStore::get_many.
+  template <CompletionToken Token = DefaultToken>
+  auto get_many(std::vector<SessionKey> keys, CallOptions options, Token&& token = Token()) {
+    return read<Result<std::vector<std::optional<Session>>>, Token>(
+        token, [](Wrapped& store, auto... with) { return store.get_many(std::move(with)...); }, std::move(options),
+        std::move(keys));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto get_many(std::vector<SessionKey> keys, Token&& token = Token()) {
+    return get_many(std::move(keys), CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// See AsyncSessionStore::upsert.
+  template <CompletionToken Token = DefaultToken>
+  auto upsert(Session session, CallOptions options, Token&& token = Token()) {
+    return write<std::expected<UpsertedSession, UpsertError>, Token>(
+        token, [](Wrapped& store, auto... with) { return store.upsert(std::move(with)...); }, std::move(options),
+        std::move(session));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto upsert(Session session, Token&& token = Token()) {
+    return upsert(std::move(session), CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// See AsyncSessionStore::rotate_id.
+  template <CompletionToken Token = DefaultToken>
+  auto rotate_id(Session session, CallOptions options, Token&& token = Token()) {
+    return write<std::expected<Session, UpsertError>, Token>(
+        token, [](Wrapped& store, auto... with) { return store.rotate_id(std::move(with)...); }, std::move(options),
+        std::move(session));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto rotate_id(Session session, Token&& token = Token()) {
+    return rotate_id(std::move(session), CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// See AsyncSessionStore::delete_one.
+  template <CompletionToken Token = DefaultToken>
+  auto delete_one(SessionKey key, CallOptions options, Token&& token = Token()) {
+    return write<Result<Deleted>, Token>(
+        token, [](Wrapped& store, auto... with) { return store.delete_one(std::move(with)...); }, std::move(options),
+        std::move(key));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto delete_one(SessionKey key, Token&& token = Token()) {
+    return delete_one(std::move(key), CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// See AsyncSessionStore::get_all.
+  template <CompletionToken Token = DefaultToken>
+  auto get_all(std::string user_id, std::string type, CallOptions options, Token&& token = Token()) {
+    return read<Result<std::vector<Session>>, Token>(
+        token, [](Wrapped& store, auto... with) { return store.get_all(std::move(with)...); }, std::move(options),
+        std::move(user_id), std::move(type));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto get_all(std::string user_id, std::string type, Token&& token = Token()) {
+    return get_all(std::move(user_id), std::move(type), CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// See AsyncSessionStore::delete_all.
+  template <CompletionToken Token = DefaultToken>
+  auto delete_all(std::string user_id, std::string type, CallOptions options, Token&& token = Token()) {
+    return write<Result<Deleted>, Token>(
+        token, [](Wrapped& store, auto... with) { return store.delete_all(std::move(with)...); }, std::move(options),
+        std::move(user_id), std::move(type));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto delete_all(std::string user_id, std::string type, Token&& token = Token()) {
+    return delete_all(std::move(user_id), std::move(type), CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// See AsyncSessionStore::delete_others.
+  template <CompletionToken Token = DefaultToken>
+  auto delete_others(SessionKey keep, CallOptions options, Token&& token = Token()) {
+    return write<Result<Deleted>, Token>(
+        token, [](Wrapped& store, auto... with) { return store.delete_others(std::move(with)...); }, std::move(options),
+        std::move(keep));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto delete_others(SessionKey keep, Token&& token = Token()) {
+    return delete_others(std::move(keep), CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// See AsyncRedisStore::get_from_replica.
+  template <CompletionToken Token = DefaultToken>
+    requires std::derived_from<Wrapped, AsyncRedisStore>
+  auto get_from_replica(SessionKey key, CallOptions options, Token&& token = Token()) {
+    return read<Result<std::optional<Session>>, Token>(
+        token, [](Wrapped& store, auto... with) { return store.get_from_replica(std::move(with)...); },
+        std::move(options), std::move(key));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+    requires std::derived_from<Wrapped, AsyncRedisStore>
+  auto get_from_replica(SessionKey key, Token&& token = Token()) {
+    return get_from_replica(std::move(key), CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// See AsyncRedisStore::get_all_from_replica.
+  template <CompletionToken Token = DefaultToken>
+    requires std::derived_from<Wrapped, AsyncRedisStore>
+  auto get_all_from_replica(std::string user_id, std::string type, CallOptions options, Token&& token = Token()) {
+    return read<Result<std::vector<Session>>, Token>(
+        token, [](Wrapped& store, auto... with) { return store.get_all_from_replica(std::move(with)...); },
+        std::move(options), std::move(user_id), std::move(type));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+    requires std::derived_from<Wrapped, AsyncRedisStore>
+  auto get_all_from_replica(std::string user_id, std::string type, Token&& token = Token()) {
+    return get_all_from_replica(std::move(user_id), std::move(type), CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// See AsyncRedisStore::diagnose. Cannot be cancelled.
+  template <CompletionToken Token = DefaultToken>
+    requires std::derived_from<Wrapped, AsyncRedisStore>
+  auto diagnose(CallOptions options, Token&& token = Token()) {
+    return initiate<Result<std::vector<Finding>>, Token>(
+        OBOL_ASIO::cancellation_type::none, token,
+        [](Wrapped& store, auto... with) { return store.diagnose(std::move(with)...); }, std::move(options));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+    requires std::derived_from<Wrapped, AsyncRedisStore>
+  auto diagnose(Token&& token = Token()) {
+    return diagnose(CallOptions{}, std::forward<Token>(token));
+  }
+
+ private:
+  template <class T, class Token, class MakeCall, class... Arguments>
+  auto read(std::remove_reference_t<Token>& token, MakeCall make_call, CallOptions options, Arguments... arguments) {
+    return initiate<T, Token>(OBOL_ASIO::cancellation_type::all, token, std::move(make_call), std::move(options),
+                              std::move(arguments)...);
+  }
+  template <class T, class Token, class MakeCall, class... Arguments>
+  auto write(std::remove_reference_t<Token>& token, MakeCall make_call, CallOptions options, Arguments... arguments) {
+    return initiate<T, Token>(OBOL_ASIO::cancellation_type::terminal | OBOL_ASIO::cancellation_type::partial, token,
+                              std::move(make_call), std::move(options), std::move(arguments)...);
+  }
+  template <class T, class Token, class MakeCall, class... Arguments>
+  auto initiate(OBOL_ASIO::cancellation_type cancelled_by, std::remove_reference_t<Token>& token, MakeCall make_call,
+                CallOptions options, Arguments... arguments) {
+    return OBOL_ASIO::async_initiate<Token, void(T)>(
+        detail::Initiation<T, Wrapped, MakeCall>(store_, poster_, cancelled_by, std::move(make_call)), token,
+        std::move(options), std::move(arguments)...);
+  }
+
+  Wrapped& store_;
+  std::shared_ptr<detail::RoundPoster> poster_;
+};
+
+/// Drives a store from an executor of Asio: waits for its descriptor, and calls run_ready(). Handlers of calls without
+/// an executor run there, those of a Store on their own executors. While a Driver lives, `run()` of its execution
+/// context does not return for lack of work.
+///
+/// An exception out of a handler leaves `run()` of the execution context; call that again, and the store is driven on.
+/// The store must outlive this, and so must the execution context.
+class Driver {
+ public:
+  /// Begins to drive. Throws system_error of Asio if the descriptor cannot be watched, for example since another Driver
+  /// of the same execution context watches it.
+  Driver(AsyncSessionStore& store, OBOL_ASIO::any_io_executor executor)
+      : watch_(std::make_shared<Watch>(store, std::move(executor))) {
+    watch_->begin();
+  }
+  /// Ends to drive: afterwards run_ready() runs no more. Waits for it if another thread is inside; may run in a
+  /// handler.
+  ~Driver() { watch_->end(); }
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+ private:
+  class Watch : public std::enable_shared_from_this<Watch> {
+   public:
+    Watch(AsyncSessionStore& store, OBOL_ASIO::any_io_executor executor)
+        : store_(&store), descriptor_(std::move(executor), store.descriptor()) {}
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+    // The descriptor is the store's: not to be closed, also if begin() has thrown.
+    ~Watch() { end(); }
+
+    void begin() {
+      const std::lock_guard lock(mutex_);
+      wait();
+    }
+
+    void end() noexcept {
+      const std::lock_guard lock(mutex_);
+      if (std::exchange(store_, nullptr) != nullptr) static_cast<void>(descriptor_.release());
+    }
+
+   private:
+    void wait() {
+      if (store_ == nullptr) return;
+      descriptor_.async_wait(OBOL_ASIO::posix::descriptor_base::wait_read,
+                             [self = this->shared_from_this()](const auto& error) {
+                               if (!error) self->run();
+                             });
+    }
+
+    void run() {
+      const std::lock_guard lock(mutex_);
+      if (store_ == nullptr) return;
+      try {
+        store_->run_ready();
+      } catch (...) {
+        wait();
+        throw;
+      }
+      wait();
+    }
+
+    std::recursive_mutex mutex_{};  ///< A handler may destroy the Driver.
+    AsyncSessionStore* store_;    ///< Null once it is driven no more.
+    OBOL_ASIO::posix::stream_descriptor descriptor_;
+  };
+
+  std::shared_ptr<Watch> watch_;
+};
+
+}}}  // namespace obol::v0::OBOL_ASIO_FACE
