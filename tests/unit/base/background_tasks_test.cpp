@@ -125,7 +125,7 @@ TEST(BackgroundTasks, AreRefusedAndDestroyedIfThereIsNoThread) {
 // ThreadSanitizer ends a child of a process with threads when it starts one.
 #if !OBOL_THREAD_SANITIZER
 TEST(BackgroundTasks, AreNotLeftInAForkedChild) {
-  HeldTask held;
+  const HeldTask held;
   EXPECT_EQ(testing::run_in_child([] {
               if (!BackgroundTasks::await_none(milliseconds(0))) return false;
               std::atomic<bool> has_run{false};

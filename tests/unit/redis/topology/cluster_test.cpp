@@ -84,7 +84,7 @@ TEST_F(ClusterTest, KnowsAndLearnsNothingOnceItIsClosed) {
 
 // The call goes on at the node that it was sent to, while another thread learns.
 TEST_F(ClusterTest, StillKnowsAndJoinsWhileTheMapIsBeingLearnt) {
-  std::jthread learning([this] { cluster.learn_after(redirect_to(moved, seed.port()), nullptr, far()); });
+  const std::jthread learning([this] { cluster.learn_after(redirect_to(moved, seed.port()), nullptr, far()); });
   {
     const testing::Descriptor asked(::accept4(seed.descriptor(), nullptr, nullptr, SOCK_CLOEXEC));
     ASSERT_TRUE(asked.is_open());
