@@ -1,13 +1,24 @@
-// The conformance suites on AsyncOver<MemoryStore>, through a facade that blocks.
+// The conformance suites on AsyncOver<MemoryStore>: that for asynchronous stores, and the others through a facade that
+// blocks.
 #include <memory>
 
 #include "obol/async_over.hpp"
 #include "obol/memory_store.hpp"
+#include "obol/testing/async_store_conformance.hpp"
 #include "obol/testing/policy_conformance.hpp"
 #include "obol/testing/store_conformance.hpp"
 #include "support/blocking_facade.hpp"
 
 namespace obol::testing {
+
+struct ObservedAsyncOverFactory {
+  static std::unique_ptr<AsyncSessionStore> make_store() { return make_observed_store(nullptr); }
+  static std::unique_ptr<AsyncSessionStore> make_observed_store(std::shared_ptr<Observer> observer) {
+    MemoryStoreOptions options{.observer = std::move(observer)};
+    return std::make_unique<AsyncOver<MemoryStore>>(std::make_shared<MemoryStore>(std::move(options)));
+  }
+};
+INSTANTIATE_TYPED_TEST_SUITE_P(AsyncOver, AsyncStoreConformance, ObservedAsyncOverFactory);
 
 template <class Driving>
 struct AsyncOverFactory {
