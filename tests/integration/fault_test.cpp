@@ -19,11 +19,12 @@ namespace obol::testing { namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr Timeouts hurried{.connect = milliseconds(200), .command = milliseconds(200), .total = milliseconds(600)};
+constexpr Timeouts short_timeouts{
+    .connect = milliseconds(200), .command = milliseconds(200), .total = milliseconds(600)};
 constexpr Timeouts patient{.connect = seconds(2), .command = milliseconds(200), .total = seconds(15)};
 
-/// How long a call may take on a loaded machine that should end after `hurried.total`.
-constexpr seconds much_too_long{5};
+/// How long a call may take on a loaded machine that should end after `short_timeouts.total`.
+constexpr seconds longest_end{5};
 
 bool is_failure_to_reach(std::error_code code) {
   return code == ErrorCode::timeout || code == ErrorCode::unavailable || code == ErrorCode::protocol ||
@@ -33,7 +34,7 @@ bool is_failure_to_reach(std::error_code code) {
 void expect_all_end_in_time(SessionStore& store) {
   for (const auto& outcome : make_all_calls(store)) {
     EXPECT_TRUE(is_failure_to_reach(outcome.code)) << outcome.call << ": " << outcome.message;
-    EXPECT_LT(outcome.took, much_too_long) << outcome.call;
+    EXPECT_LT(outcome.took, longest_end) << outcome.call;
   }
 }
 
@@ -241,7 +242,7 @@ class Under : public ::testing::TestWithParam<std::tuple<ServerKind, Trouble>> {
   RedisStoreOptions options() const {
     auto options = options_for(server);
     options.connection = proxy.tcp_connection();
-    options.timeouts = hurried;
+    options.timeouts = short_timeouts;
     return options;
   }
 
@@ -341,7 +342,7 @@ TEST_P(OddReply, ThatComesTooLateNeverReachesAnotherCaller) {
 }
 
 TEST_P(OddReply, ThatIsGarbageIsAnErrorAndTheStoreGoesOn) {
-  auto store = store_through_proxy(hurried);
+  auto store = store_through_proxy(short_timeouts);
   auto direct = store_on(server);
   const auto session = created(direct);
   std::string deep;
@@ -432,14 +433,14 @@ TEST_P(Signals, DoNotBreakACallThatConnectsOrWaits) {
 }
 
 TEST_P(Signals, DoNotPutOffADeadline) {
-  auto store = store_through_proxy(hurried);
+  auto store = store_through_proxy(short_timeouts);
   proxy.follow([](std::string_view) { return Fault::swallow_reply(); });
   const SignalStorm storm;
   for (int i = 0; i < 2; ++i) {
     const auto start = std::chrono::steady_clock::now();
     // In this thread, which is the one that the signals go to.
     EXPECT_TRUE(is_failure_to_reach(code_of(store.get({.user_id = "user", .id = "session"}))));
-    EXPECT_LT(std::chrono::steady_clock::now() - start, much_too_long);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, longest_end);
     server.command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});  // The next one waits for a greeting.
   }
 }
