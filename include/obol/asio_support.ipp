@@ -229,6 +229,52 @@ class Initiation {
   MakeCall make_call_;
 };
 
+/// The store of a Driver, and the wait for its descriptor, which keeps this alive.
+class Watch : public std::enable_shared_from_this<Watch> {
+ public:
+  Watch(AsyncSessionStore& store, OBOL_ASIO::any_io_executor executor)
+      : store_(&store), descriptor_(std::move(executor), store.descriptor()) {}
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+  // The descriptor is the store's: not to be closed, also if begin() has thrown.
+  ~Watch() { end(); }
+
+  void begin() {
+    const std::lock_guard lock(mutex_);
+    wait();
+  }
+
+  void end() noexcept {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(store_, nullptr) != nullptr) static_cast<void>(descriptor_.release());
+  }
+
+ private:
+  void wait() {
+    if (store_ == nullptr) return;
+    descriptor_.async_wait(OBOL_ASIO::posix::descriptor_base::wait_read,
+                           [self = this->shared_from_this()](const auto& error) {
+                             if (!error) self->run();
+                           });
+  }
+
+  void run() {
+    const std::lock_guard lock(mutex_);
+    if (store_ == nullptr) return;
+    try {
+      store_->run_ready();
+    } catch (...) {
+      wait();
+      throw;
+    }
+    wait();
+  }
+
+  std::recursive_mutex mutex_{};  ///< A handler may destroy the Driver.
+  AsyncSessionStore* store_;      ///< Null once it is driven no more.
+  OBOL_ASIO::posix::stream_descriptor descriptor_;
+};
+
 }  // namespace detail
 
 /// An asynchronous store whose calls take completion tokens: of Asio's kinds, such as use_awaitable, use_future or a
@@ -444,7 +490,7 @@ class Driver {
   /// Begins to drive. Throws system_error of Asio if the descriptor cannot be watched, for example since another Driver
   /// of the same execution context watches it.
   Driver(AsyncSessionStore& store, OBOL_ASIO::any_io_executor executor)
-      : watch_(std::make_shared<Watch>(store, std::move(executor))) {
+      : watch_(std::make_shared<detail::Watch>(store, std::move(executor))) {
     watch_->begin();
   }
   /// Ends to drive: afterwards run_ready() runs no more. Waits for it if another thread is inside; may run in a
@@ -454,52 +500,7 @@ class Driver {
   Driver& operator=(const Driver&) = delete;
 
  private:
-  class Watch : public std::enable_shared_from_this<Watch> {
-   public:
-    Watch(AsyncSessionStore& store, OBOL_ASIO::any_io_executor executor)
-        : store_(&store), descriptor_(std::move(executor), store.descriptor()) {}
-    Watch(const Watch&) = delete;
-    Watch& operator=(const Watch&) = delete;
-    // The descriptor is the store's: not to be closed, also if begin() has thrown.
-    ~Watch() { end(); }
-
-    void begin() {
-      const std::lock_guard lock(mutex_);
-      wait();
-    }
-
-    void end() noexcept {
-      const std::lock_guard lock(mutex_);
-      if (std::exchange(store_, nullptr) != nullptr) static_cast<void>(descriptor_.release());
-    }
-
-   private:
-    void wait() {
-      if (store_ == nullptr) return;
-      descriptor_.async_wait(OBOL_ASIO::posix::descriptor_base::wait_read,
-                             [self = this->shared_from_this()](const auto& error) {
-                               if (!error) self->run();
-                             });
-    }
-
-    void run() {
-      const std::lock_guard lock(mutex_);
-      if (store_ == nullptr) return;
-      try {
-        store_->run_ready();
-      } catch (...) {
-        wait();
-        throw;
-      }
-      wait();
-    }
-
-    std::recursive_mutex mutex_{};  ///< A handler may destroy the Driver.
-    AsyncSessionStore* store_;    ///< Null once it is driven no more.
-    OBOL_ASIO::posix::stream_descriptor descriptor_;
-  };
-
-  std::shared_ptr<Watch> watch_;
+  std::shared_ptr<detail::Watch> watch_;
 };
 
 }}}  // namespace obol::v0::OBOL_ASIO_FACE
