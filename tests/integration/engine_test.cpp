@@ -1,88 +1,16 @@
 // The engine on a real server: each call gets its own reply, in time, whatever happens on the way.
 #include "redis/loop/engine.hpp"
 
-#include <poll.h>
-
 #include <csignal>
-#include <deque>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "redis/loop/engine_call.hpp"
-#include "store/session_commands.hpp"
-#include "support/await.hpp"
-#include "support/server_test.hpp"
+#include "support/engine_test.hpp"
 
 namespace obol::testing { namespace {
 
-using redis::Client;
-using redis::ClientOptions;
-using redis::Command;
-using redis::Deadline;
-using redis::Engine;
-using redis::EngineCall;
-using redis::Exchange;
-using std::chrono::milliseconds;
-
-/// Keeps what came of it.
-class KeptCall final : public EngineCall {
- public:
-  explicit KeptCall(std::vector<Command> commands, milliseconds time = milliseconds(10'000))
-      : commands_(std::move(commands)) {
-    exchange = {.key = "key", .commands = commands_};
-    deadline = Deadline::after(time);
-  }
-
-  int completions = 0;
-  bool has_ended() const { return completions > 0; }
-  std::string text() { return result() ? std::string(result()->replies.front().text) : result().error().message; }
-  std::error_code code() { return result() ? std::error_code() : result().error().code; }
-
- private:
-  void complete() override { ++completions; }
-  void drop() noexcept override {}
-  Command make_write(bool) const override { return commands_.front(); }
-
-  const std::vector<Command> commands_;
-};
-
-class EngineTest : public ServerTest {
- protected:
-  void connect(const ConnectionOptions& connection, PoolOptions pool = {}, Timeouts timeouts = {}) {
-    client = std::make_shared<Client>(
-        ClientOptions{.connection = connection, .pool = pool, .timeouts = timeouts, .max_reply_bytes = 1024 * 1024},
-        session_functions());
-    ASSERT_TRUE(client->start("key", [](std::string_view) { return Command{"PING"}; }));
-    auto made = Engine::create(client, {.pool = pool, .timeouts = timeouts});
-    ASSERT_TRUE(made) << made.error().message;
-    engine = std::move(*made);
-  }
-
-  KeptCall& begin(std::initializer_list<std::string_view> command, milliseconds time = milliseconds(10'000)) {
-    auto& call = calls.emplace_back(std::vector{Command(command)}, time);
-    EXPECT_TRUE(engine->begin(call)) << call.result().error().message;
-    return call;
-  }
-
-  /// One round, once there is something to do.
-  void drive() const {
-    pollfd waited{.fd = engine->descriptor(), .events = POLLIN, .revents = 0};
-    ASSERT_EQ(::poll(&waited, 1, 20'000), 1) << "the engine has nothing to do";
-    engine->run_ready();
-  }
-  template <class IsDone>
-  void drive_until(IsDone is_done) const {
-    while (!is_done() && !HasFatalFailure()) drive();
-  }
-  void drive_all() {
-    for (auto& call : calls) drive_until([&] { return call.has_ended(); });
-  }
-
-  std::shared_ptr<Client> client;
-  std::deque<KeptCall> calls;
-  std::unique_ptr<Engine> engine;
-};
+using EngineTest = EngineServerTest;
 
 TEST_P(EngineTest, GivesEachCallItsOwnReply) {
   connect(server.connection());
@@ -246,7 +174,7 @@ TEST_P(EngineTest, AnErrorReplyIsOfItsOwnCallAlone) {
 
 TEST_P(EngineTest, AReplyThatIsTooLargeIsOfItsOwnCallAlone) {
   connect(server.connection());
-  const std::string large(600'000, 'x');
+  const std::string large(1'100'000, 'x');
   begin({"SET", "large", large});
   begin({"APPEND", "large", large});
   drive_all();
@@ -277,6 +205,145 @@ TEST_P(EngineTest, HasMoreInFlightThanTheKernelTakes) {
   for (int i = 0; i < 3000; ++i) begin({"ECHO", value});
   drive_all();
   for (auto& call : calls) ASSERT_EQ(call.text().size(), value.size());
+}
+
+TEST_P(EngineTest, ACallThatIsCancelledWhileItEndsByItselfEndsOnce) {
+  connect_and_ask();
+  auto& late = begin({"PING"}, milliseconds(-1));
+  engine->cancel(late);
+  auto& next = begin({"ECHO", "next"});
+  drive_all();
+  EXPECT_EQ(late.completions, 1);
+  EXPECT_EQ(next.text(), "next");
+}
+
+TEST_P(EngineTest, ACallThatIsCancelledBeforeItWasSeenMayBeginAgain) {
+  connect_and_ask();
+  auto& call = begin({"ECHO", "mine"});
+  engine->cancel(call);
+  drive_until([&] { return call.has_ended(); });
+  EXPECT_EQ(call.code(), ErrorCode::cancelled);
+  ASSERT_TRUE(engine->begin(call));
+  drive_until([&] { return call.completions == 2; });
+  EXPECT_EQ(call.text(), "mine");
+}
+
+TEST_P(EngineTest, ACallThatIsRefusedForAClosedEngineIsNeverToldThatItIsFull) {
+  connect(server.connection(), {.max_waiting = 1});
+  begin({"PING"});
+  engine->close();
+  KeptCall late({Command{"PING"}});
+  EXPECT_FALSE(engine->begin(late));
+  EXPECT_EQ(late.code(), ErrorCode::closed);
+}
+
+// Those who are told in the destructor may tell others in turn.
+TEST_P(EngineTest, ADestroyedEngineDeliversWhatItsLastHandlersHadDelivered) {
+  connect_and_ask();
+  KeptCall delivered({Command{"PING"}});
+  auto& call = begin({"PING"});
+  auto* const last = engine.get();
+  call.on_complete = [&, last] { last->deliver(delivered, nullptr); };
+  engine.reset();
+  EXPECT_EQ(call.code(), ErrorCode::closed);
+  EXPECT_EQ(delivered.completions, 1);
+}
+
+TEST_P(EngineTest, RepliesThatAreTooLargeTogetherAreAskedForAnew) {
+  connect(server.connection());
+  const std::string large(1'000'000, 'x');
+  begin({"SET", "large", large});
+  drive_all();
+  // Small replies let it expect small ones: so these go out together, and are more than it holds.
+  for (int i = 0; i < 100; ++i) begin({"GET", "large"});
+  drive_all();
+  for (std::size_t i = 1; i <= 100; ++i) ASSERT_EQ(calls[i].text().size(), large.size()) << calls[i].text();
+}
+
+TEST_P(EngineTest, RepliesOfOneCallMayBeLargeTogether) {
+  connect(server.connection());
+  const std::string large(1'000'000, 'x');
+  begin({"SET", "large", large});
+  drive_all();
+  const std::vector<std::string> keys(100, "large");
+  KeptCall many(std::vector<Command>(keys.size(), Command{"GET", "large"}));
+  many.exchange.kind = Exchange::Kind::each;
+  many.exchange.keys = keys;
+  ASSERT_TRUE(engine->begin(many));
+  drive_until([&] { return many.has_ended(); });
+  ASSERT_TRUE(many.result()) << many.text();
+  EXPECT_EQ(many.result()->replies.size(), keys.size());
+}
+
+TEST_P(EngineTest, ACallMayHaveMoreCommandsThanASmallNumberCounts) {
+  constexpr std::size_t many_commands = 70'000;
+  connect(server.connection(), {.max_waiting = 2 * many_commands});
+  const std::vector<std::string> keys(many_commands, "key");
+  KeptCall many(std::vector<Command>(many_commands, Command{"PING"}));
+  many.exchange.kind = Exchange::Kind::each;
+  many.exchange.keys = keys;
+  ASSERT_TRUE(engine->begin(many));
+  auto& next = begin({"ECHO", "next"});
+  drive_all();
+  drive_until([&] { return many.has_ended(); });
+  ASSERT_TRUE(many.result()) << many.text();
+  EXPECT_EQ(many.result()->replies.size(), many_commands);
+  EXPECT_EQ(next.text(), "next");
+}
+
+TEST_P(EngineTest, ACallOfNoKeysEndsWithNothing) {
+  connect(server.connection());
+  KeptCall none({});
+  none.exchange.kind = Exchange::Kind::each;
+  ASSERT_TRUE(engine->begin(none));
+  drive_until([&] { return none.has_ended(); });
+  ASSERT_TRUE(none.result()) << none.text();
+  EXPECT_TRUE(none.result()->replies.empty());
+}
+
+TEST_P(EngineTest, AnExclusiveCallGetsAConnectionAlsoFromTheSmallestPool) {
+  connect(server.connection(), {.size = 1, .max_overflow = 0});
+  auto& shared = begin({"PING"});
+  KeptCall alone({Command{"ECHO", "alone"}});
+  alone.exchange.kind = Exchange::Kind::exclusive;
+  ASSERT_TRUE(engine->begin(alone));
+  drive_until([&] { return alone.has_ended() && shared.has_ended(); });
+  EXPECT_EQ(alone.text(), "alone");
+}
+
+TEST_P(EngineTest, ACommandIsNotSentAfterItsDeadlineHoweverLongHandlersTake) {
+  connect_and_ask();
+  KeptCall slow({Command{"PING"}});
+  engine->deliver(slow, nullptr);
+  // From here on it is told first in the next round.
+  engine->run_ready();
+  auto& late = begin({"SET", "late", "sent"}, milliseconds(100));
+  slow.on_complete = [&] {
+    while (!late.deadline.passed()) std::this_thread::sleep_for(milliseconds(1));
+  };
+  drive_until([&] { return late.has_ended(); });
+  EXPECT_EQ(late.code(), ErrorCode::unavailable);
+  EXPECT_EQ(server.command({"EXISTS", "late"}).integer, 0);
+}
+
+TEST_P(EngineTest, ADemotedPrimaryIsLeftAndTheBudgetIsChargedOnce) {
+  connect_and_ask();
+  server.command({"REPLICAOF", "127.0.0.1", "1"});
+  server.signal(SIGSTOP);
+  // Three flights on one connection.
+  for (int i = 0; i < 3; ++i) {
+    begin({"SET", "key", std::to_string(i)});
+    drive();
+  }
+  ASSERT_EQ(engine->statistics().flights, 3U);
+  server.signal(SIGCONT);
+  drive_until([&] { return client->counts().failed > 0; });
+  server.command({"REPLICAOF", "NO", "ONE"});
+  drive_all();
+  for (auto& call : calls) EXPECT_TRUE(call.result()) << call.text();
+  int left = 0;
+  while (client->budget().spend()) ++left;
+  EXPECT_EQ(left, 63);
 }
 
 OBOL_ON_BOTH_SERVERS(EngineTest);

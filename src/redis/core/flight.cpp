@@ -23,6 +23,11 @@ void Flight::add(std::string_view command) {
   ++calls_;
 }
 
+void Flight::take_back(std::size_t calls, std::size_t bytes) {
+  bytes_.resize(bytes);
+  calls_ = calls;
+}
+
 void Flight::seal(Marked marked) {
   if (calls_ < 2 && marked != Marked::always) return;
   auto marker = Marker::next();
@@ -40,7 +45,7 @@ Result<bool> Flight::take(Reply&& reply) {
     return true;
   }
   const auto bytes = bytes_of(reply);
-  if (calls_ > 1 && reply_bytes_ + bytes > most_held_) return std::unexpected(out_of_memory());
+  if (calls_ > 1 && !holds_any_size_ && reply_bytes_ + bytes > most_held_) return std::unexpected(out_of_memory());
   replies_.push_back(std::move(reply));
   reply_bytes_ += bytes;
   return is_complete();
@@ -55,6 +60,7 @@ void Flight::give_memory_back() {
 void Flight::clear() {
   bytes_.clear();
   calls_ = 0;
+  holds_any_size_ = false;
   marker_.reset();
   replies_.clear();
   reply_bytes_ = 0;

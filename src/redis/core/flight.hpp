@@ -21,11 +21,19 @@ class Flight {
  public:
   enum class Marked { if_several, always };
 
+  static constexpr auto any_size = std::numeric_limits<std::size_t>::max();
+
   /// The replies of several commands together may hold `most_held` bytes.
-  explicit Flight(std::size_t most_held = std::numeric_limits<std::size_t>::max()) : most_held_(most_held) {}
+  explicit Flight(std::size_t most_held = any_size) : most_held_(most_held) {}
+
+  /// Until clear(): one caller asked for all of them.
+  void hold_any_size() { holds_any_size_ = true; }
 
   /// Takes the next command in.
   void add(std::string_view command);
+
+  /// Takes the last commands out again, until there are as many commands and bytes as there were.
+  void take_back(std::size_t calls, std::size_t bytes);
 
   /// No other command follows.
   void seal(Marked marked = Marked::if_several);
@@ -54,6 +62,7 @@ class Flight {
   bool is_complete() const { return answered() == calls_ && !marker_; }
 
   std::size_t most_held_;
+  bool holds_any_size_ = false;
   std::string bytes_;
   std::size_t calls_ = 0;
   std::optional<Marker> marker_;  ///< That is still to come.

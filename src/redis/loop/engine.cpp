@@ -19,6 +19,8 @@ Error too_many_calls(std::size_t most) {
                                                most)};
 }
 
+Error call_was_cancelled() { return {ErrorCode::cancelled, "the caller cancelled the call"}; }
+
 }  // namespace
 
 Engine::Implementation::Implementation(std::shared_ptr<Client> client, const Settings& settings,
@@ -29,29 +31,29 @@ Engine::Implementation::Implementation(std::shared_ptr<Client> client, const Set
       inbox_(std::make_shared<Inbox>(poller_)),
       now_(Deadline::Time::now()),
       wheel_(now_),
-      received_(std::make_unique_for_overwrite<char[]>(most_received_at_once)) {}
+      received_(std::make_unique_for_overwrite<char[]>(most_received_at_once)) {
+  spare_flights_.reserve(most_spare_flights);
+}
 
 Engine::Implementation::~Implementation() {
   close();
-  take_inbox();
-  end_all(closed_error());
-  hand_over();
-  while (!ended_here_.empty()) ended_here_.run();
+  finish();
+  if (!poller_->is_of_parent()) close_all_connections();
 }
 
 bool Engine::Implementation::begin(EngineCall& call) noexcept {
   const auto weight = call.weight();
+  call.parts_ = nullptr;
   const auto refuse = [&](Error error) {
     unanswered_.fetch_sub(weight, std::memory_order_relaxed);
     call.result_ = std::unexpected(std::move(error));
     return false;
   };
   const auto most = settings_.pool.max_waiting;
-  if (unanswered_.fetch_add(weight, std::memory_order_relaxed) + weight > most) {
-    return refuse(error_from(ErrorCode::pool_timeout, [most] { return too_many_calls(most); }));
-  }
-  bool is_closed = poller_->is_of_parent();
+  const bool is_one_too_many = unanswered_.fetch_add(weight, std::memory_order_relaxed) + weight > most;
+  bool is_closed = is_closed_ || poller_->is_of_parent();
   if (!is_closed) {
+    if (is_one_too_many) return refuse(error_from(ErrorCode::pool_timeout, [most] { return too_many_calls(most); }));
     inbox_->put([&](Inbox::Content& content) {
       is_closed = content.is_closed;
       if (is_closed) return false;
@@ -78,14 +80,14 @@ void Engine::Implementation::deliver(Completion& ended, Executor* executor) noex
 void Engine::Implementation::cancel(EngineCall& call) noexcept {
   inbox_->put([&call](Inbox::Content& content) {
     // A call that cannot be listed ends by its deadline.
-    const auto has_room = within_memory([&content]() -> Result<void> {
-      content.cancelled.reserve(content.cancelled.size() + 1);
+    const auto listed = within_memory([&]() -> Result<void> {
+      content.cancelled.push_back(&call);
       return {};
     });
     auto wanted = Wanted::living;
-    if (!has_room || !call.wanted_.compare_exchange_strong(wanted, Wanted::cancelled)) return false;
-    content.cancelled.push_back(&call);
-    return true;
+    if (!listed || call.wanted_.compare_exchange_strong(wanted, Wanted::cancelled)) return listed.has_value();
+    content.cancelled.pop_back();
+    return false;
   });
 }
 
@@ -115,13 +117,17 @@ PoolStatistics Engine::Implementation::statistics() const {
 // What handlers begin goes out in the same send as what was put in before: so they run first.
 void Engine::Implementation::run_ready() {
   driver_ = std::this_thread::get_id();
-  if (poller_->is_of_parent()) return end_all_in_child();
+  // The parent goes on with these calls; here nobody can answer them.
+  if (poller_->is_of_parent()) return finish();
   inbox_->attend();
   const OnExit done([this] { rest(); });
-  now_ = Deadline::Time::now();
   read_sockets();
   hand_over();
-  ended_here_.run();
+  if (!ended_here_.empty()) {
+    ended_here_.run();
+    // Handlers may take long.
+    now_ = Deadline::Time::now();
+  }
   take_inbox();
   fire_timers();
   pump_dirty_nodes();
@@ -137,17 +143,25 @@ void Engine::Implementation::rest() noexcept {
 }
 
 void Engine::Implementation::read_sockets() {
+  const auto events = poller_->next_events();
+  // Behind that: what the timer was set to has come if its event is taken.
+  now_ = Deadline::Time::now();
   // Bytes may be held above the descriptor, which then tells nothing.
-  for (LoopConnection* const connection : std::exchange(unread_, {})) {
-    if (!connection->is_closed) receive(*connection);
+  for (auto left = unread_.size(); left > 0 && !unread_.empty(); --left) {
+    auto& connection = *unread_.front();
+    unread_.erase(unread_.begin());
+    connection.is_unread = false;
+    receive(connection);
   }
-  for (const auto& event : poller_->next_events()) {
+  for (const auto& event : events) {
     if (event.source == nullptr) continue;
     auto& connection = *static_cast<LoopConnection*>(event.source);
     // One that was closed in this round is destroyed at its end.
     if (connection.is_closed) continue;
-    if (event.is_writable && !flush(connection)) continue;
-    if (event.is_readable) receive(connection);
+    // Under TLS, to write may have waited for reading, and to read for writing.
+    if (connection.has_unwritten() && !flush(connection)) continue;
+    const bool is_readable = event.is_readable || connection.read_needs_writing();
+    if (is_readable && !connection.is_unread) receive(connection);
   }
 }
 
@@ -164,23 +178,23 @@ bool Engine::Implementation::flush(LoopConnection& connection) {
 void Engine::Implementation::take_inbox() {
   auto content = inbox_->take();
   ended_here_.append(std::move(content.ended));
+  // First: none of them may end in another way before it is taken off the list.
+  for (EngineCall* const call : content.cancelled) {
+    if (call->stage_ == Stage::begun) content.begun.remove(*call);
+    call->wanted_ = Wanted::living;
+    end(*call, std::unexpected(error_from(ErrorCode::cancelled, call_was_cancelled)));
+  }
+  if (content.is_closed && !std::exchange(was_closed_, true)) {
+    end_all_waiting(error_from(ErrorCode::closed, closed_error));
+    for (const auto& [_, node] : nodes_) mark_dirty(*node);
+  }
   while (Errand* const errand = content.done.pop_front()) {
     const std::unique_ptr<Errand> owned(errand);
     errand->take();
     take_topology();
   }
-  while (EngineCall* const call = content.begun.pop_front()) admit(*call);
-  for (EngineCall* const call : content.cancelled) {
-    // It is not in the inbox' list any more.
-    call->wanted_ = Wanted::living;
-    end(*call, std::unexpected(Error{ErrorCode::cancelled, "the caller cancelled the call"}));
-  }
-  if (content.is_closed && !std::exchange(was_closed_, true)) {
-    for (const auto& [_, node] : nodes_) {
-      for (auto* const queue : {&node->shared, &node->alone, &node->loading}) end_all_in(*queue, closed_error());
-      mark_dirty(*node);
-    }
-    for (auto* const queue : {&aside_, &paused_}) end_all_in(*queue, closed_error());
+  while (EngineCall* const call = content.begun.pop_front()) {
+    within_memory_of(*call, [&] { admit(*call); });
   }
 }
 
@@ -201,10 +215,16 @@ void Engine::Implementation::set_timer() noexcept {
 
 void Engine::Implementation::pump_dirty_nodes() {
   // What is marked meanwhile is for the next round.
-  auto dirty = std::exchange(dirty_nodes_, {});
-  dirty_nodes_.reserve(nodes_.size());
-  for (LoopNode* const node : dirty) node->is_dirty = false;
-  for (LoopNode* const node : dirty) pump(*node);
+  std::swap(dirty_nodes_, pumped_nodes_);
+  for (LoopNode* const node : pumped_nodes_) node->is_dirty = false;
+  for (LoopNode* const node : pumped_nodes_) {
+    const auto pumped = within_memory([&]() -> Result<void> {
+      pump(*node);
+      return {};
+    });
+    if (!pumped) fail_first(*node, pumped.error());
+  }
+  pumped_nodes_.clear();
 }
 
 void Engine::Implementation::hand_over() {
@@ -230,29 +250,50 @@ void Engine::Implementation::complete(EngineCall& call) noexcept {
 }
 
 void Engine::Implementation::end_all(const Error& error) {
+  end_all_waiting(error);
   for (const auto& [_, node] : nodes_) {
-    for (auto* const queue : {&node->shared, &node->alone, &node->loading}) end_all_in(*queue, error);
     for_each_connection(*node, [&](LoopConnection& connection) {
-      for (auto& flight : connection.take_flights()) {
+      for (auto& flight : connection.in_flight()) {
         for (auto& passenger : flight->passengers) {
           if (passenger.call != nullptr) end(*passenger.call, std::unexpected(copy_of(error)));
         }
       }
     });
   }
-  for (auto* const queue : {&aside_, &paused_}) end_all_in(*queue, error);
+}
+
+void Engine::Implementation::end_all_waiting(const Error& error) {
+  for (const auto& [_, node] : nodes_) {
+    for (auto* const queue : {&node->shared, &node->alone, &node->loading.waiting, &node->choosing.waiting}) {
+      end_all_in(*queue, error);
+    }
+  }
+  for (auto* const queue : {&locating_.waiting, &following_.waiting, &learning_.waiting, &paused_}) {
+    end_all_in(*queue, error);
+  }
 }
 
 void Engine::Implementation::end_all_in(Queue& queue, const Error& error) {
   while (!queue.empty()) end(*queue.front(), std::unexpected(copy_of(error)));
 }
 
-// The parent goes on with these calls; here nobody can answer them.
-void Engine::Implementation::end_all_in_child() {
-  take_inbox();
-  end_all(closed_error());
-  hand_over();
-  ended_here_.run();
+// Also what handlers begin meanwhile.
+void Engine::Implementation::finish() {
+  was_closed_ = true;
+  do {
+    take_inbox();
+    end_all(error_from(ErrorCode::closed, closed_error));
+    hand_over();
+    ended_here_.run();
+  } while (!ended_here_.empty() || inbox_->has_news());
+}
+
+void Engine::Implementation::close_all_connections() {
+  for (const auto& [_, node] : nodes_) {
+    for_each_connection(*node, [&](const LoopConnection& connection) {
+      node->node->report(connection.server(), "the store was closed");
+    });
+  }
 }
 
 Result<std::unique_ptr<Engine>> Engine::create(std::shared_ptr<Client> client, const Settings& settings) {

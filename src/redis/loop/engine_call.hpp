@@ -106,11 +106,11 @@ class EngineCall : public Completion {
   bool is_with_replica_ = false;  ///< Of `queued` and `in_flight`.
   bool may_have_acted_ = false;   ///< It was sent, and has been put back since.
   bool was_split_ = false;        ///< See CallMachine::was_split.
+  bool goes_alone_ = false;       ///< Its reply and those of others were too large together.
   std::atomic<Wanted> wanted_{Wanted::ended};
   LoopTimer timer_{.owner = this};
   IntrusiveQueue<EngineCall>* queue_ = nullptr;  ///< Where it waits.
   PassengerFlight* flight_ = nullptr;            ///< Of `in_flight`.
-  std::shared_ptr<EngineCall*> errand_;          ///< Null there: the errand goes on without this call.
   std::optional<CallMachine> machine_;
   NodeHandle node_;  ///< It was sent there last, or to a replica of it.
   NodeHandle next_;  ///< It will be sent there; null: to the same as before.

@@ -11,6 +11,13 @@
 #include "values/closed_error.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
+namespace {
+
+Error no_thread() {
+  return {ErrorCode::unavailable, "the system gives no thread; raise the limit of threads or memory"};
+}
+
+}  // namespace
 
 /// The command for one of the keys of a call. It is never completed: its end is told to the whole.
 class EngineCall::Part final : public EngineCall {
@@ -30,13 +37,17 @@ EngineCall::EngineCall() = default;
 EngineCall::~EngineCall() = default;
 
 void Engine::Implementation::admit(EngineCall& call) {
+  if (was_closed_) return end(call, std::unexpected(closed_error()));
   if (const auto& credentials = client_->credentials(); !is_renewing_credentials_ && credentials.is_renewal_due(now_)) {
     renew_credentials();
   }
   call.may_have_acted_ = false;
   call.was_split_ = false;
-  call.parts_ = nullptr;
-  if (call.exchange.kind == Exchange::Kind::each && client_->topology().is_sharded()) return split(call);
+  call.goes_alone_ = false;
+  if (call.exchange.kind == Exchange::Kind::each) {
+    if (call.exchange.keys.empty()) return end(call, Exchanged{});
+    if (client_->topology().is_sharded()) return split(call);
+  }
   call.machine_.emplace(client_->rules(), client_->budget(), call.deadline.time());
   wheel_.set(call.timer_, call.deadline.time());
   if (call.exchange.may_ask_replica && ask_replica(call)) return;
@@ -57,11 +68,11 @@ void Engine::Implementation::renew_credentials() {
 // Each part finds its own node, and follows its own redirections.
 void Engine::Implementation::split(EngineCall& call) {
   const auto& whole = call.exchange;
-  call.stage_ = Stage::split;
   call.replies_.clear();
   call.replies_.resize(whole.keys.size());
   call.result_ = Exchanged{};
   call.parts_ = std::make_unique<EngineCall::Parts>(whole.keys.size());
+  call.stage_ = Stage::split;
   for (std::size_t i = 0; i < whole.keys.size(); ++i) {
     auto& part = call.parts_->parts[i];
     part.exchange = {.key = whole.keys[i], .commands = whole.commands.subspan(i, 1)};
@@ -71,7 +82,9 @@ void Engine::Implementation::split(EngineCall& call) {
   }
   const auto parts = std::span(call.parts_->parts.get(), whole.keys.size());
   // The last part to end ends the whole.
-  for (auto& part : parts) admit(part);
+  for (auto& part : parts) {
+    within_memory_of(part, [&] { admit(part); });
+  }
 }
 
 void Engine::Implementation::end_part(EngineCall& part, Result<Exchanged> result) {
@@ -88,6 +101,10 @@ void Engine::Implementation::end_part(EngineCall& part, Result<Exchanged> result
 }
 
 void Engine::Implementation::advance(EngineCall& call, Action action) {
+  within_memory_of(call, [&] { take_steps(call, action); });
+}
+
+void Engine::Implementation::take_steps(EngineCall& call, Action action) {
   using enum CallMachine::Action;
   auto& machine = *call.machine_;
   for (;;) {
@@ -124,16 +141,23 @@ std::optional<CallMachine::Action> Engine::Implementation::locate_node(EngineCal
   auto& topology = client_->topology();
   call.next_ = topology.known_node_of(call.exchange.key);
   if (call.next_) return call.machine_->located(now_);
-  return step_aside(
-      call,
-      [client = client_, key = std::string(call.exchange.key), deadline = call.deadline] {
+  std::string key(call.exchange.key);
+  wait_in(locating_.waiting, call, Stage::aside);
+  run_once(
+      locating_,
+      [client = client_, key = std::move(key), deadline = call.deadline] {
         return client->topology().node_of(key, deadline);
       },
-      [this](EngineCall& waiting, Result<NodeHandle> located) {
-        if (!located) return waiting.machine_->not_located(std::move(located.error()), now_);
-        waiting.next_ = std::move(*located);
-        return waiting.machine_->located(now_);
-      });
+      [this](EngineCall& waiting, const auto& located) { return after_locating(waiting, located); });
+  return std::nullopt;
+}
+
+// What could not be located for one call is not looked for again for each of the others.
+CallMachine::Action Engine::Implementation::after_locating(EngineCall& call, const Result<NodeHandle>& located) {
+  call.next_ = client_->topology().known_node_of(call.exchange.key);
+  if (call.next_) return call.machine_->located(now_);
+  if (located) return Action::locate;
+  return call.machine_->not_located(copy_of(located.error()), now_);
 }
 
 // A node that is known needs no learning: that can be done behind the call.
@@ -142,31 +166,31 @@ std::optional<CallMachine::Action> Engine::Implementation::follow_redirect(Engin
   const auto redirect = call.machine_->redirect();
   call.next_ = topology.join(redirect, call.node_);
   const bool is_known = call.next_ != nullptr;
-  const bool learns = redirect.kind == Redirect::Kind::moved && topology.can_learn();
+  const bool learns = redirect.kind == Redirect::Kind::moved && (following_.is_running || topology.can_learn());
   auto learn = [client = client_, redirect, node = call.node_, deadline = call.deadline]() -> Result<void> {
     client->topology().learn_after(redirect, node, deadline);
     return {};
   };
   if (!learns) return call.machine_->followed(is_known, now_);
-  if (is_known) {
-    run_aside(std::move(learn), [](const Result<void>&) {});
-    return call.machine_->followed(true, now_);
-  }
-  return step_aside(call, std::move(learn), [this](EngineCall& waiting, const Result<void>&) {
+  if (!is_known) wait_in(following_.waiting, call, Stage::aside);
+  run_once(following_, std::move(learn), [this](EngineCall& waiting, const Result<void>&) {
     waiting.next_ = client_->topology().known_node_of(waiting.exchange.key);
     return waiting.machine_->followed(waiting.next_ != nullptr, now_);
   });
+  return is_known ? std::optional(call.machine_->followed(true, now_)) : std::nullopt;
 }
 
 std::optional<CallMachine::Action> Engine::Implementation::learn_topology(EngineCall& call) {
-  if (!client_->topology().can_learn()) return call.machine_->learnt(now_);
-  return step_aside(
-      call,
+  if (learning_.is_running || !client_->topology().can_learn()) return call.machine_->learnt(now_);
+  wait_in(learning_.waiting, call, Stage::aside);
+  run_once(
+      learning_,
       [client = client_, node = call.node_, deadline = call.deadline]() -> Result<void> {
         client->topology().suspect(node, deadline);
         return {};
       },
       [this](EngineCall& waiting, const Result<void>&) { return waiting.machine_->learnt(now_); });
+  return std::nullopt;
 }
 
 // Nodes may have left: calls that wait there go elsewhere.
@@ -179,25 +203,23 @@ void Engine::Implementation::take_topology() {
 // One call at a time has them loaded; the others wait for what comes of it.
 void Engine::Implementation::load_functions_for(EngineCall& call) {
   auto& node = node_of(call.node_);
-  wait_in(node.loading, call, Stage::aside);
-  if (std::exchange(node.is_loading, true)) return;
-  run_aside(
+  wait_in(node.loading.waiting, call, Stage::aside);
+  run_once(
+      node.loading,
       [client = client_, handle = call.node_, deadline = call.deadline]() -> Result<std::optional<CallFailure>> {
         auto loaded = client->load_functions_into(*handle, deadline);
         if (loaded) return std::nullopt;
         return std::move(loaded.error());
       },
-      [this, &node](Result<std::optional<CallFailure>> outcome) {
-        const std::optional<CallFailure> failure =
-            outcome ? std::move(*outcome) : CallFailure{.error = std::move(outcome.error())};
-        node.is_loading = false;
-        for_each_waiting(node.loading, [&](EngineCall& waiting) {
-          auto& machine = *waiting.machine_;
-          if (!failure) return advance(waiting, machine.loaded(now_));
-          CallFailure copy{.error = copy_of(failure->error), .may_repeat = failure->may_repeat};
-          advance(waiting, machine.not_loaded(std::move(copy), node.node->has_left(), now_));
-        });
-      });
+      [this](EngineCall& waiting, const auto& outcome) { return after_loading(waiting, outcome); });
+}
+
+CallMachine::Action Engine::Implementation::after_loading(EngineCall& call,
+                                                          const Result<std::optional<CallFailure>>& outcome) {
+  if (outcome && !*outcome) return call.machine_->loaded(now_);
+  CallFailure failure = outcome ? CallFailure{.error = copy_of((*outcome)->error), .may_repeat = (*outcome)->may_repeat}
+                                : CallFailure{.error = copy_of(outcome.error())};
+  return call.machine_->not_loaded(std::move(failure), call.node_->has_left(), now_);
 }
 
 // True if a replica is asked, or will be once it is known which.
@@ -206,14 +228,16 @@ bool Engine::Implementation::ask_replica(EngineCall& call) {
   auto* const replicas = call.node_ ? call.node_->replicas() : nullptr;
   if (replicas == nullptr) return false;
   const auto ends = std::min(call.deadline.time(), now_ + settings_.timeouts.command);
-  if (!replicas->must_ask()) return send_to_replica(call, replicas->known(), ends);
-  step_aside(
-      call,
+  auto& choosing = node_of(call.node_).choosing;
+  if (choosing.is_running || !replicas->must_ask()) return send_to_replica(call, replicas->known(), ends);
+  wait_in(choosing.waiting, call, Stage::aside);
+  run_once(
+      choosing,
       [node = call.node_, client = client_, deadline = Deadline::at(ends)]() -> Result<NodeHandle> {
         return node->replicas()->pick(node->pool(), deadline);
       },
-      [this, ends](EngineCall& waiting, Result<NodeHandle> replica) -> std::optional<Action> {
-        if (replica && send_to_replica(waiting, std::move(*replica), ends)) return std::nullopt;
+      [this, ends](EngineCall& waiting, const Result<NodeHandle>& replica) -> std::optional<Action> {
+        if (replica && send_to_replica(waiting, *replica, ends)) return std::nullopt;
         return waiting.machine_->begin();
       });
   return true;
@@ -234,6 +258,25 @@ void Engine::Implementation::ask_primary_instead(EngineCall& call) {
   advance(call, call.machine_->begin());
 }
 
+void Engine::Implementation::start(std::unique_ptr<Errand> errand) {
+  auto* const work = errand.release();
+  const auto come_back = [work](Inbox::Content& content) {
+    content.done.push_back(*work);
+    return true;
+  };
+  const auto started = within_memory([&]() -> Result<void> {
+    BackgroundTasks::Task task([inbox = inbox_, work, come_back] {
+      work->work();
+      inbox->put(come_back);
+    });
+    if (BackgroundTasks::start(std::move(task))) return {};
+    return std::unexpected(error_from(ErrorCode::unavailable, no_thread));
+  });
+  if (started) return;
+  work->fail(copy_of(started.error()));
+  inbox_->put(come_back);
+}
+
 void Engine::Implementation::wait_in(Queue& queue, EngineCall& call, Stage stage) {
   call.stage_ = stage;
   call.queue_ = &queue;
@@ -246,7 +289,6 @@ void Engine::Implementation::unlink(EngineCall& call) {
     std::exchange(call.queue_, nullptr)->remove(call);
     if (call.stage_ == Stage::queued) queued_.fetch_sub(1, std::memory_order_relaxed);
   }
-  if (call.errand_) *std::exchange(call.errand_, nullptr) = nullptr;
   if (call.flight_ != nullptr) {
     auto& passengers = std::exchange(call.flight_, nullptr)->passengers;
     std::ranges::find(passengers, &call, &Passenger::call)->call = nullptr;
@@ -263,6 +305,11 @@ void Engine::Implementation::unlink(EngineCall& call) {
 }
 
 void Engine::Implementation::on_due(EngineCall& call) {
+  within_memory_of(call, [&] { end_stage(call); });
+}
+
+// Its time is over.
+void Engine::Implementation::end_stage(EngineCall& call) {
   const auto stage = call.stage_;
   unlink(call);
   auto& machine = *call.machine_;
@@ -286,11 +333,15 @@ void Engine::Implementation::note_left_in_flight(const EngineCall& call) {
   unanswered_.fetch_add(call.weight(), std::memory_order_relaxed);
 }
 
+// It may not be located yet.
 void Engine::Implementation::fail(EngineCall& call, CallFailure failure) {
   if (call.replica_) return ask_primary_instead(call);
   failure.may_have_acted = failure.may_have_acted || call.may_have_acted_;
-  if (call.exchange.kind == Exchange::Kind::write) call.node_->clock().forget();
-  advance(call, call.machine_->failed(std::move(failure), call.node_->has_left(), now_));
+  auto* const node = call.node_.get();
+  if (node != nullptr && call.exchange.kind == Exchange::Kind::write) node->clock().forget();
+  within_memory_of(call, [&] {
+    take_steps(call, call.machine_->failed(std::move(failure), node != nullptr && node->has_left(), now_));
+  });
 }
 
 void Engine::Implementation::finish_call(EngineCall& call) {

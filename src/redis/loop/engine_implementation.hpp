@@ -2,15 +2,18 @@
 // connections.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <thread>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -28,6 +31,7 @@
 #include "redis/loop/loop_connection.hpp"
 #include "redis/loop/loop_node.hpp"
 #include "redis/loop/poller.hpp"
+#include "values/out_of_memory.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
 
@@ -55,6 +59,7 @@ class Engine::Implementation {
 
  private:
   static constexpr std::size_t most_received_at_once = 65'536;
+  static constexpr std::size_t most_spare_flights = 64;
 
   using Action = CallMachine::Action;
   using Stage = EngineCall::Stage;
@@ -73,29 +78,38 @@ class Engine::Implementation {
   void complete(EngineCall& call) noexcept;
   void end_all(const Error& error);
   void end_all_in(Queue& queue, const Error& error);
-  void end_all_in_child();
+  void end_all_waiting(const Error& error);
+  void finish();
+  void close_all_connections();
 
   // engine_calls.cpp: the life of a call. What is done aside gives the next action later, unless it returns one.
+  template <class Step>
+  void within_memory_of(EngineCall& call, Step step) noexcept;
   void admit(EngineCall& call);
   void renew_credentials();
   void split(EngineCall& call);
   void end_part(EngineCall& part, Result<Exchanged> result);
   void advance(EngineCall& call, Action action);
+  void take_steps(EngineCall& call, Action action);
   std::optional<Action> locate_node(EngineCall& call);
   std::optional<Action> follow_redirect(EngineCall& call);
   std::optional<Action> learn_topology(EngineCall& call);
+  Action after_locating(EngineCall& call, const Result<NodeHandle>& located);
   void take_topology();
   void load_functions_for(EngineCall& call);
+  Action after_loading(EngineCall& call, const Result<std::optional<CallFailure>>& outcome);
   bool ask_replica(EngineCall& call);
   bool send_to_replica(EngineCall& call, NodeHandle replica, Time ends);
   void ask_primary_instead(EngineCall& call);
   template <class Work, class Take>
   void run_aside(Work work, Take take);
-  template <class Work, class Take>
-  std::nullopt_t step_aside(EngineCall& call, Work work, Take take);
+  void start(std::unique_ptr<Errand> errand);
+  template <class Work, class Resume>
+  void run_once(SharedErrand<EngineCall>& errand, Work work, Resume resume);
   static void wait_in(Queue& queue, EngineCall& call, Stage stage);
   void unlink(EngineCall& call);
   void on_due(EngineCall& call);
+  void end_stage(EngineCall& call);
   void note_left_in_flight(const EngineCall& call);
   void fail(EngineCall& call, CallFailure failure);
   void finish_call(EngineCall& call);
@@ -114,6 +128,7 @@ class Engine::Implementation {
   void send_shared(LoopNode& node);
   void send_alone(LoopNode& node);
   void board(PassengerFlight& aboard, LoopNode& node, EngineCall& call);
+  Result<void> load(PassengerFlight& aboard, const LoopNode& node, EngineCall& call);
   bool send(LoopConnection& connection, std::unique_ptr<PassengerFlight> flight);
   std::unique_ptr<PassengerFlight> spare_flight();
   void note_sent(const PassengerFlight& flight);
@@ -122,8 +137,10 @@ class Engine::Implementation {
   void open_connections(LoopNode& node);
   void dial(LoopNode& node);
   void take_dialed(LoopNode& node, Result<Connection> dialed);
-  void take_connection(LoopNode& node, Connection connection);
+  Result<void> take_connection(LoopNode& node, Connection connection);
+  void make_room_for_connection(LoopNode& node);
   void fail_waiting(LoopNode& node);
+  void fail_first(LoopNode& node, const Error& error);
   static Error late_for_connection(const LoopNode& node);
   void tidy(LoopNode& node);
   void drain(LoopNode& node, std::unique_ptr<LoopConnection> connection);
@@ -135,17 +152,21 @@ class Engine::Implementation {
   Result<void> receive_all(LoopConnection& connection);
   Result<void> take_answered(LoopConnection& connection);
   void hand_out(LoopConnection& connection, PassengerFlight& flight);
-  void lose(LoopConnection& connection, const Error& error);
+  void lose(LoopConnection& connection, const Error& error, std::optional<bool> may_repeat = {});
+  static const Passenger* find_blamed(LoopConnection& connection, const Error& error);
   void lose_flight(PassengerFlight& flight, const Error& error, bool may_repeat, bool may_have_acted);
   void put_back(PassengerFlight& flight, const Passenger* but, bool was_sent);
+  void wait_in_front(EngineCall& call);
   void suspect_others(LoopNode& node);
   void note_use(LoopConnection& connection);
   void send_away(LoopNode& node);
   template <class Use>
   void for_each_waiting(Queue& queue, Use use);
   template <class Use>
-  void for_each_connection(LoopNode& node, Use use);
-  std::size_t most_exclusive() const { return settings_.pool.size + settings_.pool.max_overflow - 1; }
+  static void for_each_connection(LoopNode& node, Use use);
+  std::size_t most_exclusive() const {
+    return std::max<std::size_t>(settings_.pool.size + settings_.pool.max_overflow, 2) - 1;
+  }
 
   const std::shared_ptr<Client> client_;
   const Settings settings_;
@@ -162,14 +183,17 @@ class Engine::Implementation {
   std::unordered_map<const Node*, std::unique_ptr<LoopNode>> nodes_;
   LoopNode* latest_node_ = nullptr;
   std::vector<LoopNode*> dirty_nodes_;
+  std::vector<LoopNode*> pumped_nodes_;                              ///< Those that were dirty.
   std::vector<std::unique_ptr<LoopConnection>> closed_connections_;  ///< Of this round.
-  Queue aside_;   ///< Calls that wait for what is done in another thread,
-  Queue paused_;  ///< and those that will be repeated.
+  SharedErrand<EngineCall> locating_;                                ///< For calls whose node is not known.
+  SharedErrand<EngineCall> following_;                               ///< For calls that were sent to an unknown node.
+  SharedErrand<EngineCall> learning_;                                ///< For calls whose node is suspect.
+  Queue paused_;                                                     ///< Calls that will be repeated.
   bool is_renewing_credentials_ = false;
   std::vector<std::pair<Executor*, Completions>> ended_;
   Completions ended_here_;
   std::vector<std::unique_ptr<PassengerFlight>> spare_flights_;
-  std::vector<LoopConnection*> unread_;  ///< They had more to read when they had had their share of the last round.
+  std::vector<LoopConnection*> unread_;  ///< See LoopConnection::is_unread.
   std::unique_ptr<char[]> received_;
   // Of statistics(), which other threads call.
   std::atomic<std::size_t> connections_{0};
@@ -179,39 +203,41 @@ class Engine::Implementation {
   std::atomic<std::size_t> flights_{0};
 };
 
-/// `take` is given what came of `work`, unless the engine is gone by then.
-template <class Work, class Take>
-void Engine::Implementation::run_aside(Work work, Take take) {
-  auto owned = std::make_unique<ErrandOf<Work, Take>>(std::move(work), std::move(take));
-  BackgroundTasks::Task task([inbox = inbox_, errand = owned.get()] {
-    errand->work();
-    inbox->put([errand](Inbox::Content& content) {
-      content.done.push_back(*errand);
-      return true;
-    });
-  });
-  auto* const errand = owned.release();
-  if (BackgroundTasks::start(std::move(task))) return;
-  errand->fail({ErrorCode::unavailable, "the system gives no thread; raise the limit of threads or memory"});
-  inbox_->put([errand](Inbox::Content& content) {
-    content.done.push_back(*errand);
-    return true;
-  });
+/// The call ends if there is no memory for the step, and no other call notices.
+template <class Step>
+void Engine::Implementation::within_memory_of(EngineCall& call, Step step) noexcept {
+  try {
+    step();
+  } catch (const std::bad_alloc&) {
+    end(call, std::unexpected(out_of_memory()));
+  }
 }
 
-/// The call waits; `take` gives its next action, or none.
+/// `take` is given what came of `work`, unless the engine is gone by then; inside this function if there is no memory.
 template <class Work, class Take>
-std::nullopt_t Engine::Implementation::step_aside(EngineCall& call, Work work, Take take) {
-  auto waiting = std::make_shared<EngineCall*>(&call);
-  call.errand_ = waiting;
-  wait_in(aside_, call, Stage::aside);
-  run_aside(std::move(work), [this, waiting = std::move(waiting), take = std::move(take)](auto outcome) {
-    if (*waiting == nullptr) return;
-    auto& resumed = **waiting;
-    unlink(resumed);
-    if (const std::optional<Action> action = take(resumed, std::move(outcome))) advance(resumed, *action);
+void Engine::Implementation::run_aside(Work work, Take take) {
+  std::unique_ptr<Errand> errand;
+  try {
+    errand = std::make_unique<ErrandOf<Work, Take>>(std::move(work), std::move(take));
+  } catch (const std::bad_alloc&) {
+    return take(std::invoke_result_t<Work&>(std::unexpected(out_of_memory())));
+  }
+  start(std::move(errand));
+}
+
+/// Unless it runs already. Then `resume` is given each call that waits for it, with what came of it, and gives the
+/// call's next action, or none.
+template <class Work, class Resume>
+void Engine::Implementation::run_once(SharedErrand<EngineCall>& errand, Work work, Resume resume) {
+  if (std::exchange(errand.is_running, true)) return;
+  run_aside(std::move(work), [this, &errand, resume = std::move(resume)](auto outcome) {
+    errand.is_running = false;
+    for_each_waiting(errand.waiting, [&](EngineCall& call) {
+      within_memory_of(call, [&] {
+        if (const std::optional<Action> action = resume(call, outcome)) advance(call, *action);
+      });
+    });
   });
-  return std::nullopt;
 }
 
 /// Takes each call out that waits now. `use` may have it wait there again.

@@ -18,7 +18,6 @@ namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 constexpr int most_reads_at_once = 16;
-constexpr std::size_t most_spare_flights = 64;
 constexpr std::chrono::milliseconds exclusive_idle_limit{1000};
 
 /// Of the passenger's own commands.
@@ -35,13 +34,13 @@ Error closed_behind_another() {
 
 LoopNode& Engine::Implementation::node_of(const NodeHandle& handle) {
   if (latest_node_ != nullptr && latest_node_->node.get() == handle.get()) return *latest_node_;
-  auto& node = nodes_[handle.get()];
-  if (!node) {
-    node = std::make_unique<LoopNode>(handle, settings_.timeouts.total);
-    dirty_nodes_.reserve(nodes_.size());
+  auto known = nodes_.find(handle.get());
+  if (known == nodes_.end()) {
+    for (auto* const list : {&dirty_nodes_, &pumped_nodes_}) list->reserve(nodes_.size() + 1);
+    known = nodes_.emplace(handle.get(), std::make_unique<LoopNode>(handle, settings_.timeouts.total)).first;
   }
-  latest_node_ = node.get();
-  return *node;
+  latest_node_ = known->second.get();
+  return *latest_node_;
 }
 
 void Engine::Implementation::mark_dirty(LoopNode& node) {
@@ -50,7 +49,8 @@ void Engine::Implementation::mark_dirty(LoopNode& node) {
 
 void Engine::Implementation::enqueue(EngineCall& call, const NodeHandle& handle) {
   auto& node = node_of(handle);
-  const bool goes_alone = call.exchange.kind == Exchange::Kind::exclusive || call.machine_->sharing() == Sharing::alone;
+  const bool goes_alone =
+      call.exchange.kind == Exchange::Kind::exclusive || call.goes_alone_ || call.machine_->sharing() == Sharing::alone;
   wait_in(goes_alone ? node.alone : node.shared, call, Stage::queued);
   queued_.fetch_add(1, std::memory_order_relaxed);
   if (const auto ends = now_ + settings_.pool.checkout_timeout; !call.replica_ && ends < call.deadline.time()) {
@@ -103,27 +103,13 @@ void Engine::Implementation::send_alone(LoopNode& node) {
 void Engine::Implementation::board(PassengerFlight& aboard, LoopNode& node, EngineCall& call) {
   unlink(call);
   if (now_ >= call.deadline.time()) return fail(call, {.error = too_late_to_send()});
-  const bool is_write = call.exchange.kind == Exchange::Kind::write;
-  Passenger passenger{.call = &call, .asks = !call.replica_ && call.machine_->asks()};
-  passenger.asks_time = is_write && node.node->clock().must_be_asked(call.exchange.expiry, now_, call.deadline.time());
-  const auto add = [&](std::string_view command) {
-    if (passenger.asks) aboard.flight.add(Command{"ASKING"}.bytes());
-    aboard.flight.add(command);
-  };
-  const auto boarded = within_memory([&]() -> Result<void> {
-    aboard.passengers.reserve(aboard.passengers.size() + 1);
-    if (is_write) {
-      add(call.make_write(passenger.asks_time).bytes());
-      if (passenger.asks_time) add(Command{"TIME"}.bytes());
-      passenger.commands = passenger.asks_time ? 2 : 1;
-    } else {
-      for (const auto& command : call.exchange.commands) add(command.bytes());
-      passenger.commands = static_cast<std::uint16_t>(call.exchange.commands.size());
-    }
-    return {};
-  });
-  if (!boarded) return fail(call, {.error = boarded.error()});
-  aboard.passengers.push_back(passenger);
+  const auto calls = aboard.flight.calls();
+  const auto bytes = aboard.flight.bytes().size();
+  const auto loaded = within_memory([&] { return load(aboard, node, call); });
+  if (!loaded) {
+    aboard.flight.take_back(calls, bytes);
+    return fail(call, {.error = loaded.error()});
+  }
   call.flight_ = &aboard;
   call.stage_ = Stage::in_flight;
   if (!call.replica_ && settings_.pool.checkout_timeout < settings_.timeouts.total) {
@@ -131,11 +117,32 @@ void Engine::Implementation::board(PassengerFlight& aboard, LoopNode& node, Engi
   }
 }
 
+Result<void> Engine::Implementation::load(PassengerFlight& aboard, const LoopNode& node, EngineCall& call) {
+  const bool is_write = call.exchange.kind == Exchange::Kind::write;
+  Passenger passenger{.call = &call, .asks = !call.replica_ && call.machine_->asks()};
+  passenger.asks_time = is_write && node.node->clock().must_be_asked(call.exchange.expiry, now_, call.deadline.time());
+  const auto add = [&](std::string_view command) {
+    if (passenger.asks) aboard.flight.add(Command{"ASKING"}.bytes());
+    aboard.flight.add(command);
+  };
+  if (is_write) {
+    add(call.make_write(passenger.asks_time).bytes());
+    if (passenger.asks_time) add(Command{"TIME"}.bytes());
+    passenger.commands = passenger.asks_time ? 2 : 1;
+  } else {
+    for (const auto& command : call.exchange.commands) add(command.bytes());
+    passenger.commands = static_cast<std::uint32_t>(call.exchange.commands.size());
+  }
+  aboard.passengers.push_back(passenger);
+  return {};
+}
+
 bool Engine::Implementation::send(LoopConnection& connection, std::unique_ptr<PassengerFlight> flight) {
   auto* const aboard = flight.get();
   const bool was_idle = connection.is_idle();
   note_sent(*aboard);
   const auto sent = within_memory([&] {
+    if (aboard->passengers.size() == 1) aboard->flight.hold_any_size();
     aboard->flight.seal(Flight::Marked::always);
     return connection.send(flight, now_);
   });
@@ -194,36 +201,38 @@ void Engine::Implementation::open_connections(LoopNode& node) {
 
 void Engine::Implementation::dial(LoopNode& node) {
   node.dial_policy.begin(node.connections());
-  run_aside(
-      [client = client_, handle = node.node, deadline = Deadline::at(now_ + settings_.timeouts.total)] {
-        auto dialed = handle->dial(deadline);
-        if (dialed) handle->report(dialed->server(), {});
-        return dialed;
-      },
-      [this, &node](Result<Connection> dialed) { take_dialed(node, std::move(dialed)); });
+  run_aside([client = client_, handle = node.node,
+             deadline = Deadline::at(now_ + settings_.timeouts.total)] { return handle->dial(deadline); },
+            [this, &node](Result<Connection> dialed) { take_dialed(node, std::move(dialed)); });
 }
 
 void Engine::Implementation::take_dialed(LoopNode& node, Result<Connection> dialed) {
   mark_dirty(node);
-  if (dialed) {
-    node.dial_policy.succeed();
-    return take_connection(node, std::move(*dialed));
-  }
-  const auto error = not_sent(std::move(dialed.error()));
+  const auto taken = dialed ? take_connection(node, std::move(*dialed)) : std::unexpected(std::move(dialed.error()));
+  if (taken) return node.dial_policy.succeed();
+  const auto error = not_sent(copy_of(taken.error()));
   const bool goes_on = node.dial_policy.fail(error, node.connections(), now_);
   if (node.node->has_left()) return;
   if (node.dial_policy.is_hopeless(node.connections(), now_)) return fail_waiting(node);
-  // Memory was short: as in a blocking call, one of them is told.
-  if (auto* const first = node.shared.empty() ? node.alone.front() : node.shared.front(); !goes_on && first) {
-    unlink(*first);
-    fail(*first, {.error = copy_of(error)});
-  }
+  if (!goes_on) fail_first(node, error);
 }
 
-void Engine::Implementation::take_connection(LoopNode& node, Connection connection) {
-  const auto server = connection.server();
-  auto adopted = LoopConnection::adopt(std::move(connection), *poller_, node, now_);
-  if (!adopted) return node.node->report(server, adopted.error().message);
+// Memory was short: as in a blocking call, one of those that wait is told.
+void Engine::Implementation::fail_first(LoopNode& node, const Error& error) {
+  mark_dirty(node);
+  auto* const first = node.shared.empty() ? node.alone.front() : node.shared.front();
+  if (first == nullptr) return;
+  unlink(*first);
+  fail(*first, {.error = copy_of(error)});
+}
+
+Result<void> Engine::Implementation::take_connection(LoopNode& node, Connection connection) {
+  auto adopted = within_memory([&] {
+    make_room_for_connection(node);
+    return LoopConnection::adopt(std::move(connection), *poller_, node, now_);
+  });
+  if (!adopted) return std::unexpected(std::move(adopted.error()));
+  node.node->report((*adopted)->server(), {});
   connections_.fetch_add(1, std::memory_order_relaxed);
   (*adopted)->retire_at = now_ + jittered(settings_.pool.lifetime_limit);
   if (!node.main) {
@@ -233,6 +242,16 @@ void Engine::Implementation::take_connection(LoopNode& node, Connection connecti
   } else {
     node.exclusive.push_back(std::move(*adopted));
   }
+  return {};
+}
+
+// So that nothing needs memory when it is used and closed.
+void Engine::Implementation::make_room_for_connection(LoopNode& node) {
+  const auto all = connections_.load(std::memory_order_relaxed) + 1;
+  unread_.reserve(all);
+  closed_connections_.reserve(closed_connections_.size() + all);
+  node.exclusive.reserve(node.exclusive.size() + 1);
+  node.draining.reserve(node.connections() + 1);
 }
 
 // During an outage that is not waited out.
@@ -290,6 +309,7 @@ void Engine::Implementation::close_connection(LoopNode& node, const LoopConnecti
   auto taken = node.take(connection);
   wheel_.clear(taken->timer);
   taken->is_closed = true;
+  if (std::exchange(taken->is_counted_as_used, false)) in_use_.fetch_sub(1, std::memory_order_relaxed);
   std::erase(unread_, taken.get());
   connections_.fetch_sub(1, std::memory_order_relaxed);
   closed_connections_.push_back(std::move(taken));
@@ -333,7 +353,7 @@ Result<void> Engine::Implementation::receive_all(LoopConnection& connection) {
     if (auto taken = take_answered(connection); !taken) return taken;
     if (!*more || connection.is_closed) return {};
   }
-  unread_.push_back(&connection);
+  if (!std::exchange(connection.is_unread, true)) unread_.push_back(&connection);
   return {};
 }
 
@@ -379,45 +399,57 @@ void Engine::Implementation::hand_out(LoopConnection& connection, PassengerFligh
                   .came_from_server = true,
                   .may_repeat = may_repeat});
     } else {
-      take_replies(call, passenger, own, connection, aboard.sent_at);
+      within_memory_of(call, [&] { take_replies(call, passenger, own, connection, aboard.sent_at); });
     }
   }
   if (!failure) return client_->budget().earn(aboard.flight.calls());
   suspect_others(node);
-  lose(connection, *failure);
+  lose(connection, *failure, may_repeat);
 }
 
 // An error of one reply is of its own call; the others were not at fault, and are sent again. Otherwise the server, or
-// the way to it, is in doubt.
-void Engine::Implementation::lose(LoopConnection& connection, const Error& error) {
+// the way to it, is in doubt. Replies that were too large together are nobody's fault: the one that was next is asked
+// for alone. `may_repeat`: what was decided when the budget was charged.
+void Engine::Implementation::lose(LoopConnection& connection, const Error& error, std::optional<bool> may_repeat) {
   auto& node = connection.node();
-  std::vector<bool> was_sent;
-  for (const auto& flight : connection.in_flight()) was_sent.push_back(connection.was_sent(*flight));
-  auto flights = connection.take_flights();
-  note_use(connection);
+  auto& flights = connection.in_flight();
   connection.reset();
   close_connection(node, connection, error.message);
   const auto verdict = verdict_for(error);
-  const auto* const blamed = flights.empty() ? nullptr : flights.front()->next_to_answer();
-  const bool is_of_one = blamed != nullptr && (verdict.drops == Verdict::Drops::one || is_out_of_memory(error));
-  const bool may_repeat = !is_of_one && !flights.empty() && goes_on(verdict, client_->budget());
+  const auto* blamed = find_blamed(connection, error);
+  const bool is_of_one = blamed != nullptr;
+  if (is_of_one && is_out_of_memory(error) && flights.front()->passengers.size() > 1) {
+    node.batch_limit.note(flights.front()->flight.answered(), flights.front()->flight.reply_bytes());
+    if (blamed->call != nullptr) blamed->call->goes_alone_ = true;
+    blamed = nullptr;
+  }
+  if (!may_repeat) may_repeat = !is_of_one && !flights.empty() && goes_on(verdict, client_->budget());
   if (verdict.drops == Verdict::Drops::all) suspect_others(node);
   // The last first, since each is put back in front of those behind it.
   for (std::size_t i = flights.size(); i-- > 0;) {
     auto& flight = *flights[i];
     note_landed(flight);
+    const bool was_sent = connection.was_sent(flight);
     const bool is_late = now_ >= flight.sent_at + settings_.timeouts.command;
-    if (!was_sent[i] || is_of_one) {
-      put_back(flight, i == 0 ? blamed : nullptr, was_sent[i]);
-      if (i == 0 && is_of_one) lose_flight(flight, error, false, false);
+    if (!was_sent || is_of_one) {
+      put_back(flight, i == 0 ? blamed : nullptr, was_sent);
+      if (i == 0 && blamed != nullptr) lose_flight(flight, error, false, false);
     } else if (error.code == ErrorCode::timeout && !is_late) {
-      lose_flight(flight, closed_behind_another(), may_repeat, true);
+      lose_flight(flight, error_from(ErrorCode::unavailable, closed_behind_another), *may_repeat, true);
     } else {
-      lose_flight(flight, error, may_repeat, false);
+      lose_flight(flight, error, *may_repeat, false);
     }
     retire_flight(std::move(flights[i]));
   }
+  flights.clear();
   mark_dirty(node);
+}
+
+// Whose reply the error is about; null if it is about the connection.
+const Passenger* Engine::Implementation::find_blamed(LoopConnection& connection, const Error& error) {
+  const auto& flights = connection.in_flight();
+  const bool is_of_one = verdict_for(error).drops == Verdict::Drops::one || is_out_of_memory(error);
+  return is_of_one && !flights.empty() ? flights.front()->next_to_answer() : nullptr;
 }
 
 // Of those that are still aboard.
@@ -448,11 +480,16 @@ void Engine::Implementation::put_back(PassengerFlight& flight, const Passenger* 
     }
     call->flight_ = nullptr;
     call->may_have_acted_ = call->may_have_acted_ || was_sent;
-    enqueue(*call, call->replica_ ? call->replica_ : call->node_);
-    auto& queue = *call->queue_;
-    queue.remove(*call);
-    queue.push_front(*call);
+    wait_in_front(*call);
   }
+}
+
+void Engine::Implementation::wait_in_front(EngineCall& call) {
+  if (was_closed_) return end(call, std::unexpected(error_from(ErrorCode::closed, closed_error)));
+  enqueue(call, call.replica_ ? call.replica_ : call.node_);
+  auto& queue = *call.queue_;
+  queue.remove(call);
+  queue.push_front(call);
 }
 
 // Those that were opened before take no more calls.
@@ -464,8 +501,10 @@ void Engine::Implementation::suspect_others(LoopNode& node) {
 // The calls that wait at a node that has left the cluster go elsewhere.
 void Engine::Implementation::send_away(LoopNode& node) {
   for (auto* const queue : {&node.shared, &node.alone}) {
-    for_each_waiting(*queue,
-                     [this](EngineCall& call) { fail(call, {.error = error_from(ErrorCode::closed, closed_error)}); });
+    for_each_waiting(*queue, [this](EngineCall& call) {
+      if (!call.replica_) wheel_.set(call.timer_, call.deadline.time());
+      fail(call, {.error = error_from(ErrorCode::closed, closed_error)});
+    });
   }
   drain(node, std::move(node.main));
   for (auto& connection : std::exchange(node.exclusive, {})) drain(node, std::move(connection));

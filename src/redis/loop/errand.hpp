@@ -24,6 +24,8 @@ class Errand {
   virtual void work() noexcept = 0;
   /// In the thread that drives, with the outcome of work().
   virtual void take() = 0;
+  /// In place of work() that could not begin.
+  virtual void fail(Error error) noexcept = 0;
 
   QueueLinks<Errand> links{};
 };
@@ -37,14 +39,19 @@ class ErrandOf final : public Errand {
 
   void work() noexcept override { outcome_.emplace(within_memory(work_)); }
   void take() override { take_(std::move(*outcome_)); }
-
-  /// For work that could not begin.
-  void fail(Error error) { outcome_.emplace(std::unexpected(std::move(error))); }
+  void fail(Error error) noexcept override { outcome_.emplace(std::unexpected(std::move(error))); }
 
  private:
   Work work_;
   Take take_;
   std::optional<std::invoke_result_t<Work&>> outcome_;
+};
+
+/// An errand that calls wait for, one at a time.
+template <class Call>
+struct SharedErrand {
+  IntrusiveQueue<Call> waiting{};
+  bool is_running = false;
 };
 
 }}}  // namespace obol::v0::redis

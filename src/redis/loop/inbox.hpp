@@ -26,8 +26,6 @@ class Inbox {
     IntrusiveQueue<Errand> done{};
     Completions ended{};  ///< To be completed in the thread that drives.
     bool is_closed = false;
-
-    bool empty() const { return begun.empty() && cancelled.empty() && done.empty() && ended.empty(); }
   };
 
   Inbox(const Inbox&) = delete;
@@ -44,7 +42,9 @@ class Inbox {
     bool must_wake = false;
     {
       const std::scoped_lock lock(mutex_);
-      must_wake = put(content_) && !std::exchange(will_look_, true);
+      if (!put(content_)) return;
+      has_news_ = true;
+      must_wake = !std::exchange(will_look_, true);
     }
     if (must_wake) poller_->wake();
   }
@@ -58,6 +58,7 @@ class Inbox {
   /// All that is there.
   Content take() {
     const std::scoped_lock lock(mutex_);
+    has_news_ = false;
     return {.begun = std::move(content_.begun),
             .cancelled = std::exchange(content_.cancelled, {}),
             .done = std::move(content_.done),
@@ -65,11 +66,17 @@ class Inbox {
             .is_closed = content_.is_closed};
   }
 
+  /// True if something was put in since take().
+  bool has_news() {
+    const std::scoped_lock lock(mutex_);
+    return has_news_;
+  }
+
   /// The driver stops looking. Wakes itself if something has come.
   void rest() {
     {
       const std::scoped_lock lock(mutex_);
-      will_look_ = !content_.empty();
+      will_look_ = has_news_;
       if (!will_look_) return;
     }
     poller_->wake();
@@ -79,6 +86,7 @@ class Inbox {
   const std::shared_ptr<Poller> poller_;
   std::mutex mutex_;
   Content content_;
+  bool has_news_ = false;
   bool will_look_ = false;
   ForkRegistration fork_registration_;
 };

@@ -15,7 +15,7 @@ constexpr std::size_t most_kept = 65'536;
 Passenger* PassengerFlight::next_to_answer() {
   auto answered = flight.answered();
   for (auto& passenger : passengers) {
-    const std::size_t replies = passenger.asks ? 2U * passenger.commands : passenger.commands;
+    const auto replies = std::size_t{passenger.commands} * (passenger.asks ? 2 : 1);
     if (answered < replies) return &passenger;
     answered -= replies;
   }
@@ -87,10 +87,9 @@ void LoopConnection::watch_for_writing(bool for_writing) {
 Result<bool> LoopConnection::receive(std::span<char> buffer) {
   auto step = stream_->try_read(buffer.data(), buffer.size());
   if (!step) return std::unexpected(std::move(step.error()));
-  if (step->moved == 0) {
-    if (step->need == Stream::Need::writable) watch_for_writing(true);
-    return false;
-  }
+  read_needs_writing_ = step->moved == 0 && step->need == Stream::Need::writable;
+  if (read_needs_writing_) watch_for_writing(true);
+  if (step->moved == 0) return false;
   state_.feed({buffer.data(), step->moved});
   return step->moved == buffer.size() || stream_->may_hold_bytes();
 }

@@ -27,7 +27,7 @@ class LoopNode;
 /// A call aboard a flight.
 struct Passenger {
   EngineCall* call = nullptr;  ///< Null: it was given up; its replies are dropped.
-  std::uint16_t commands = 1;  ///< Of its own, a question for the time included.
+  std::uint32_t commands = 1;  ///< Of its own, a question for the time included.
   bool asks = false;           ///< ASKING is in front of each.
   bool asks_time = false;      ///< TIME is the last of its commands.
 };
@@ -70,6 +70,10 @@ class LoopConnection {
 
   /// Sends what was kept.
   Result<void> flush();
+  bool has_unwritten() const { return !unwritten().empty(); }
+
+  /// True if it can be read on only once it is writable.
+  bool read_needs_writing() const { return read_needs_writing_; }
 
   /// Takes in what has come, into `buffer` first. True if more may be there. `unavailable`, `protocol` and so on if the
   /// connection is lost.
@@ -78,10 +82,8 @@ class LoopConnection {
   /// The oldest flight, once all its replies have come; null if they have not. An error as receive().
   Result<std::unique_ptr<PassengerFlight>> next_answered();
 
-  const std::deque<std::unique_ptr<PassengerFlight>>& in_flight() const { return flights_; }
-
-  /// All that are in the air, oldest first; none are left then.
-  std::deque<std::unique_ptr<PassengerFlight>> take_flights() { return std::exchange(flights_, {}); }
+  /// All that are in the air, oldest first.
+  std::deque<std::unique_ptr<PassengerFlight>>& in_flight() { return flights_; }
 
   /// True if at least one byte of it was given to the kernel. Of a flight in the air.
   bool was_sent(const PassengerFlight& flight) const { return written_ > flight.end - flight.flight.bytes().size(); }
@@ -99,6 +101,7 @@ class LoopConnection {
   Time idle_since;
   bool is_counted_as_used = false;
   bool is_closed = false;  ///< It will be destroyed.
+  bool is_unread = false;  ///< It had more to read when it had had its share of the last round.
   LoopTimer timer;         ///< Of the flights' time-out.
 
  private:
@@ -118,6 +121,7 @@ class LoopConnection {
   std::size_t written_ = 0;     ///< How much of all that was ever sent the kernel has.
   std::size_t unanswered_ = 0;  ///< Commands that were sent, markers included.
   bool is_watched_for_writing_ = false;
+  bool read_needs_writing_ = false;
   std::deque<std::unique_ptr<PassengerFlight>> flights_;
 };
 

@@ -10,6 +10,7 @@
 #include "redis/core/batch_limit.hpp"
 #include "redis/core/dial_policy.hpp"
 #include "redis/loop/engine_call.hpp"
+#include "redis/loop/errand.hpp"
 #include "redis/loop/loop_connection.hpp"
 #include "redis/loop/loop_timer.hpp"
 #include "redis/topology/node.hpp"
@@ -29,7 +30,10 @@ class LoopNode {
 
   std::size_t connections() const { return (main ? 1U : 0U) + exclusive.size() + draining.size(); }
   bool has_waiting() const { return !shared.empty() || !alone.empty(); }
-  bool is_unused() const { return !has_waiting() && !is_loading && connections() == 0 && !dial_policy.is_dialing(); }
+  bool is_unused() const {
+    return !has_waiting() && !loading.is_running && !choosing.is_running && connections() == 0 &&
+           !dial_policy.is_dialing();
+  }
 
   LoopConnection* idle_exclusive() const {
     for (const auto& connection : exclusive) {
@@ -54,17 +58,17 @@ class LoopNode {
   }
 
   const NodeHandle node;
-  IntrusiveQueue<EngineCall> shared;   ///< Calls that wait for the main connection,
-  IntrusiveQueue<EngineCall> alone;    ///< for one of their own,
-  IntrusiveQueue<EngineCall> loading;  ///< and for the functions.
+  IntrusiveQueue<EngineCall> shared;  ///< Calls that wait for the main connection,
+  IntrusiveQueue<EngineCall> alone;   ///< and for one of their own.
+  SharedErrand<EngineCall> loading;   ///< Of the functions.
+  SharedErrand<EngineCall> choosing;  ///< Of a replica.
   std::unique_ptr<LoopConnection> main;
   Connections exclusive;  ///< Each with one call at a time.
   Connections draining;   ///< They take no more calls.
   DialPolicy dial_policy;
   BatchLimit batch_limit;
-  LoopTimer timer;          ///< Of the next attempt to open a connection, or of tidying up.
-  bool is_loading = false;  ///< The functions.
-  bool is_dirty = false;    ///< There is something to send, to open or to close.
+  LoopTimer timer;        ///< Of the next attempt to open a connection, or of tidying up.
+  bool is_dirty = false;  ///< There is something to send, to open or to close.
 };
 
 }}}  // namespace obol::v0::redis

@@ -163,6 +163,31 @@ TEST_F(FlightTest, KeepsNoReplyThatNobodyTookAndKnowsStillWhatTheyHeld) {
   EXPECT_EQ(flight.reply_bytes(), 5U);
 }
 
+TEST_F(FlightTest, GivesCommandsUpThatWereAddedLast) {
+  Flight flight;
+  flight.add("first");
+  const auto calls = flight.calls();
+  const auto bytes = flight.bytes().size();
+  flight.add("second");
+  flight.add("third");
+  flight.take_back(calls, bytes);
+  EXPECT_EQ(flight.bytes(), "first");
+  EXPECT_EQ(flight.calls(), 1U);
+}
+
+TEST_F(FlightTest, HoldsAnySizeForOneCallerUntilItBeginsAnew) {
+  Flight flight(10);
+  const auto fill = [&flight] {
+    flight.add("a");
+    flight.add("b");
+    return flight.take({.kind = Reply::Kind::text, .text = "much too large"});
+  };
+  flight.hold_any_size();
+  EXPECT_TRUE(fill().has_value());
+  flight.clear();
+  EXPECT_FALSE(fill().has_value());
+}
+
 TEST_F(FlightTest, BeginsAnewAfterwards) {
   auto flight = flight_of(2);
   ASSERT_FALSE(flight.take({.kind = Reply::Kind::text, .text = "12345"}).value());
