@@ -32,11 +32,14 @@ using redis::EngineCall;
 using redis::Exchange;
 using std::chrono::milliseconds;
 
+/// For tests that are not about time, on a machine that may be busy.
+inline constexpr Timeouts patient{
+    .connect = milliseconds(20'000), .command = milliseconds(40'000), .total = milliseconds(60'000)};
+
 /// Keeps what came of it.
 class KeptCall final : public EngineCall {
  public:
-  explicit KeptCall(std::vector<Command> commands, milliseconds time = milliseconds(20'000))
-      : commands_(std::move(commands)) {
+  explicit KeptCall(std::vector<Command> commands, milliseconds time = patient.total) : commands_(std::move(commands)) {
     exchange = {.key = "key", .commands = commands_};
     deadline = Deadline::after(time);
   }
@@ -73,7 +76,7 @@ class EngineDriver {
     engine = std::move(*made);
   }
 
-  KeptCall& begin(std::initializer_list<std::string_view> command, milliseconds time = milliseconds(20'000)) {
+  KeptCall& begin(std::initializer_list<std::string_view> command, milliseconds time = patient.total) {
     auto& call = calls.emplace_back(std::vector{Command(command)}, time);
     EXPECT_TRUE(engine->begin(call)) << call.result().error().message;
     return call;
@@ -82,7 +85,7 @@ class EngineDriver {
   /// One round, once there is something to do.
   void drive() const {
     pollfd waited{.fd = engine->descriptor(), .events = POLLIN, .revents = 0};
-    ASSERT_EQ(::poll(&waited, 1, 30'000), 1) << "the engine has nothing to do";
+    ASSERT_EQ(::poll(&waited, 1, 60'000), 1) << "the engine has nothing to do";
     engine->run_ready();
   }
   template <class IsDone>
@@ -101,11 +104,11 @@ class EngineDriver {
 /// On one server.
 class EngineServerTest : public ServerTest, protected EngineDriver {
  protected:
-  void connect(const ConnectionOptions& connection, PoolOptions pool = {}, Timeouts timeouts = {}) {
+  void connect(const ConnectionOptions& connection, PoolOptions pool = {}, Timeouts timeouts = patient) {
     start_engine({.connection = connection, .pool = pool, .timeouts = timeouts, .max_reply_bytes = 2 * 1024 * 1024});
   }
   /// With a connection that is open.
-  void connect_and_ask(PoolOptions pool = {}, Timeouts timeouts = {}) {
+  void connect_and_ask(PoolOptions pool = {}, Timeouts timeouts = patient) {
     connect(server.connection(), pool, timeouts);
     begin({"PING"});
     drive_all();

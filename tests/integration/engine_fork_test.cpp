@@ -1,0 +1,117 @@
+// A process that forks while an engine has calls everywhere: the child's end with `closed`, the parent's go on.
+#include <csignal>
+#include <string>
+
+#include "support/child.hpp"
+#include "support/engine_test.hpp"
+
+namespace obol::testing { namespace {
+
+class EngineForkTest : public EngineServerTest {
+ protected:
+  /// Some in flight, some begun.
+  void have_calls_everywhere() {
+    connect_and_ask();
+    server.signal(SIGSTOP);
+    for (int i = 0; i < 20; ++i) begin({"ECHO", std::to_string(i)});
+    drive();
+    for (int i = 20; i < 40; ++i) begin({"ECHO", std::to_string(i)});
+  }
+  bool has_closed_all() {
+    bool is_right = true;
+    for (std::size_t i = 1; i < calls.size(); ++i) {
+      is_right = is_right && calls[i].completions == 1 && calls[i].code() == ErrorCode::closed;
+    }
+    return is_right;
+  }
+  bool refuses() const {
+    KeptCall refused({Command{"PING"}});
+    return !engine->begin(refused) && refused.code() == ErrorCode::closed && !refused.has_ended();
+  }
+  /// In the parent.
+  void expect_undisturbed() {
+    server.signal(SIGCONT);
+    drive_all();
+    for (std::size_t i = 1; i < calls.size(); ++i) {
+      EXPECT_EQ(calls[i].text(), std::to_string(i - 1));
+      EXPECT_EQ(calls[i].completions, 1);
+    }
+    EXPECT_EQ(client->counts().opened.load(), opened);
+  }
+  std::string fork(const std::function<bool()>& work) {
+    opened = client->counts().opened.load();
+    return run_in_child(work);
+  }
+
+  std::uint64_t opened = 0;
+};
+
+TEST_P(EngineForkTest, CallsOfTheChildEndWithClosedAndThoseOfTheParentGoOn) {
+  have_calls_everywhere();
+  EXPECT_EQ(fork([&] {
+              engine->run_ready();
+              engine->run_ready();
+              return has_closed_all() && refuses();
+            }),
+            "");
+  expect_undisturbed();
+}
+
+TEST_P(EngineForkTest, TheChildMayDestroyTheEngine) {
+  have_calls_everywhere();
+  EXPECT_EQ(fork([&] {
+              engine.reset();
+              return has_closed_all();
+            }),
+            "");
+  expect_undisturbed();
+}
+
+TEST_P(EngineForkTest, TheChildMayCancelAndClose) {
+  have_calls_everywhere();
+  EXPECT_EQ(fork([&] {
+              engine->cancel(calls[1]);
+              engine->cancel(calls.back());
+              engine->close();
+              engine->run_ready();
+              engine.reset();
+              for (const auto& call : calls) {
+                if (call.completions != 1) return false;
+              }
+              return true;
+            }),
+            "");
+  expect_undisturbed();
+}
+
+TEST_P(EngineForkTest, HandlersInTheChildThatBeginCallsAreToldClosed) {
+  have_calls_everywhere();
+  EXPECT_EQ(fork([&] {
+              bool was_refused = false;
+              calls[1].on_complete = [&] { was_refused = refuses(); };
+              engine->run_ready();
+              return was_refused;
+            }),
+            "");
+  expect_undisturbed();
+}
+
+TEST_P(EngineForkTest, TheChildMayHaveAnEngineOfItsOwn) {
+  have_calls_everywhere();
+  server.signal(SIGCONT);
+  EXPECT_EQ(fork([&] {
+              engine.reset();
+              make_engine({}, patient);
+              KeptCall own({Command{"ECHO", "the child"}});
+              if (!engine->begin(own)) return false;
+              drive_until([&] { return own.has_ended(); });
+              return own.text() == "the child";
+            }),
+            "");
+  drive_all();
+  for (std::size_t i = 1; i < calls.size(); ++i) EXPECT_EQ(calls[i].text(), std::to_string(i - 1));
+}
+
+OBOL_ON_BOTH_SERVERS(EngineForkTest);
+
+}}  // namespace obol::testing
