@@ -64,7 +64,9 @@ class KeptCall final : public EngineCall {
 /// Drives an engine.
 class EngineDriver {
  public:
-  void start_engine(const ClientOptions& options) {
+  /// A call waits for a connection as long as it lasts.
+  void start_engine(ClientOptions options) {
+    options.pool.checkout_timeout = options.timeouts.total;
     client = std::make_shared<Client>(options, session_functions());
     const auto started = client->start("key", [](std::string_view) { return Command{"PING"}; });
     ASSERT_TRUE(started) << started.error().message;
