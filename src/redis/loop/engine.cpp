@@ -43,7 +43,7 @@ Engine::Implementation::~Implementation() {
 
 bool Engine::Implementation::begin(EngineCall& call) noexcept {
   const auto weight = call.weight();
-  call.parts_ = nullptr;
+  call.forget_parts();
   const auto refuse = [&](Error error) {
     unanswered_.fetch_sub(weight, std::memory_order_relaxed);
     call.result_ = std::unexpected(std::move(error));

@@ -101,6 +101,9 @@ class EngineCall : public Completion {
   /// Commands that it counts as while it is not answered.
   std::size_t weight() const { return std::max<std::size_t>(exchange.commands.size(), 1); }
 
+  /// Those of the exchange before.
+  void forget_parts() noexcept;
+
   Result<Exchanged> result_{};
   Stage stage_ = Stage::ended;
   bool is_with_replica_ = false;  ///< Of `queued` and `in_flight`.

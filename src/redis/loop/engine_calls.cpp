@@ -35,6 +35,7 @@ struct EngineCall::Parts {
 
 EngineCall::EngineCall() = default;
 EngineCall::~EngineCall() = default;
+void EngineCall::forget_parts() noexcept { parts_ = nullptr; }
 
 void Engine::Implementation::admit(EngineCall& call) {
   if (was_closed_) return end(call, std::unexpected(closed_error()));
