@@ -380,7 +380,7 @@ TYPED_TEST_P(AsyncStoreConformance, WaitEndsThoughNobodyDrives) {
 }
 
 TYPED_TEST_P(AsyncStoreConformance, ACallThatIsStoppedBeforeItBeginsIsCancelled) {
-  std::stop_source stop;
+  const std::stop_source stop;
   stop.request_stop();
   const auto session = this->make_session();
   const auto stored = this->outcome_of(this->store->upsert(session, {.stop = stop.get_token()}));
@@ -414,7 +414,7 @@ TYPED_TEST_P(AsyncStoreConformance, ACallThatIsStoppedEndsOnceAsCancelledOrDone)
 TYPED_TEST_P(AsyncStoreConformance, ACallIsStoppedFromAnotherThread) {
   const BackgroundDriver driver(*this->store);
   for (int round = 0; round < 100; ++round) {
-    std::stop_source stop;
+    const std::stop_source stop;
     auto found = this->store->get(this->make_session().key(), {.stop = stop.get_token()}).future();
     stop.request_stop();
     const auto outcome = found.get();
