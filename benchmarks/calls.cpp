@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <memory>
 #include <utility>
 
@@ -22,9 +23,6 @@ redis.register_function('obol_benchmark_charon_upsert', function(keys, args)
   return 'OK'
 end)
 )";
-
-/// About what is stored for make_session.
-constexpr std::size_t sealed_bytes = 471;
 
 std::shared_ptr<BareConnection> connection_to(World& world) {
   return std::make_shared<BareConnection>(world.server().connection());
@@ -101,16 +99,6 @@ Session own_stored_session(World& world, std::size_t thread) {
   return session;
 }
 
-/// Where the numbers of a thread's new sessions begin, so that nobody creates what another has created.
-std::size_t first_number() {
-  static std::atomic<std::size_t> begun = 0;
-  return begun++ * 1'000'000;
-}
-
-Session new_session(World& world, std::size_t thread, std::size_t number) {
-  return make_session((thread * 31 + number) % world.users(), 20'000'000'000 + number);
-}
-
 void create_bare(BareConnection& connection, Session session) {
   session.lock_version = 1;
   const auto sealed = sealing::encode_lock_version(1).append(sealed_bytes - 8, 'x');
@@ -119,6 +107,15 @@ void create_bare(BareConnection& connection, Session session) {
 }
 
 }  // namespace
+
+std::size_t first_number() {
+  static std::atomic<std::size_t> begun = 0;
+  return begun++ * 1'000'000;
+}
+
+Session new_session(World& world, std::size_t caller, std::size_t number) {
+  return make_session((caller * 31 + number) % world.users(), 20'000'000'000 + number);
+}
 
 MakeCall bare_get(World& world) {
   return [&world](std::size_t thread) -> Call {

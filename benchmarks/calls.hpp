@@ -6,6 +6,14 @@
 
 namespace obol::benchmark {
 
+/// About what is stored for make_session.
+inline constexpr std::size_t sealed_bytes = 471;
+
+/// A session that nobody has created; `number` counts from a caller's first_number() on.
+Session new_session(World& world, std::size_t caller, std::size_t number);
+/// Another one for each caller, so that nobody creates what another has created.
+std::size_t first_number();
+
 /// Limits: the bare command, neither verified nor decoded.
 MakeCall bare_get(World& world);
 MakeCall bare_get_all(World& world);

@@ -1,18 +1,25 @@
 // Rounds in turn, and their ratios.
 #include "comparison.hpp"
 
+#include <array>
 #include <string_view>
 #include <utility>
 
 namespace obol::benchmark {
 
-Pair interleave(std::size_t threads, const Settings& settings, const MakeCall& bare, const MakeCall& obol) {
-  Pair pair;
+std::vector<std::vector<Load>> interleave(const Settings& settings, std::span<const PutLoad> clients) {
+  std::vector<std::vector<Load>> loads(clients.size());
   for (int round = 0; round < settings.rounds; ++round) {
-    pair.bare.push_back(put_load(threads, settings.time, bare));
-    pair.obol.push_back(put_load(threads, settings.time, obol));
+    for (std::size_t client = 0; client < clients.size(); ++client) {
+      loads[client].push_back(clients[client](settings.time));
+    }
   }
-  return pair;
+  return loads;
+}
+
+Pair interleave(std::size_t threads, const Settings& settings, const MakeCall& bare, const MakeCall& obol) {
+  auto loads = interleave(settings, std::array{from_threads(threads, bare), from_threads(threads, obol)});
+  return {.bare = std::move(loads[0]), .obol = std::move(loads[1])};
 }
 
 double median(const std::vector<Load>& loads, double Load::* member) {

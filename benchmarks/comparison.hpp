@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ struct Pair {
   std::vector<Load> bare;
   std::vector<Load> obol;
 };
+
+/// All in turn, round by round; the loads of each.
+std::vector<std::vector<Load>> interleave(const Settings& settings, std::span<const PutLoad> clients);
 
 /// Both in turn, round by round.
 Pair interleave(std::size_t threads, const Settings& settings, const MakeCall& bare, const MakeCall& obol);

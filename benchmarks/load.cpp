@@ -8,6 +8,7 @@
 #include <barrier>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace obol::benchmark {
@@ -75,6 +76,20 @@ Load put_load(std::size_t threads, std::chrono::duration<double> time, const Mak
     over = true;
   }
   return timer->stop(latencies);
+}
+
+PutLoad from_threads(std::size_t threads, MakeCall make) {
+  return
+      [threads, make = std::move(make)](std::chrono::duration<double> time) { return put_load(threads, time, make); };
+}
+
+PutLoad counted_as(double calls, PutLoad load) {
+  return [calls, load = std::move(load)](std::chrono::duration<double> time) {
+    auto one = load(time);
+    one.per_second *= calls;
+    one.client_cpu_us /= calls;
+    return one;
+  };
 }
 
 double nanoseconds_each(std::size_t calls, const std::function<void()>& call) {

@@ -49,6 +49,12 @@ using PutLoad = std::function<Load(std::chrono::duration<double> time)>;
 /// Calls from so many threads for that long. All threads are ready before the clock starts.
 Load put_load(std::size_t threads, std::chrono::duration<double> time, const MakeCall& make);
 
+/// The same, for later.
+PutLoad from_threads(std::size_t threads, MakeCall make);
+
+/// Load of which each call counts as so many.
+PutLoad counted_as(double calls, PutLoad load);
+
 /// Nanoseconds for each call, in this thread.
 double nanoseconds_each(std::size_t calls, const std::function<void()>& call);
 

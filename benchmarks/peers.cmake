@@ -1,4 +1,4 @@
-# Other clients, which scenario `peers` of obol_bench compares with. Each is built if it is found, here or below a folder
+# Other clients, which scenarios `peers` and `async` of obol_bench compare with. Each is built if it is found, here or below a folder
 # of CMAKE_PREFIX_PATH; nothing else needs them. OBOL_PEERS_REPORT: what the scenario prints, as a regular expression.
 find_path(OBOL_BOOST_REDIS_INCLUDE boost/redis/src.hpp DOC "Folder of Boost's headers, 1.84 or newer")
 find_path(OBOL_REDIS_PLUS_PLUS_INCLUDE sw/redis++/redis++.h DOC "Folder of the headers of redis-plus-plus")
@@ -16,12 +16,12 @@ if(OBOL_REDIS_PLUS_PLUS_INCLUDE AND OBOL_REDIS_PLUS_PLUS_LIBRARY)
 endif()
 if(OBOL_BOOST_REDIS_INCLUDE)
   list(APPEND peers Boost.Redis)
-  target_sources(obol_bench PRIVATE boost_redis_peer.cpp)
+  target_sources(obol_bench PRIVATE boost_asio_host.cpp boost_redis_peer.cpp)
   target_include_directories(obol_bench SYSTEM PRIVATE "${OBOL_BOOST_REDIS_INCLUDE}")
   target_link_libraries(obol_bench PRIVATE OpenSSL::SSL)
   set_property(SOURCE peers.cpp APPEND PROPERTY COMPILE_DEFINITIONS OBOL_HAS_BOOST_REDIS)
 endif()
-set_source_files_properties(boost_redis_peer.cpp redis_plus_plus_peer.cpp PROPERTIES
+set_source_files_properties(boost_asio_host.cpp boost_redis_peer.cpp redis_plus_plus_peer.cpp PROPERTIES
   SKIP_UNITY_BUILD_INCLUSION ON SKIP_PRECOMPILE_HEADERS ON)
 
 if(peers)

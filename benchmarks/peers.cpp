@@ -4,7 +4,8 @@
 #include <fmt/format.h>
 
 #include <string>
-#include <utility>
+#include <string_view>
+#include <vector>
 
 #include "calls.hpp"
 #include "comparison.hpp"
@@ -12,28 +13,17 @@
 namespace obol::benchmark {
 namespace {
 
-struct MeasuredClient {
-  std::string_view name;
-  PutLoad put_load;
-  std::vector<Load> rounds{};
-};
-
-PutLoad from_threads(std::size_t threads, MakeCall make) {
-  return
-      [threads, make = std::move(make)](std::chrono::duration<double> time) { return put_load(threads, time, make); };
-}
-
 void compare(World& world, std::size_t callers, const Settings& settings, Report& report, const std::string& server) {
-  MeasuredClient bare{.name = "bare hiredis", .put_load = from_threads(callers, bare_get(world))};
-  std::vector<MeasuredClient> others{{.name = "Obol", .put_load = from_threads(callers, obol_get(world))}};
-  for (const auto& peer : peers()) others.push_back({.name = peer.name, .put_load = peer.get(world, callers)});
-  for (int round = 0; round < settings.rounds; ++round) {
-    bare.rounds.push_back(bare.put_load(settings.time));
-    for (auto& other : others) other.rounds.push_back(other.put_load(settings.time));
+  std::vector<std::string_view> names{"bare hiredis", "Obol"};
+  std::vector<PutLoad> clients{from_threads(callers, bare_get(world)), from_threads(callers, obol_get(world))};
+  for (const auto& peer : peers()) {
+    names.push_back(peer.name);
+    clients.push_back(peer.get(world, callers));
   }
-  for (const auto& other : others) {
-    add_rows(report, {.server = server, .what = fmt::format("get, {} callers, {}", callers, other.name)},
-             {.bare = bare.rounds, .obol = other.rounds});
+  const auto loads = interleave(settings, clients);
+  for (std::size_t i = 1; i < loads.size(); ++i) {
+    add_rows(report, {.server = server, .what = fmt::format("get, {} callers, {}", callers, names[i])},
+             {.bare = loads[0], .obol = loads[i]});
   }
 }
 
@@ -45,9 +35,17 @@ std::vector<Peer> peers() {
       {.name = "redis-plus-plus", .get = redis_plus_plus_get},
 #endif
 #ifdef OBOL_HAS_BOOST_REDIS
-      {.name = "Boost.Redis", .get = boost_redis_get},
+      {.name = "Boost.Redis", .get = boost_redis_peer().get},
 #endif
   };
+}
+
+const BoostPeer* boost_peer() {
+#ifdef OBOL_HAS_BOOST_REDIS
+  return &boost_redis_peer();
+#else
+  return nullptr;
+#endif
 }
 
 void run_peers(Server& server, const Settings& settings, Report& report) {

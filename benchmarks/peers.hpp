@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "load.hpp"
+#include "obol/async_redis_store.hpp"
 #include "scenarios.hpp"
 #include "world.hpp"
 
@@ -20,8 +21,28 @@ struct Peer {
 /// Its own pool with a connection for each thread.
 PutLoad redis_plus_plus_get(World& world, std::size_t callers);
 
-/// One connection and one thread, in which each caller is a coroutine.
-PutLoad boost_redis_get(World& world, std::size_t callers);
+/// Boost.Redis: one connection and one thread, in which each caller is a coroutine.
+struct BoostPeer {
+  using Make = PutLoad (*)(World& world, std::size_t callers);
+  Make get;
+  // With an HMAC of each session that is read or written; nothing is decoded.
+  Make verified_get;
+  Make get_all;
+  Make create;
+  Make update;
+  Make create_and_delete;  ///< One call is both.
+  /// Not Boost.Redis: Obol through obol/boost_asio.hpp, with the same coroutines.
+  PutLoad (*asio_get)(World& world, AsyncRedisStore& store, std::size_t callers);
+};
+
+/// Null if Boost was not found.
+const BoostPeer* boost_peer();
+
+/// What asio_get is.
+PutLoad boost_asio_get(World& world, AsyncRedisStore& store, std::size_t callers);
+
+/// For boost_peer().
+const BoostPeer& boost_redis_peer();
 
 /// Those that were found.
 std::vector<Peer> peers();

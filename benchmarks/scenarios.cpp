@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "async.hpp"
 #include "calls.hpp"
 #include "comparison.hpp"
 #include "delay_proxy.hpp"
@@ -51,6 +52,8 @@ class Scenarios {
   }
 
   void peers() { run_peers(server_, settings_, report_); }
+
+  void async() { run_async(server_, settings_, report_); }
 
   void create() {
     World world(server_, 1000);
@@ -237,7 +240,7 @@ class Scenarios {
   const std::string name_;
 };
 
-constexpr std::array<std::pair<std::string_view, void (Scenarios::*)()>, 11> scenarios{{
+constexpr std::array<std::pair<std::string_view, void (Scenarios::*)()>, 12> scenarios{{
     {"single", &Scenarios::single},
     {"many", &Scenarios::many},
     {"create", &Scenarios::create},
@@ -247,6 +250,7 @@ constexpr std::array<std::pair<std::string_view, void (Scenarios::*)()>, 11> sce
     {"round-trip", &Scenarios::round_trip},
     {"threads", &Scenarios::threads},
     {"peers", &Scenarios::peers},
+    {"async", &Scenarios::async},
     {"sessions", &Scenarios::sessions},
     {"sessions-per-user", &Scenarios::sessions_per_user},
 }};
