@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/background_tasks.hpp"
+#include "base/on_exit.hpp"
 #include "values/closed_error.hpp"
 #include "values/out_of_memory.hpp"
 
@@ -16,28 +17,27 @@ bool AsyncDiagnosis::begin(Receiver<Outcome>& receiver) {
     return true;
   }
   try {
-    return !start();
+    // Once the task has begun, the call may have ended, and be gone.
+    if (start()) return false;
+    outcome = std::unexpected(Error{ErrorCode::internal, "no thread could be started to ask the server"});
   } catch (const std::bad_alloc&) {
     outcome = std::unexpected(out_of_memory());
-    return true;
   }
+  return true;
 }
 
-// Once the task has begun, the call may have ended, and be gone.
 bool AsyncDiagnosis::start() {
   auto& aside = core().aside();
-  const auto id = aside.add([this] { end(std::unexpected(error_from(ErrorCode::closed, closed_error))); });
-  const auto task = [this, id, core = shared_core()] {
+  auto id = aside.add([this] { end(std::unexpected(error_from(ErrorCode::closed, closed_error))); });
+  bool has_begun = false;
+  const OnExit forget([&] {
+    if (!has_begun) aside.end(id, [] {});
+  });
+  has_begun = BackgroundTasks::start([this, id, core = shared_core()] {
     auto found = within_memory([&] { return core->parts().diagnose(); });
     core->aside().end(id, [&] { end(std::move(found)); });
-  };
-  if (BackgroundTasks::start(task)) return true;
-  aside.end(id, [&] {
-    outcome = std::unexpected(error_from(ErrorCode::internal, [] {
-      return Error{ErrorCode::internal, "no thread could be started to ask the server"};
-    }));
   });
-  return false;
+  return has_begun;
 }
 
 void AsyncDiagnosis::abandon() noexcept {

@@ -18,9 +18,6 @@ namespace obol::testing { namespace {
 
 using std::chrono::milliseconds;
 
-/// How many allocations of a call fail in turn at most; more than any call makes.
-constexpr std::size_t most_allocations = 20'000;
-
 class NoMemory : public ServerTest {
  protected:
   /// With one connection, a slot that leaks is the end of all calls.

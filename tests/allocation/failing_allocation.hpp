@@ -5,6 +5,9 @@
 
 namespace obol::testing {
 
+/// How many allocations of a call fail in turn at most; more than any call makes.
+constexpr std::size_t most_allocations = 20'000;
+
 enum class Failing { once, from_then_on };
 
 /// While it lives, of this thread's allocations the one behind `passed` others fails, or all from that one on. One at a

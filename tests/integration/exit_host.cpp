@@ -18,6 +18,8 @@
 #include <utility>
 
 #include "base/background_tasks.hpp"
+#include "obol/async_redis_store.hpp"
+#include "obol/background_driver.hpp"
 #include "obol/redis_store.hpp"
 #include "obol/session_id.hpp"
 #include "redis/connection/dialer.hpp"
@@ -50,6 +52,7 @@ struct BehindStaticStore {
 std::optional<obol::RedisStore> static_store;
 
 obol::RedisStore* leaked_store = nullptr;
+obol::AsyncRedisStore* leaked_async_store = nullptr;
 
 void die(std::string_view why) {
   std::fprintf(stderr, "%.*s\n", static_cast<int>(why.size()), why.data());
@@ -58,6 +61,10 @@ void die(std::string_view why) {
 
 /// Called as OpenSSL begins its clean-up. A store that goes on beside it crashes only by chance.
 void expect_no_store_in_use() {
+  if (leaked_async_store != nullptr) {
+    if (leaked_async_store->another()) die("OpenSSL ends before a leaked asynchronous store is closed");
+    return;
+  }
   if (leaked_store == nullptr) {
     if (!static_store_is_gone) die("OpenSSL ends before a static store is destroyed");
     return;
@@ -121,9 +128,34 @@ struct Ending final : obol::Observer {
   void on_deleted(const obol::SessionEvent&) noexcept override { std::exit(0); }
 };
 
+void get_on_and_on(obol::AsyncRedisStore& store) {
+  store.get(new_session().key()).start([&store](const auto& found) {
+    if (found) return get_on_and_on(store);
+    if (found.error().code != obol::ErrorCode::closed) die(found.error().message);
+  });
+}
+
+/// The store and its driver are never destroyed.
+int run_async(std::string_view way, obol::RedisStoreOptions options) {
+  // A handler that ends the process is not waited for.
+  if (way != "async") options.timeouts.total = std::chrono::hours(1);
+  auto made = obol::AsyncRedisStore::connect(std::move(options));
+  if (!made) die(made.error().message);
+  static auto& store = *new obol::AsyncRedisStore(std::move(*made));
+  leaked_async_store = &store;
+  static const auto& driver = *new obol::BackgroundDriver(store);
+  static_cast<void>(driver);
+  if (!store.get(new_session().key()).wait()) die("the store does not work");
+  for (int i = 0; i < 8; ++i) get_on_and_on(store);
+  if (way == "async") return 0;
+  store.get(new_session().key()).start([](const auto&) { std::exit(0); });
+  for (;;) ::pause();
+}
+
 int run(std::string_view way, obol::RedisStoreOptions options) {
   if (way == "in-a-call") options.observer = std::make_shared<Ending>();
   if (::OPENSSL_atexit(expect_no_store_in_use) != 1) die("OpenSSL calls nothing at its end");
+  if (way.starts_with("async")) return run_async(way, std::move(options));
   const auto connection = options.connection;
   auto made = obol::RedisStore::connect(std::move(options));
   if (!made) die(made.error().message);
