@@ -1,12 +1,12 @@
 // How calls of an engine end, wherever they are: cancelled, with the engine destroyed, or with it closed. Each ends
 // once, and the next call works.
-#include <atomic>
 #include <csignal>
 #include <string>
 #include <vector>
 
 #include "base/background_tasks.hpp"
 #include "support/await.hpp"
+#include "support/blocking_provider.hpp"
 #include "support/engine_test.hpp"
 
 namespace obol::testing { namespace {
@@ -55,31 +55,13 @@ class HoldingExecutor final : public Executor {
   Completions held;
 };
 
-/// A provider of credentials that blocks until it is released.
-class BlockingProvider {
- public:
-  Result<UserCredentials> operator()() {
-    ++asked;
-    while (is_blocked) is_blocked.wait(true);
-    return UserCredentials{};
-  }
-  void release() {
-    is_blocked = false;
-    is_blocked.notify_all();
-  }
-
-  std::atomic<bool> is_blocked = false;
-  std::atomic<int> asked = 0;
-};
-
 using Case = std::tuple<ServerKind, Stage, Way>;
 
 class EngineEndTest : public ::testing::TestWithParam<Case>, protected EngineDriver {
  protected:
   EngineEndTest() {
-    auto connection = server.connection();
-    connection.credentials = CredentialsProvider([provider = provider] { return (*provider)(); });
-    start_engine({.connection = connection, .timeouts = patient, .max_reply_bytes = 32 * 1024 * 1024});
+    start_engine(
+        {.connection = provider.in(server.connection()), .timeouts = patient, .max_reply_bytes = 32 * 1024 * 1024});
   }
   ~EngineEndTest() override {
     let_go();
@@ -118,15 +100,15 @@ class EngineEndTest : public ::testing::TestWithParam<Case>, protected EngineDri
         begin_it({Command{"ECHO", "it"}});
         return drive_until([&] { return !executor.held.empty(); });
       case Stage::dialing:
-        provider->is_blocked = true;
+        provider.block();
         begin_it({Command{"ECHO", "it"}});
         drive();
-        return await("a connection to be opened", [&, before = asked_before] { return provider->asked > before; });
+        return await("a connection to be opened", [this] { return provider.asked() > 1; });
       case Stage::greeting:
         server.signal(SIGSTOP);
         begin_it({Command{"ECHO", "it"}});
         drive();
-        return await("a connection to be opened", [&, before = asked_before] { return provider->asked > before; });
+        return await("a connection to be opened", [this] { return provider.asked() > 1; });
     }
   }
 
@@ -155,7 +137,7 @@ class EngineEndTest : public ::testing::TestWithParam<Case>, protected EngineDri
   /// What was stopped and blocked goes on.
   void let_go() {
     server.signal(SIGCONT);
-    provider->release();
+    provider.release();
   }
 
   bool is_in_flight() const { return stage == Stage::half_written || stage == Stage::sent || stage == Stage::alone; }
@@ -181,10 +163,9 @@ class EngineEndTest : public ::testing::TestWithParam<Case>, protected EngineDri
   const Stage stage = std::get<1>(GetParam());
   const Way way = std::get<2>(GetParam());
   TestServer server{std::get<0>(GetParam())};
-  std::shared_ptr<BlockingProvider> provider = std::make_shared<BlockingProvider>();
+  BlockingProvider provider;  ///< Asked once by the client, when it was started.
   HoldingExecutor executor;
   std::unique_ptr<KeptCall> it;
-  int asked_before = 1;  ///< By the client, when it was started.
 };
 
 TEST_P(EngineEndTest, EndsOnceAndTheNextCallWorks) {
