@@ -347,9 +347,8 @@ void Engine::Implementation::note_use(LoopConnection& connection) {
 // A peer that keeps sending must not keep the loop.
 Result<void> Engine::Implementation::receive_all(LoopConnection& connection) {
   for (int reads = 0; reads < most_reads_at_once; ++reads) {
-    const auto more =
-        within_memory([&] { return connection.receive(std::span(received_.get(), most_received_at_once)); });
-    if (!more) return std::unexpected(more.error());
+    auto more = within_memory([&] { return connection.receive(std::span(received_.get(), most_received_at_once)); });
+    if (!more) return std::unexpected(std::move(more.error()));
     if (auto taken = take_answered(connection); !taken) return taken;
     if (!*more || connection.is_closed) return {};
   }
