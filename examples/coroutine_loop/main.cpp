@@ -20,7 +20,7 @@ namespace {
 class Loop {
  public:
   Loop() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {
-    if (epoll_ == -1) throw std::system_error(errno, std::generic_category(), "epoll_create1");
+    if (epoll_ == -1) fail("epoll_create1");
   }
   ~Loop() { close(epoll_); }
   Loop(const Loop&) = delete;
@@ -30,7 +30,7 @@ class Loop {
   void watch(int descriptor, std::function<void()>& when_readable) const {
     epoll_event event{.events = EPOLLIN, .data = {.ptr = &when_readable}};
     if (epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) == -1) {
-      throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+      fail("epoll_ctl");
     }
   }
 
@@ -44,18 +44,24 @@ class Loop {
   }
 
  private:
+  [[noreturn]] static void fail(const char* what) {
+    const std::error_code code(errno, std::generic_category());
+    example::fail(what, {.code = code, .message = "the operating system refused"});
+  }
+
   const int epoll_;
 };
 
 /// A coroutine that begins at once and that nobody waits for.
 struct Detached {
-  struct promise_type {
-    Detached get_return_object() noexcept { return {}; }
-    std::suspend_never initial_suspend() noexcept { return {}; }
-    std::suspend_never final_suspend() noexcept { return {}; }
-    void return_void() noexcept {}
-    void unhandled_exception() noexcept { std::terminate(); }
+  struct Promise {
+    Detached get_return_object() const noexcept { return {}; }
+    std::suspend_never initial_suspend() const noexcept { return {}; }
+    std::suspend_never final_suspend() const noexcept { return {}; }
+    void return_void() const noexcept {}
+    [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
   };
+  using promise_type = Promise;
 };
 
 Detached visit(obol::AsyncSessionStore& store, std::string user, int& visits_left) {

@@ -43,7 +43,8 @@ class RoundPoster final : public Executor {
  public:
   explicit RoundPoster(OBOL_ASIO::any_io_executor executor) noexcept : executor_(std::move(executor)) {}
 
-  // The last call may end, and destroy this, before post() returns.
+  // The last call may end, and destroy this, before Asio's post() returns. Without memory for that the program ends.
+  // NOLINTNEXTLINE(bugprone-exception-escape)
   void post(Completions ready) noexcept override {
     const auto executor = executor_;
     OBOL_ASIO::post(executor, Round(std::move(ready), executor));
@@ -54,6 +55,9 @@ class RoundPoster final : public Executor {
  private:
   OBOL_ASIO::any_io_executor executor_;
 };
+
+/// What cancels a call through its handler's cancellation slot.
+enum class Cancelled { by_each_type, not_by_total, never };
 
 /// Memory of a call: from the handler's allocator, or from Asio's cache of small pieces if it has none.
 template <class CompletionHandler, class Associated = OBOL_ASIO::associated_allocator_t<CompletionHandler>>
@@ -75,7 +79,7 @@ class Delivery {
  public:
   using allocator_type = CallAllocator<CompletionHandler>;
 
-  Delivery(CompletionHandler handler, std::unique_ptr<PendingCall<T>> ended)
+  Delivery(CompletionHandler&& handler, std::unique_ptr<PendingCall<T>> ended)
       : handler_(std::move(handler)), ended_(std::move(ended)) {}
 
   allocator_type get_allocator() const noexcept { return allocator_of(handler_); }
@@ -97,9 +101,9 @@ class Delivery {
 template <class T, class CompletionHandler>
 class Operation final : public Receiver<T> {
  public:
-  Operation(CompletionHandler handler, std::shared_ptr<RoundPoster> poster)
+  Operation(CompletionHandler&& handler, const std::shared_ptr<RoundPoster>& poster)
       : handler_(std::move(handler)),
-        poster_(std::move(poster)),
+        poster_(poster),
         handler_work_(OBOL_ASIO::get_associated_executor(handler_, poster_->executor())),
         store_work_(poster_->executor()) {}
   Operation(const Operation&) = delete;
@@ -108,11 +112,11 @@ class Operation final : public Receiver<T> {
 
   /// `make_call` gives the AsyncCall for the options.
   template <class MakeCall>
-  static void start(CompletionHandler handler, std::shared_ptr<RoundPoster> poster,
-                    OBOL_ASIO::cancellation_type cancelled_by, CallOptions options, MakeCall make_call) {
-    auto operation = make(std::move(handler), std::move(poster));
+  static void start(CompletionHandler&& handler, const std::shared_ptr<RoundPoster>& poster, Cancelled cancelled,
+                    CallOptions options, MakeCall make_call) {
+    auto operation = make(std::move(handler), poster);
     options.executor = operation->poster_.get();
-    operation->connect_slot(cancelled_by, options);
+    operation->connect_slot(cancelled, options);
     auto call = std::move(make_call)(std::move(options)).release();
     const bool is_known = call->begin(*operation);
     auto* const running = operation.release();
@@ -138,30 +142,34 @@ class Operation final : public Receiver<T> {
   };
   struct CancelByType {
     std::stop_source stop;
-    OBOL_ASIO::cancellation_type cancelled_by;
+    Cancelled cancelled;
     void operator()(OBOL_ASIO::cancellation_type type) noexcept {
-      if ((type & cancelled_by) != OBOL_ASIO::cancellation_type::none) stop.request_stop();
+      using enum OBOL_ASIO::cancellation_type;
+      const bool is_meant =
+          cancelled == Cancelled::by_each_type || (type & terminal) != none || (type & partial) != none;
+      if (is_meant) stop.request_stop();
     }
   };
 
-  static Owned make(CompletionHandler handler, std::shared_ptr<RoundPoster> poster) {
+  static Owned make(CompletionHandler&& handler, const std::shared_ptr<RoundPoster>& poster) {
     Allocator allocator(allocator_of(handler));
     Operation* const memory = AllocatorTraits::allocate(allocator, 1);
     try {
-      return Owned(std::construct_at(memory, std::move(handler), std::move(poster)));
+      return Owned(std::construct_at(memory, std::move(handler), poster));
     } catch (...) {
       AllocatorTraits::deallocate(allocator, memory, 1);
       throw;
     }
   }
 
-  void connect_slot(OBOL_ASIO::cancellation_type cancelled_by, CallOptions& options) {
+  void connect_slot(Cancelled cancelled, CallOptions& options) {
+    if (cancelled == Cancelled::never) return;
     auto slot = OBOL_ASIO::get_associated_cancellation_slot(handler_);
     if (!slot.is_connected()) return;
     const std::stop_source stop;
     if (options.stop.stop_possible()) callers_stop_.emplace(std::move(options.stop), RequestStop{stop});
     options.stop = stop.get_token();
-    slot.assign(CancelByType{stop, cancelled_by});
+    slot.assign(CancelByType{stop, cancelled});
   }
 
   void receive(std::unique_ptr<PendingCall<T>> ended) override {
@@ -209,31 +217,32 @@ class Initiation {
  public:
   using executor_type = OBOL_ASIO::any_io_executor;
 
-  Initiation(Wrapped& store, std::shared_ptr<RoundPoster> poster, OBOL_ASIO::cancellation_type cancelled_by,
-             MakeCall make_call)
-      : store_(&store), poster_(std::move(poster)), cancelled_by_(cancelled_by), make_call_(std::move(make_call)) {}
+  Initiation(Wrapped& store, const std::shared_ptr<RoundPoster>& poster, Cancelled cancelled, MakeCall make_call)
+      : store_(&store), poster_(&poster), cancelled_(cancelled), make_call_(std::move(make_call)) {}
 
-  executor_type get_executor() const noexcept { return poster_->executor(); }
+  executor_type get_executor() const noexcept { return (*poster_)->executor(); }
 
   template <class CompletionHandler, class... Arguments>
-  void operator()(CompletionHandler&& handler, CallOptions options, Arguments... arguments) {
+  void operator()(CompletionHandler&& handler, CallOptions options, Arguments&&... arguments) {
     Operation<T, std::decay_t<CompletionHandler>>::start(
-        std::forward<CompletionHandler>(handler), poster_, cancelled_by_, std::move(options),
-        [&](CallOptions completed) { return make_call_(*store_, std::move(arguments)..., std::move(completed)); });
+        std::decay_t<CompletionHandler>(std::forward<CompletionHandler>(handler)), *poster_, cancelled_,
+        std::move(options), [&](CallOptions&& completed) {
+          return make_call_(*store_, std::forward<Arguments>(arguments)..., std::move(completed));
+        });
   }
 
  private:
   Wrapped* store_;
-  std::shared_ptr<RoundPoster> poster_;
-  OBOL_ASIO::cancellation_type cancelled_by_;
+  const std::shared_ptr<RoundPoster>* poster_;  ///< The Store's.
+  Cancelled cancelled_;
   MakeCall make_call_;
 };
 
 /// The store of a Driver, and the wait for its descriptor, which keeps this alive.
 class Watch : public std::enable_shared_from_this<Watch> {
  public:
-  Watch(AsyncSessionStore& store, OBOL_ASIO::any_io_executor executor)
-      : store_(&store), descriptor_(std::move(executor), store.descriptor()) {}
+  Watch(AsyncSessionStore& store, const OBOL_ASIO::any_io_executor& executor)
+      : store_(&store), descriptor_(executor, store.descriptor()) {}
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
   // The descriptor is the store's: not to be closed, also if begin() has thrown.
@@ -311,8 +320,8 @@ class Store {
   template <CompletionToken Token = DefaultToken>
   auto get(SessionKey key, CallOptions options, Token&& token = Token()) {
     return read<Result<std::optional<Session>>, Token>(
-        token, [](Wrapped& store, auto... with) { return store.get(std::move(with)...); }, std::move(options),
-        std::move(key));
+        token, [](Wrapped& store, auto&&... with) { return store.get(std::forward<decltype(with)>(with)...); },
+        std::move(options), std::move(key));
   }
   /// The same, without options; here and below.
   template <CompletionToken Token = DefaultToken>
@@ -324,8 +333,8 @@ class Store {
   template <CompletionToken Token = DefaultToken>
   auto get_many(std::vector<SessionKey> keys, CallOptions options, Token&& token = Token()) {
     return read<Result<std::vector<std::optional<Session>>>, Token>(
-        token, [](Wrapped& store, auto... with) { return store.get_many(std::move(with)...); }, std::move(options),
-        std::move(keys));
+        token, [](Wrapped& store, auto&&... with) { return store.get_many(std::forward<decltype(with)>(with)...); },
+        std::move(options), std::move(keys));
   }
   /// The same, without options.
   template <CompletionToken Token = DefaultToken>
@@ -337,8 +346,8 @@ class Store {
   template <CompletionToken Token = DefaultToken>
   auto upsert(Session session, CallOptions options, Token&& token = Token()) {
     return write<std::expected<UpsertedSession, UpsertError>, Token>(
-        token, [](Wrapped& store, auto... with) { return store.upsert(std::move(with)...); }, std::move(options),
-        std::move(session));
+        token, [](Wrapped& store, auto&&... with) { return store.upsert(std::forward<decltype(with)>(with)...); },
+        std::move(options), std::move(session));
   }
   /// The same, without options.
   template <CompletionToken Token = DefaultToken>
@@ -350,8 +359,8 @@ class Store {
   template <CompletionToken Token = DefaultToken>
   auto rotate_id(Session session, CallOptions options, Token&& token = Token()) {
     return write<std::expected<Session, UpsertError>, Token>(
-        token, [](Wrapped& store, auto... with) { return store.rotate_id(std::move(with)...); }, std::move(options),
-        std::move(session));
+        token, [](Wrapped& store, auto&&... with) { return store.rotate_id(std::forward<decltype(with)>(with)...); },
+        std::move(options), std::move(session));
   }
   /// The same, without options.
   template <CompletionToken Token = DefaultToken>
@@ -363,8 +372,8 @@ class Store {
   template <CompletionToken Token = DefaultToken>
   auto delete_one(SessionKey key, CallOptions options, Token&& token = Token()) {
     return write<Result<Deleted>, Token>(
-        token, [](Wrapped& store, auto... with) { return store.delete_one(std::move(with)...); }, std::move(options),
-        std::move(key));
+        token, [](Wrapped& store, auto&&... with) { return store.delete_one(std::forward<decltype(with)>(with)...); },
+        std::move(options), std::move(key));
   }
   /// The same, without options.
   template <CompletionToken Token = DefaultToken>
@@ -376,8 +385,8 @@ class Store {
   template <CompletionToken Token = DefaultToken>
   auto get_all(std::string user_id, std::string type, CallOptions options, Token&& token = Token()) {
     return read<Result<std::vector<Session>>, Token>(
-        token, [](Wrapped& store, auto... with) { return store.get_all(std::move(with)...); }, std::move(options),
-        std::move(user_id), std::move(type));
+        token, [](Wrapped& store, auto&&... with) { return store.get_all(std::forward<decltype(with)>(with)...); },
+        std::move(options), std::move(user_id), std::move(type));
   }
   /// The same, without options.
   template <CompletionToken Token = DefaultToken>
@@ -389,8 +398,8 @@ class Store {
   template <CompletionToken Token = DefaultToken>
   auto delete_all(std::string user_id, std::string type, CallOptions options, Token&& token = Token()) {
     return write<Result<Deleted>, Token>(
-        token, [](Wrapped& store, auto... with) { return store.delete_all(std::move(with)...); }, std::move(options),
-        std::move(user_id), std::move(type));
+        token, [](Wrapped& store, auto&&... with) { return store.delete_all(std::forward<decltype(with)>(with)...); },
+        std::move(options), std::move(user_id), std::move(type));
   }
   /// The same, without options.
   template <CompletionToken Token = DefaultToken>
@@ -402,8 +411,9 @@ class Store {
   template <CompletionToken Token = DefaultToken>
   auto delete_others(SessionKey keep, CallOptions options, Token&& token = Token()) {
     return write<Result<Deleted>, Token>(
-        token, [](Wrapped& store, auto... with) { return store.delete_others(std::move(with)...); }, std::move(options),
-        std::move(keep));
+        token,
+        [](Wrapped& store, auto&&... with) { return store.delete_others(std::forward<decltype(with)>(with)...); },
+        std::move(options), std::move(keep));
   }
   /// The same, without options.
   template <CompletionToken Token = DefaultToken>
@@ -416,7 +426,8 @@ class Store {
     requires std::derived_from<Wrapped, AsyncRedisStore>
   auto get_from_replica(SessionKey key, CallOptions options, Token&& token = Token()) {
     return read<Result<std::optional<Session>>, Token>(
-        token, [](Wrapped& store, auto... with) { return store.get_from_replica(std::move(with)...); },
+        token,
+        [](Wrapped& store, auto&&... with) { return store.get_from_replica(std::forward<decltype(with)>(with)...); },
         std::move(options), std::move(key));
   }
   /// The same, without options.
@@ -431,7 +442,10 @@ class Store {
     requires std::derived_from<Wrapped, AsyncRedisStore>
   auto get_all_from_replica(std::string user_id, std::string type, CallOptions options, Token&& token = Token()) {
     return read<Result<std::vector<Session>>, Token>(
-        token, [](Wrapped& store, auto... with) { return store.get_all_from_replica(std::move(with)...); },
+        token,
+        [](Wrapped& store, auto&&... with) {
+          return store.get_all_from_replica(std::forward<decltype(with)>(with)...);
+        },
         std::move(options), std::move(user_id), std::move(type));
   }
   /// The same, without options.
@@ -446,8 +460,9 @@ class Store {
     requires std::derived_from<Wrapped, AsyncRedisStore>
   auto diagnose(CallOptions options, Token&& token = Token()) {
     return initiate<Result<std::vector<Finding>>, Token>(
-        OBOL_ASIO::cancellation_type::none, token,
-        [](Wrapped& store, auto... with) { return store.diagnose(std::move(with)...); }, std::move(options));
+        detail::Cancelled::never, token,
+        [](Wrapped& store, auto&&... with) { return store.diagnose(std::forward<decltype(with)>(with)...); },
+        std::move(options));
   }
   /// The same, without options.
   template <CompletionToken Token = DefaultToken>
@@ -458,21 +473,23 @@ class Store {
 
  private:
   template <class T, class Token, class MakeCall, class... Arguments>
-  auto read(std::remove_reference_t<Token>& token, MakeCall make_call, CallOptions options, Arguments... arguments) {
-    return initiate<T, Token>(OBOL_ASIO::cancellation_type::all, token, std::move(make_call), std::move(options),
-                              std::move(arguments)...);
+  auto read(std::remove_reference_t<Token>& token, MakeCall make_call, CallOptions&& options,
+            Arguments&&... arguments) {
+    return initiate<T, Token>(detail::Cancelled::by_each_type, token, std::move(make_call), std::move(options),
+                              std::forward<Arguments>(arguments)...);
   }
   template <class T, class Token, class MakeCall, class... Arguments>
-  auto write(std::remove_reference_t<Token>& token, MakeCall make_call, CallOptions options, Arguments... arguments) {
-    return initiate<T, Token>(OBOL_ASIO::cancellation_type::terminal | OBOL_ASIO::cancellation_type::partial, token,
-                              std::move(make_call), std::move(options), std::move(arguments)...);
+  auto write(std::remove_reference_t<Token>& token, MakeCall make_call, CallOptions&& options,
+             Arguments&&... arguments) {
+    return initiate<T, Token>(detail::Cancelled::not_by_total, token, std::move(make_call), std::move(options),
+                              std::forward<Arguments>(arguments)...);
   }
   template <class T, class Token, class MakeCall, class... Arguments>
-  auto initiate(OBOL_ASIO::cancellation_type cancelled_by, std::remove_reference_t<Token>& token, MakeCall make_call,
-                CallOptions options, Arguments... arguments) {
+  auto initiate(detail::Cancelled cancelled, std::remove_reference_t<Token>& token, MakeCall make_call,
+                CallOptions&& options, Arguments&&... arguments) {
     return OBOL_ASIO::async_initiate<Token, void(T)>(
-        detail::Initiation<T, Wrapped, MakeCall>(store_, poster_, cancelled_by, std::move(make_call)), token,
-        std::move(options), std::move(arguments)...);
+        detail::Initiation<T, Wrapped, MakeCall>(store_, poster_, cancelled, std::move(make_call)), token,
+        std::move(options), std::forward<Arguments>(arguments)...);
   }
 
   Wrapped& store_;
@@ -489,8 +506,8 @@ class Driver {
  public:
   /// Begins to drive. Throws system_error of Asio if the descriptor cannot be watched, for example since another Driver
   /// of the same execution context watches it.
-  Driver(AsyncSessionStore& store, OBOL_ASIO::any_io_executor executor)
-      : watch_(std::make_shared<detail::Watch>(store, std::move(executor))) {
+  Driver(AsyncSessionStore& store, const OBOL_ASIO::any_io_executor& executor)
+      : watch_(std::make_shared<detail::Watch>(store, executor)) {
     watch_->begin();
   }
   /// Ends to drive: afterwards run_ready() runs no more. Waits for it if another thread is inside; may run in a

@@ -70,7 +70,7 @@ net::awaitable<void> get_both(face::Store<>& sessions, std::vector<std::string>&
   const auto [in_tuple] = co_await sessions.get(key_of("c"), net::as_tuple(net::use_awaitable));
   ids.push_back(in_tuple.value()->id);
 #else
-  ids.push_back("c");
+  ids.emplace_back("c");
 #endif
 }
 
@@ -296,7 +296,7 @@ TEST_F(AsioTest, ACallThatWritesIsNotCancelledByTotal) {
 
 TEST_F(AsioTest, AStopTokenCancelsBesideASlot) {
   net::cancellation_signal signal;
-  std::stop_source stop;
+  const std::stop_source stop;
   std::optional<Got> got;
   sessions_.get(key_of("a"), {.stop = stop.get_token()},
                 net::bind_cancellation_slot(signal.slot(), [&](Got outcome) { got = outcome; }));
@@ -353,7 +353,7 @@ class ThrowingHandlers : public AsioTest {
  protected:
   /// Three calls end, and the second handler throws.
   template <class HandlersExecutor>
-  void throw_in_the_second_of(HandlersExecutor executor) {
+  void throw_in_the_second_of(const HandlersExecutor& executor) {
     for (int i = 0; i < 3; ++i) {
       sessions_.get(key_of("a"), net::bind_executor(executor, [this, i](const Got&) {
                       told_.push_back(i);
@@ -419,7 +419,7 @@ class AsioDriverTest : public ::testing::Test {
 
 TEST_F(AsioDriverTest, DrivesTheStoreRoundAfterRound) {
   int told = 0;
-  std::jthread ends([&](const std::stop_token& stop) {
+  const std::jthread ends([&](const std::stop_token& stop) {
     while (!stop.stop_requested()) store_.end_all();
   });
   std::function<void(const Got&)> again = [&](const Got&) {
@@ -484,8 +484,8 @@ TEST_F(AsioDriverTest, MayEndUndrivenBeforeItsContext) {
 TEST_F(AsioDriverTest, EndsWhileOtherThreadsRunTheContext) {
   for (int i = 0; i < 200; ++i) {
     {
-      std::jthread one([&] { context_.run(); });
-      std::jthread another([&] { context_.run(); });
+      const std::jthread one([&] { context_.run(); });
+      const std::jthread another([&] { context_.run(); });
       sessions_.get(key_of("a"), [](const Got&) {});
       store_.end_all();
       driver_.reset();
@@ -501,8 +501,8 @@ TEST_F(AsioDriverTest, EndsWhileOtherThreadsRunTheContext) {
 TEST_F(AsioDriverTest, NoTwoThreadsDriveAtATime) {
   std::atomic<int> told = 0;
   {
-    std::jthread one([&] { context_.run(); });
-    std::jthread another([&] { context_.run(); });
+    const std::jthread one([&] { context_.run(); });
+    const std::jthread another([&] { context_.run(); });
     for (int i = 0; i < 1'000; ++i) {
       store_.get(key_of("a"), {}).start([&](const Got&) {
         if (++told == 1'000) context_.stop();

@@ -1,6 +1,7 @@
 // The Asio that the tests of this folder are compiled with, and what they use of it.
 #pragma once
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the name of a file
 #ifdef OBOL_TEST_BOOST
 #include "obol/boost_asio.hpp"
 #define OBOL_TEST_ASIO_HEADER(name) <boost/asio/name>
@@ -8,6 +9,7 @@
 #include "obol/asio.hpp"
 #define OBOL_TEST_ASIO_HEADER(name) <asio/name>
 #endif
+// NOLINTEND(bugprone-macro-parentheses)
 
 #include OBOL_TEST_ASIO_HEADER(bind_allocator.hpp)
 #include OBOL_TEST_ASIO_HEADER(bind_cancellation_slot.hpp)
