@@ -17,13 +17,19 @@ class AsyncDiagnosis final : public AsyncStoreCall<Result<std::vector<Finding>>,
  public:
   using Outcome = Result<std::vector<Finding>>;
 
-  AsyncDiagnosis(std::shared_ptr<AsyncStoreCore> core, Executor* executor)
-      : AsyncStoreCall(std::move(core), {.executor = executor}) {}
+  /// Of the options only the executor counts: the client that asks has a time limit of its own.
+  AsyncDiagnosis(std::shared_ptr<AsyncStoreCore> core, CallOptions options)
+      : AsyncStoreCall(std::move(core), without_limits(std::move(options))) {}
 
   bool begin(Receiver<Outcome>& receiver) override;
   void abandon() noexcept override;
 
  private:
+  static CallOptions without_limits(CallOptions options) {
+    options.timeout = {};
+    options.stop = {};
+    return options;
+  }
   void complete() override { tell(); }
   bool start();
   void end(Outcome found) noexcept;

@@ -56,8 +56,8 @@ class [[gnu::visibility("hidden")]] AsyncRedisStore::Implementation {
         std::make_unique<AsyncOperationCall<Work>>(core_, std::move(options), std::forward<Arguments>(arguments)...));
   }
 
-  AsyncCall<Result<std::vector<Finding>>> diagnose(const CallOptions& options) {
-    return AsyncCall<AsyncDiagnosis::Outcome>(std::make_unique<AsyncDiagnosis>(core_, options.executor));
+  AsyncCall<Result<std::vector<Finding>>> diagnose(CallOptions options) {
+    return AsyncCall<AsyncDiagnosis::Outcome>(std::make_unique<AsyncDiagnosis>(core_, std::move(options)));
   }
 
   // Keeps nothing of the store.
@@ -137,7 +137,7 @@ AsyncCall<Result<std::vector<Session>>> AsyncRedisStore::get_all_from_replica(st
   return implementation_->call<AsyncGetAll>(std::move(options), ReadFrom::replica, std::move(user_id), std::move(type));
 }
 AsyncCall<Result<std::vector<Finding>>> AsyncRedisStore::diagnose(CallOptions options) {
-  return implementation_->diagnose(options);
+  return implementation_->diagnose(std::move(options));
 }
 
 int AsyncRedisStore::descriptor() const { return implementation_->engine().descriptor(); }

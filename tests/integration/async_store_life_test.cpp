@@ -125,7 +125,8 @@ TEST_P(AsyncStoreLifeTest, ACoroutineMayBeDestroyedWhileItWaits) {
   ASSERT_TRUE(outcome_of(*store, store->get(key)));
   EXPECT_TRUE(is_stored(session));
   EXPECT_FALSE(was_resumed);
-  EXPECT_EQ(observer->count("call create failed"), 2U);
+  // The reply to the second one may be read before it is cancelled.
+  EXPECT_EQ(observer->count("call create "), 2U);
 }
 
 // Each call is told once, whatever comes first: its reply, its end, or the thread that begins it.
