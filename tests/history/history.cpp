@@ -27,6 +27,7 @@ struct Write {
   std::uint64_t number = 0;
   bool done = false;
   bool expired = false;
+  bool given_up = false;
 };
 
 struct Delete {
@@ -95,9 +96,10 @@ class Track {
       if (read.seen && !read.when.may_be_lost) floor_.add(read.when.end, read.seen->version);
     }
     floor_.settle();
+    const auto created_by = this->created_by();
     for (const auto& deletion : deletes_) {
       first_delete_ = std::min(first_delete_, deletion.when.start);
-      if (deletion.done && created_ && deletion.when.start > created_->when.end) {
+      if (deletion.done && deletion.when.start > created_by) {
         logged_out_ = std::min(logged_out_, deletion.when.end);
       }
     }
@@ -107,6 +109,17 @@ class Track {
         found_gone_ = std::min(found_gone_, read.when.end);
       }
     }
+  }
+
+  /// From then on it cannot be created any more. Who gives a create up knows that only once it was seen.
+  Time created_by() const {
+    if (!created_) return never;
+    if (!created_->given_up) return created_->when.end;
+    Time seen = never;
+    for (const auto& read : reads_) {
+      if (read.seen) seen = std::min(seen, read.when.end);
+    }
+    return seen;
   }
 
   void check_versions() {
@@ -226,7 +239,8 @@ class UserTracks {
 
   void add_write(const Call& call, const Interval& when, std::vector<Violation>& violations) {
     track(call.session)
-        .add(Write{when, call.version, call.write, is_done(call, when), call.outcome == Outcome::expired},
+        .add(Write{when, call.version, call.write, is_done(call, when), call.outcome == Outcome::expired,
+                   call.outcome == Outcome::given_up},
              call.operation == Operation::create);
     if (call.outcome == Outcome::gone) track(call.session).add(Read{when});
     if (call.outcome != Outcome::conflict || call.seen.empty()) return;

@@ -30,6 +30,7 @@ enum class Outcome {
   gone,      ///< Refused: no such session is stored.
   expired,   ///< Refused, and nothing was changed: what was to be stored is past.
   unknown,   ///< May have been done or not.
+  given_up,  ///< The caller did not wait for the end: may have been done or not, and may be done later.
 };
 
 /// One call. Sessions and writes have numbers that are never used again.
@@ -44,6 +45,7 @@ struct Call {
   Time end = 0;
   std::vector<Seen> seen{};
   bool is_confirmed = false;  ///< Of deletes: every replica that may be promoted was known to have it.
+  bool is_async = false;      ///< Of an asynchronous store.
   std::string error{};        ///< Of `unknown`: what the caller was told.
 };
 

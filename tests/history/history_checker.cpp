@@ -26,6 +26,7 @@
 #include "history/history.hpp"
 #include "history/outage.hpp"
 #include "history/random_faults.hpp"
+#include "history/stores.hpp"
 #include "history/topology.hpp"
 #include "history/workload.hpp"
 #include "support/fault_proxy.hpp"
@@ -45,7 +46,11 @@ constexpr milliseconds calm{500};
 /// On several servers the time counts, not the number of calls.
 constexpr milliseconds pause_between_calls{4};
 
+/// More than the callers ever have on their way at once. A command that is counted for ever uses it up.
+constexpr std::size_t most_waiting = 500;
+
 enum class Where { single, sentinel, cluster };
+enum class Kinds { blocking, async, both };
 
 struct Arguments {
   ServerKind server = ServerKind::redis;
@@ -54,6 +59,9 @@ struct Arguments {
   bool forks = false;
   bool clock_jumps = false;
   bool durable_deletes = false;
+  std::string_view stores_name = "blocking";
+  Kinds stores = Kinds::blocking;
+  std::size_t drivers = 1;
   std::vector<std::string> events{};
   std::size_t rounds = 1;
   WorkloadOptions workload{};
@@ -62,14 +70,16 @@ struct Arguments {
 constexpr std::string_view usage =
     "usage: obol_history_checker [--server redis|valkey] [--near-cache on|off] [--forks on|off]\n"
     "                            [--clock-jumps on|off] [--calls N] [--threads N] [--seed S]\n"
+    "                            [--store blocking|async|both] [--drivers N]\n"
     "       obol_history_checker --topology sentinel|cluster [--events NAME,NAME] [--rounds N]\n"
     "                            [--durable-deletes on|off] [--server redis|valkey] [--near-cache on|off]\n"
-    "                            [--threads N] [--seed S]\n"
+    "                            [--threads N] [--seed S] [--store blocking|async|both] [--drivers N]\n"
     "The first makes calls to one server through a proxy that does faults; with forks, children use the store "
     "meanwhile.\n"
     "The second makes them for as long as it takes to let every event happen in random order, as often as said; a "
     "wrong\n"
-    "name gets the list of events.\n";
+    "name gets the list of events.\n"
+    "With --store async or both, calls go to one asynchronous store for each driver, too, and some are given up.\n";
 
 template <class Number>
 bool read_number(std::string_view text, Number& number) {
@@ -99,6 +109,12 @@ bool take(Arguments& arguments, std::string_view option, std::string_view value)
   if (option == "--forks") return read_switch(value, arguments.forks);
   if (option == "--clock-jumps") return read_switch(value, arguments.clock_jumps);
   if (option == "--durable-deletes") return read_switch(value, arguments.durable_deletes);
+  if (option == "--store") {
+    arguments.stores_name = value;
+    return read_name(value, arguments.stores,
+                     {{"blocking", Kinds::blocking}, {"async", Kinds::async}, {"both", Kinds::both}});
+  }
+  if (option == "--drivers") return read_number(value, arguments.drivers);
   if (option == "--events") {
     for (const auto name : std::views::split(value, ',')) arguments.events.emplace_back(name.begin(), name.end());
     return true;
@@ -118,11 +134,21 @@ std::optional<Arguments> parse(int count, char** words) {
   for (int i = 1; i < count; i += 2) {
     if (!take(arguments, words[i], words[i + 1])) return std::nullopt;
   }
-  return arguments;
+  // A blocking store does not share its near cache with an asynchronous one.
+  const bool is_possible = !(arguments.near_cache && arguments.stores == Kinds::both) &&
+                           !(arguments.forks && arguments.stores == Kinds::async);
+  return is_possible ? std::optional(arguments) : std::nullopt;
 }
 
-void print_near_cache(const RedisStore& store) {
-  const auto statistics = store.near_cache_statistics();
+StoresOptions stores_of(const Arguments& arguments) {
+  return {.blocking = arguments.stores != Kinds::async,
+          .drivers = arguments.stores == Kinds::blocking ? 0 : arguments.drivers,
+          .has_limits = arguments.topology == Where::single,
+          .seed = arguments.workload.seed};
+}
+
+void print_near_cache(const Stores& stores) {
+  const auto statistics = stores.near_cache_statistics();
   fmt::print("near cache: {} hits, {} misses\n", statistics.hits, statistics.misses);
 }
 
@@ -175,21 +201,21 @@ std::vector<std::string> act_through_proxy(Workload& workload, const Arguments& 
   auto options = options_for(server, observer);
   options.connection = proxy.connection();
   options.timeouts = {.connect = milliseconds(1000), .command = milliseconds(100), .total = milliseconds(5000)};
-  options.pool = {.size = 8, .max_overflow = 2};
+  options.pool = {.size = 8, .max_overflow = 2, .max_waiting = most_waiting};
   options.near_cache = {.enabled = arguments.near_cache, .max_staleness = milliseconds(150)};
   options.clock = arguments.workload.clock;
   std::vector<std::string> broken;
   {
-    auto store = std::make_unique<RedisStore>(connected(options));
+    Stores stores(options, stores_of(arguments));
     proxy.follow(RandomFaults(arguments.workload.seed));
     std::optional<Forks> forks;
-    if (arguments.forks) forks.emplace(store);
-    workload.run(*store);
+    if (arguments.forks) forks.emplace(stores.blocking());
+    workload.run(stores.places());
     if (forks) {
       broken = forks->end();
       fmt::print("forks: {}\n", forks->count());
     }
-    if (arguments.near_cache) print_near_cache(*store);
+    if (arguments.near_cache) print_near_cache(stores);
   }
   proxy.heal();
   fmt::print("faults: {} in {} commands, {} connections\n", proxy.faults(), proxy.commands(), proxy.connections());
@@ -239,22 +265,23 @@ std::vector<Event> act_on_many(Topology& topology, Workload& workload, const Arg
   options.timeouts = {};  // As they come: what callers feel of an outage hangs on them.
   options.near_cache = {.enabled = arguments.near_cache, .max_staleness = milliseconds(150)};
   options.delete_durability.replicas = arguments.durable_deletes ? topology.replicas() : 0;
-  auto store = connected(options);
-  auto calls = std::async(std::launch::async, [&] { workload.run(store); });
+  Stores stores(options, stores_of(arguments));
+  auto calls = std::async(std::launch::async, [&] { workload.run(stores.places()); });
   const std::shared_ptr<void> at_the_end(nullptr, [&](void*) { workload.stop(); });
   auto events = let_happen(topology, names, workload);
   workload.stop();
   calls.get();
-  if (arguments.near_cache) print_near_cache(store);
-  workload.read_everything(store);
+  if (arguments.near_cache) print_near_cache(stores);
+  workload.read_everything(*stores.places().front().store);
   return events;
 }
 
 void print_outcomes(const std::vector<Call>& calls) {
   std::map<Outcome, std::size_t> counts;
   for (const auto& call : calls) ++counts[call.outcome];
-  fmt::print("calls: {}; done {}, conflict {}, gone {}, expired {}, unknown {}\n", calls.size(), counts[Outcome::done],
-             counts[Outcome::conflict], counts[Outcome::gone], counts[Outcome::expired], counts[Outcome::unknown]);
+  fmt::print("calls: {}; done {}, conflict {}, gone {}, expired {}, unknown {}, given up {}\n", calls.size(),
+             counts[Outcome::done], counts[Outcome::conflict], counts[Outcome::gone], counts[Outcome::expired],
+             counts[Outcome::unknown], counts[Outcome::given_up]);
   std::map<std::string, std::size_t> errors;
   for (const auto& call : calls) {
     if (call.outcome == Outcome::unknown) ++errors[call.error];
@@ -313,9 +340,10 @@ std::string describe(const Arguments& arguments) {
   const auto on_or_off = [](bool is_on) { return is_on ? "on" : "off"; };
   const auto& workload = arguments.workload;
   const auto name = arguments.server == ServerKind::redis ? "redis" : "valkey";
-  const auto start =
-      fmt::format("obol_history_checker --server {} --near-cache {} --forks {} --threads {} --seed {}", name,
-                  on_or_off(arguments.near_cache), on_or_off(arguments.forks), workload.threads, workload.seed);
+  const auto start = fmt::format(
+      "obol_history_checker --server {} --near-cache {} --forks {} --threads {} --seed {} --store {} --drivers {}",
+      name, on_or_off(arguments.near_cache), on_or_off(arguments.forks), workload.threads, workload.seed,
+      arguments.stores_name, arguments.drivers);
   if (arguments.topology == Where::single) {
     return fmt::format("{} --clock-jumps {} --calls {}", start, on_or_off(arguments.clock_jumps), workload.calls);
   }
@@ -335,6 +363,8 @@ int run(Arguments arguments) {
   if (topology) {
     options.pause = pause_between_calls;
     options.replicas = topology->replicas();
+  } else {
+    options.is_patient = arguments.stores == Kinds::blocking;
   }
   Workload workload(options);
   std::vector<Event> events;

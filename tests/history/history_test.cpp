@@ -109,6 +109,13 @@ TEST(History, OfALogoutWithoutAKnownOutcomeIsSoundEitherWay) {
   EXPECT_TRUE(Story(begun).read_nothing().is_sound());
 }
 
+TEST(History, OfACreateThatWasGivenUpIsSoundAlsoIfItIsDoneAfterALogout) {
+  const auto begun = Story().create(11, Outcome::given_up);
+  EXPECT_TRUE(Story(begun).log_out().read(1, 11).is_sound());
+  EXPECT_TRUE(Story(begun).read(1, 11).log_out().read(1, 11).breaks(Rule::back_after_logout));
+  EXPECT_TRUE(Story().create(11, Outcome::unknown).log_out().read(1, 11).breaks(Rule::back_after_logout));
+}
+
 TEST(History, OfAReadAtTheTimeOfALogoutIsSoundEitherWay) {
   const auto begun = Story().create(11).log_out();
   EXPECT_TRUE(Story(begun).read(1, 11).at_the_same_time().is_sound());
@@ -241,6 +248,23 @@ TEST(Outage, LastsUntilAUsersCallsSucceedAgain) {
     calls.push_back(call);
   }
   EXPECT_EQ(outage_of(event, second, calls).longest_wait / second, 3);
+}
+
+TEST(Outage, OfOneStoreIsNoShorterSinceAnotherServesTheUser) {
+  constexpr Time second = 1'000'000'000;
+  const Event event{.name = "kill", .begun = 2 * second, .restored = 4 * second, .over = 9 * second};
+  auto calls = gets_but_from(2 * second, 5 * second, 10 * second);
+  for (auto call : gets_but_from(0, 0, 10 * second)) {
+    call.is_async = true;
+    calls.push_back(call);
+  }
+  EXPECT_EQ(outage_of(event, second, calls).longest_wait / second, 3);
+}
+
+TEST(Outage, DoesNotCountWhatCallersGaveUp) {
+  const Event event{.name = "kill", .begun = 2, .restored = 4, .over = 9};
+  const auto outage = outage_of(event, 1, {{.outcome = Outcome::given_up, .start = 6, .end = 7}});
+  EXPECT_EQ(outage.failures + outage.late_failures, 0U);
 }
 
 TEST(Outage, CountsFailuresAndThoseThatNobodyNeedsToForgive) {

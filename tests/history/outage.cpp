@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <utility>
 
 namespace obol::testing::history {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 /// Users whose calls succeeded so shortly before an event are looked at.
 constexpr Time recent = std::chrono::nanoseconds(std::chrono::seconds(1)).count();
 
-bool has_outcome(const Call& call) { return call.outcome != Outcome::unknown; }
+bool has_outcome(const Call& call) { return call.outcome != Outcome::unknown && call.outcome != Outcome::given_up; }
 
 Time longest_gap(std::vector<Time>& ends, const Event& event) {
   std::ranges::sort(ends);
@@ -27,12 +28,12 @@ Time longest_gap(std::vector<Time>& ends, const Event& event) {
 
 Outage outage_of(const Event& event, Time patience, const std::vector<Call>& calls) {
   Outage outage;
-  std::map<std::uint32_t, std::vector<Time>> successes;
+  std::map<std::pair<std::uint32_t, bool>, std::vector<Time>> successes;
   for (const auto& call : calls) {
     if (call.end < event.begun - recent || call.end > event.over) continue;
     if (has_outcome(call)) {
-      successes[call.user].push_back(call.end);
-    } else if (call.end >= event.begun) {
+      successes[{call.user, call.is_async}].push_back(call.end);
+    } else if (call.outcome == Outcome::unknown && call.end >= event.begun) {
       ++outage.failures;
       if (call.start > event.restored + patience) ++outage.late_failures;
     }

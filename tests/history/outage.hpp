@@ -18,7 +18,7 @@ struct Event {
 };
 
 struct Outage {
-  Time longest_wait = 0;          ///< The longest time in which one user's calls all failed or waited.
+  Time longest_wait = 0;          ///< The longest time in which one user's calls of a store all failed or waited.
   std::size_t failures = 0;       ///< Calls without a known outcome.
   std::size_t late_failures = 0;  ///< Of those the ones that were begun later than `patience` after `restored`.
 };

@@ -49,10 +49,11 @@ Seen seen_in(const Session& session) {
   return seen;
 }
 
-Outcome outcome_of(const Error& error) {
+Outcome outcome_of(const Error& error, bool is_patient) {
   if (error.code == ErrorCode::conflict) return Outcome::conflict;
   if (error.code == ErrorCode::gone) return Outcome::gone;
   if (error.code == ErrorCode::expired) return Outcome::expired;
+  if (error.code == ErrorCode::cancelled || (error.code == ErrorCode::timeout && !is_patient)) return Outcome::given_up;
   return Outcome::unknown;
 }
 
@@ -61,9 +62,10 @@ Outcome outcome_of(const Error& error) {
 /// One thread's calls.
 class Workload::Caller {
  public:
-  Caller(Workload& workload, SessionStore& store, std::size_t number)
+  Caller(Workload& workload, const Place& place, std::size_t number)
       : workload_(workload),
-        store_(store),
+        store_(*place.store),
+        is_async_(place.is_async),
         random_(workload.options_.seed * 1000 + number),
         next_write_((static_cast<std::uint64_t>(number) << 40) + 1) {}
 
@@ -71,7 +73,8 @@ class Workload::Caller {
     const auto& options = workload_.options_;
     for (auto begun = workload_.calls_begun_++; begun < options.calls; begun = workload_.calls_begun_++) {
       if (workload_.is_stopped_) return;
-      user_index_ = (begun / calls_per_user + any(users_at_a_time)) % workload_.users_.size();
+      first_user_ = begun / calls_per_user;
+      user_index_ = nth_user_now(any(users_at_a_time));
       make_random_call();
       if (options.pause.count() > 0) std::this_thread::sleep_for(options.pause);
     }
@@ -82,13 +85,16 @@ class Workload::Caller {
  private:
   std::size_t any(std::size_t count) { return std::uniform_int_distribution<std::size_t>(0, count - 1)(random_); }
 
+  std::size_t nth_user_now(std::size_t number) const { return (first_user_ + number) % workload_.users_.size(); }
+
   void make_random_call() {
     user_ = &workload_.users_[user_index_];
     slot_ = any(slots_per_user);
     const auto known = look();
     const auto dice = any(100);
     if (dice < 5) return get(session_of_old());
-    if (dice < 12) return get_all();
+    if (dice < 10) return get_all();
+    if (dice < 12) return get_many();
     if (dice < 13) return delete_all();
     if (!known) return create();
     if (dice < 15) return delete_others(*known);
@@ -131,14 +137,17 @@ class Workload::Caller {
   }
 
   Call begin(Operation operation, std::uint32_t session) {
-    return {
-        .operation = operation, .user = static_cast<std::uint32_t>(user_index_), .session = session, .start = now()};
+    return {.operation = operation,
+            .user = static_cast<std::uint32_t>(user_index_),
+            .session = session,
+            .start = now(),
+            .is_async = is_async_};
   }
 
   template <class Answer>
-  static void finish(Call& call, const Answer& answer) {
+  void finish(Call& call, const Answer& answer) const {
     call.end = now();
-    call.outcome = answer ? Outcome::done : outcome_of(answer.error());
+    call.outcome = answer ? Outcome::done : outcome_of(answer.error(), !is_async_ || workload_.options_.is_patient);
     if (call.outcome == Outcome::unknown) call.error = answer.error().message;
   }
 
@@ -194,13 +203,38 @@ class Workload::Caller {
     Call call = begin(Operation::get, session_number(id));
     const auto answer = store_.get({.user_id = user_->id, .id = id});
     finish(call, answer);
-    if (answer && *answer) {
-      call.seen.push_back(seen_in(**answer));
-      remember(**answer);
-    } else if (answer) {
+    if (answer) take_found(call, id, *answer);
+    keep(std::move(call));
+  }
+
+  /// One of each user whom the calls concern now, as far as it is known: they may be on different servers.
+  void get_many() {
+    std::vector<SessionKey> keys;
+    std::vector<Call> calls;
+    for (std::size_t i = 0; i < users_at_a_time; ++i) {
+      user_index_ = nth_user_now(i);
+      user_ = &workload_.users_[user_index_];
+      const auto session = look();
+      if (!session) continue;
+      keys.push_back(session->key());
+      calls.push_back(begin(Operation::get, session_number(session->id)));
+    }
+    const auto answer = store_.get_many(keys);
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+      finish(calls[i], answer);
+      user_ = &workload_.users_[calls[i].user];
+      if (answer) take_found(calls[i], keys[i].id, (*answer)[i]);
+      keep(std::move(calls[i]));
+    }
+  }
+
+  void take_found(Call& call, const std::string& id, const std::optional<Session>& found) {
+    if (found) {
+      call.seen.push_back(seen_in(*found));
+      remember(*found);
+    } else {
       forget(id);
     }
-    keep(std::move(call));
   }
 
   void get_all() {
@@ -235,9 +269,11 @@ class Workload::Caller {
   friend class Workload;
   Workload& workload_;
   SessionStore& store_;
+  const bool is_async_;
   std::mt19937_64 random_;
   std::uint64_t next_write_;
   std::vector<Call> calls_;
+  std::size_t first_user_ = 0;  ///< Of those whom the calls concern now.
   std::size_t user_index_ = 0;
   User* user_ = nullptr;
   std::size_t slot_ = 0;
@@ -248,10 +284,10 @@ Workload::Workload(const WorkloadOptions& options)
   for (std::size_t i = 0; i < users_.size(); ++i) users_[i].id = fmt::format("u{}", i);
 }
 
-void Workload::run(SessionStore& store) {
+void Workload::run(std::span<const Place> places) {
   std::vector<Caller> callers;
   callers.reserve(options_.threads);
-  for (std::size_t i = 0; i < options_.threads; ++i) callers.emplace_back(*this, store, i);
+  for (std::size_t i = 0; i < options_.threads; ++i) callers.emplace_back(*this, places[i % places.size()], i);
   {
     std::vector<std::jthread> threads;
     for (auto& caller : callers) threads.emplace_back([&caller] { caller.run(); });
@@ -267,7 +303,7 @@ std::vector<std::string> Workload::users_now() const {
 }
 
 void Workload::read_everything(SessionStore& store) {
-  Caller reader(*this, store, options_.threads);
+  Caller reader(*this, {.store = &store}, options_.threads);
   for (std::size_t i = 0; i < users_.size(); ++i) {
     reader.user_index_ = i;
     reader.user_ = &users_[i];

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,14 +25,22 @@ struct WorkloadOptions {
   std::chrono::microseconds pause{0};  ///< Of each thread after each call.
   std::size_t replicas = 1;            ///< So many must have a delete for it to count as confirmed.
   Clock clock = system_clock();        ///< By which sessions are given their end.
+  bool is_patient = true;              ///< If not, a time-out comes of a limit that the caller has set.
+};
+
+/// A store on which calls are made.
+struct Place {
+  SessionStore* store = nullptr;
+  bool is_async = false;
 };
 
 class Workload {
  public:
   explicit Workload(const WorkloadOptions& options);
 
-  /// Makes the calls. The seed fixes each thread's random choices; how the threads interleave is left to chance.
-  void run(SessionStore& store);
+  /// Makes the calls, the threads in turn on one of the stores. The seed fixes each thread's random choices; how the
+  /// threads interleave is left to chance.
+  void run(std::span<const Place> places);
 
   /// Ends `run` before it has made all calls. To be called from any thread.
   void stop() { is_stopped_ = true; }

@@ -28,6 +28,8 @@ class DrivenInBackground {
  public:
   explicit DrivenInBackground(AsyncSessionStore& store) : driver_(store) {}
 
+  CallOptions options() { return {}; }
+
   template <class T>
   T outcome_of(AsyncCall<T> call) {
     return std::move(call).future().get();
@@ -41,6 +43,8 @@ class DrivenInBackground {
 class DrivenByHand {
  public:
   explicit DrivenByHand(AsyncSessionStore& store) : store_(store) {}
+
+  CallOptions options() { return {}; }
 
   template <class T>
   T outcome_of(AsyncCall<T> call) {
@@ -73,46 +77,53 @@ class DrivenByHand {
   bool is_driven_ = false;  ///< By one of the callers.
 };
 
-/// `Driving` is made of the store, and its `outcome_of` gives the outcome of a call that has not begun.
+/// `Driving` is made of the store; its `options` are those of the next call, and its `outcome_of` gives the outcome of
+/// a call that has not begun.
 template <class Driving>
 class BlockingFacade final : public SessionStore {
  public:
-  explicit BlockingFacade(std::unique_ptr<AsyncSessionStore> store) : store_(std::move(store)), driving_(*store_) {}
+  template <class... Arguments>
+  explicit BlockingFacade(std::unique_ptr<AsyncSessionStore> store, Arguments&&... of_driving)
+      : store_(std::move(store)), driving_(*store_, std::forward<Arguments>(of_driving)...) {}
 
   AsyncSessionStore& store() { return *store_; }
 
-  Result<std::optional<Session>> get(const SessionKey& key) override { return driving_.outcome_of(store_->get(key)); }
+  Result<std::optional<Session>> get(const SessionKey& key) override {
+    return driving_.outcome_of(store_->get(key, driving_.options()));
+  }
 
   Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys) override {
-    return driving_.outcome_of(store_->get_many({keys.begin(), keys.end()}));
+    return driving_.outcome_of(store_->get_many({keys.begin(), keys.end()}, driving_.options()));
   }
 
   std::expected<Upserted, UpsertError> upsert(Session& session) override {
-    auto outcome = driving_.outcome_of(store_->upsert(session));
+    auto outcome = driving_.outcome_of(store_->upsert(session, driving_.options()));
     if (!outcome) return std::unexpected(std::move(outcome.error()));
     session = std::move(outcome->session);
     return Upserted(std::move(*outcome));
   }
 
   std::expected<void, UpsertError> rotate_id(Session& session) override {
-    auto outcome = driving_.outcome_of(store_->rotate_id(session));
+    auto outcome = driving_.outcome_of(store_->rotate_id(session, driving_.options()));
     if (!outcome) return std::unexpected(std::move(outcome.error()));
     session = std::move(*outcome);
     return {};
   }
 
-  Result<Deleted> delete_one(const SessionKey& key) override { return driving_.outcome_of(store_->delete_one(key)); }
+  Result<Deleted> delete_one(const SessionKey& key) override {
+    return driving_.outcome_of(store_->delete_one(key, driving_.options()));
+  }
 
   Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) override {
-    return driving_.outcome_of(store_->get_all(std::string(user_id), std::string(type)));
+    return driving_.outcome_of(store_->get_all(std::string(user_id), std::string(type), driving_.options()));
   }
 
   Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override {
-    return driving_.outcome_of(store_->delete_all(std::string(user_id), std::string(type)));
+    return driving_.outcome_of(store_->delete_all(std::string(user_id), std::string(type), driving_.options()));
   }
 
   Result<Deleted> delete_others(const SessionKey& keep) override {
-    return driving_.outcome_of(store_->delete_others(keep));
+    return driving_.outcome_of(store_->delete_others(keep, driving_.options()));
   }
 
  private:

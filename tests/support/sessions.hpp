@@ -53,13 +53,14 @@ inline RedisStoreOptions options_for(const TestServer& server, std::shared_ptr<O
 }
 
 /// For short time-outs: a store connects once, and a machine that stands still meanwhile would fail it.
-inline RedisStore connected(const RedisStoreOptions& options) {
-  auto store = RedisStore::connect(options);
+template <class Store = RedisStore>
+Store connected(const RedisStoreOptions& options) {
+  auto store = Store::connect(options);
   const auto is_late = [&] {
     return !store && (store.error().code == ErrorCode::timeout || store.error().code == ErrorCode::unavailable);
   };
   await("a store to connect", [&] {
-    if (is_late()) store = RedisStore::connect(options);
+    if (is_late()) store = Store::connect(options);
     if (is_late()) throw std::runtime_error(store.error().message);
     return true;
   });
