@@ -100,14 +100,14 @@ class Watchdog {
   std::jthread thread_{[this](const std::stop_token& stop) { watch(stop); }};
 };
 
-enum class Way { plain, tls };
+enum class DeadlineWire { plain, tls };
 
-class Flooded : public ::testing::TestWithParam<std::tuple<ServerKind, Way, Flood>> {
+class Flooded : public ::testing::TestWithParam<std::tuple<ServerKind, DeadlineWire, Flood>> {
  protected:
   RedisStoreOptions options() {
     auto options = options_for(server);
     options.connection = proxy.tcp_connection();
-    if (std::get<Way>(GetParam()) == Way::tls)
+    if (std::get<DeadlineWire>(GetParam()) == DeadlineWire::tls)
       options.connection = front.emplace(proxy.connection().unix_socket).connection();
     options.timeouts = hurried;
     options.max_reply_bytes = no_limit;
@@ -142,9 +142,11 @@ TEST_P(Flooded, EveryCallEndsByItsDeadlineAndTheStoreWorksAgainAfterwards) {
 
 INSTANTIATE_TEST_SUITE_P(By, Flooded,
                          ::testing::Combine(::testing::Values(ServerKind::redis, ServerKind::valkey),
-                                            ::testing::Values(Way::plain, Way::tls), ::testing::ValuesIn(floods())),
+                                            ::testing::Values(DeadlineWire::plain, DeadlineWire::tls),
+                                            ::testing::ValuesIn(floods())),
                          [](const auto& parameter) {
-                           const auto way = std::get<Way>(parameter.param) == Way::tls ? "_OverTls_" : "_";
+                           const auto way =
+                               std::get<DeadlineWire>(parameter.param) == DeadlineWire::tls ? "_OverTls_" : "_";
                            return std::get<Flood>(parameter.param).name + way +
                                   name_of(std::get<ServerKind>(parameter.param));
                          });

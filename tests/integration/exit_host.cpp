@@ -51,6 +51,10 @@ struct BehindStaticStore {
 /// Destroyed after main, and after everything that was made in main.
 std::optional<obol::RedisStore> static_store;
 
+/// The same, for a host that makes asynchronous calls; the driver goes first.
+std::optional<obol::AsyncRedisStore> static_async_store;
+std::optional<obol::BackgroundDriver> static_driver;
+
 obol::RedisStore* leaked_store = nullptr;
 obol::AsyncRedisStore* leaked_async_store = nullptr;
 
@@ -135,12 +139,21 @@ void get_on_and_on(obol::AsyncRedisStore& store) {
   });
 }
 
-/// The store and its driver are never destroyed.
+/// While its driver and then the store are destroyed.
+int run_static_async(obol::AsyncRedisStore store) {
+  static_async_store = std::move(store);
+  static_driver.emplace(*static_async_store);
+  for (int i = 0; i < 8; ++i) get_on_and_on(*static_async_store);
+  return static_async_store->get(new_session().key()).wait() ? 0 : 1;
+}
+
+/// The store and its driver are never destroyed, unless they are static.
 int run_async(std::string_view way, obol::RedisStoreOptions options) {
   // A handler that ends the process is not waited for.
   if (way != "async") options.timeouts.total = std::chrono::hours(1);
   auto made = obol::AsyncRedisStore::connect(std::move(options));
   if (!made) die(made.error().message);
+  if (way == "async-static") return run_static_async(std::move(*made));
   static auto& store = *new obol::AsyncRedisStore(std::move(*made));
   leaked_async_store = &store;
   static const auto& driver = *new obol::BackgroundDriver(store);
