@@ -33,6 +33,7 @@ constexpr std::size_t longest_line = 65'536;
 /// The reply that is being read, as hiredis' callbacks know it.
 struct ReplyBuild {
   std::size_t max_cost;
+  Reply outermost{};
   std::string texts{};
   std::size_t held = 0;      ///< Bytes that the parser was given since the last reply.
   std::size_t elements = 0;  ///< That were announced.
@@ -79,8 +80,11 @@ Reply* append_to(Reply& list, std::size_t announced) {
 Reply* place_of(const redisReadTask* task) noexcept {
   try {
     const auto* const parent = task->parent;
-    if (parent == nullptr) return new Reply;
-    return append_to(*static_cast<Reply*>(parent->obj), static_cast<std::size_t>(parent->elements));
+    if (parent != nullptr)
+      return append_to(*static_cast<Reply*>(parent->obj), static_cast<std::size_t>(parent->elements));
+    auto& outermost = static_cast<ReplyBuild*>(task->privdata)->outermost;
+    outermost = {};
+    return &outermost;
   } catch (const std::bad_alloc&) {
     return nullptr;
   }
@@ -112,10 +116,6 @@ Reply::Kind kind_of(int type) {
   }
 }
 
-void release(const redisReadTask* task, Reply* reply) {
-  if (task->parent == nullptr) delete reply;
-}
-
 // hiredis calls these from C: nothing may be thrown, a null pointer says "out of memory".
 void* create_string(const redisReadTask* task, char* bytes, std::size_t length) {
   Reply* reply = place_of(task);
@@ -127,7 +127,6 @@ void* create_string(const redisReadTask* task, char* bytes, std::size_t length) 
   try {
     static_cast<ReplyBuild*>(task->privdata)->texts.append(text);
   } catch (const std::exception&) {
-    release(task, reply);
     return nullptr;
   }
   reply->kind = is_verbatim ? Reply::Kind::text : kind_of(task->type);
@@ -148,7 +147,6 @@ void* create_array(const redisReadTask* task, std::size_t elements) {
     reply->elements.reserve(std::min(elements, most_reserved));
     return reply;
   } catch (const std::bad_alloc&) {
-    delete reply;
     return nullptr;
   }
 }
@@ -187,7 +185,8 @@ void* create_nil(const redisReadTask* task) { return place_of(task); }
 
 void* create_bool(const redisReadTask* task, int value) { return create_integer(task, value); }
 
-void free_object(void* reply) { delete static_cast<Reply*>(reply); }
+// Every reply is a part of the ReplyBuild.
+void free_object(void*) {}
 
 redisReplyObjectFunctions object_functions = {create_string, create_array, create_integer, create_double,
                                               create_nil,    create_bool,  free_object};
@@ -285,8 +284,7 @@ Result<std::optional<Reply>> ReplyReader::next() {
     if (!fed) return std::unexpected(fed.error());
     if (!*fed) return std::optional<Reply>{};
   }
-  const std::unique_ptr<Reply> reply(static_cast<Reply*>(object));
-  return take_out(*reply);
+  return take_out(*static_cast<Reply*>(object));
 }
 
 Result<std::optional<Reply>> ReplyReader::take_out(Reply& reply) {
