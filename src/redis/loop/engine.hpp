@@ -25,7 +25,7 @@ class Engine {
   /// The client must have been started. `internal` if the operating system gives no descriptor.
   static Result<std::unique_ptr<Engine>> create(std::shared_ptr<Client> client, const Settings& settings);
 
-  /// Completes every call that is left with `closed`. Waits for nothing.
+  /// Completes every call that is left with `closed`. Waits for nothing. Not inside run_ready().
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
