@@ -8,7 +8,7 @@ namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
 /// What is kept of the memory for what the kernel does not take.
-constexpr std::size_t most_kept = 65'536;
+constexpr std::size_t most_outgoing_kept = 65'536;
 
 }  // namespace
 
@@ -74,7 +74,7 @@ Result<void> LoopConnection::flush() {
   }
   outgoing_.clear();
   taken_ = 0;
-  if (outgoing_.capacity() > most_kept) outgoing_.shrink_to_fit();
+  if (outgoing_.capacity() > most_outgoing_kept) outgoing_.shrink_to_fit();
   watch_for_writing(false);
   return {};
 }
