@@ -1,5 +1,8 @@
 // Calls of AsyncRedisStore that end early: time limits, cancelling, closing, destruction and forks.
+#include <poll.h>
+
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -11,6 +14,8 @@
 #include "obol/background_driver.hpp"
 #include "obol/testing/coroutine.hpp"
 #include "obol/testing/queueing_executor.hpp"
+#include "redis/core/timer_wheel.hpp"
+#include "redis/loop/loop_timer.hpp"
 #include "support/async_calls.hpp"
 #include "support/child.hpp"
 #include "support/server_test.hpp"
@@ -55,6 +60,30 @@ TEST_P(AsyncStoreLifeTest, ACallEndsByItsOwnTimeLimit) {
   drive_until_told(told);
   EXPECT_EQ(told.code(), ErrorCode::timeout);
   EXPECT_GE(std::chrono::steady_clock::now() - begun, milliseconds(30));
+}
+
+// The host drives until the call is due, and then only if the descriptor is readable: the last round may have begun
+// before the time and ended after it.
+TEST_P(AsyncStoreLifeTest, ATimeLimitThatPassesInTheMiddleOfARoundIsTold) {
+  using Time = std::chrono::steady_clock;
+  constexpr auto tick = redis::TimerWheel<redis::LoopTimer>::tick_length;
+  constexpr milliseconds limit{12};
+  server.signal(SIGSTOP);
+  for (int i = 0; i < 60; ++i) {
+    // In the middle of a tick, so that the end of the last one is known.
+    while (Time::now().time_since_epoch() % tick < tick / 4 || Time::now().time_since_epoch() % tick > tick / 2) {
+    }
+    const Time::time_point due(std::chrono::ceil<milliseconds>(Time::now().time_since_epoch() + limit) / tick * tick +
+                               tick);
+    Told told(store->get(key, {.timeout = limit}));
+    while (Time::now() < due) store->run_ready();
+    while (!told) {
+      pollfd watched{.fd = store->descriptor(), .events = POLLIN, .revents = 0};
+      ASSERT_EQ(::poll(&watched, 1, 10'000), 1) << "the time limit passed, and nothing tells the host of it";
+      store->run_ready();
+    }
+    EXPECT_FALSE(told->has_value());
+  }
 }
 
 TEST_P(AsyncStoreLifeTest, ACallThatWasCancelledBeforeItBeganIsKnownAtOnce) {
