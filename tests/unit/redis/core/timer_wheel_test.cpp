@@ -9,8 +9,6 @@
 
 namespace obol::testing { namespace {
 
-using std::chrono::milliseconds;
-
 struct Timer {
   int number = 0;
   QueueLinks<Timer> links{};
