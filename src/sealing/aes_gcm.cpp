@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/openssl_use.hpp"
+
 namespace obol { inline namespace v0 { namespace sealing {
 namespace {
 
@@ -28,7 +30,11 @@ OSSL_PARAM octets(const char* name, std::string_view value) {
 
 }  // namespace
 
-void free_cipher_context(evp_cipher_ctx_st* context) { ::EVP_CIPHER_CTX_free(context); }
+// The last owner of a key may be a thread that outlives main.
+void free_cipher_context(evp_cipher_ctx_st* context) {
+  const OpensslUse use;
+  ::EVP_CIPHER_CTX_free(context);
+}
 
 bool hkdf(std::string_view secret, std::string_view purpose, unsigned char* out, std::size_t size) {
   const std::unique_ptr<EVP_KDF, FreeContext> kdf(::EVP_KDF_fetch(nullptr, "HKDF", nullptr));
@@ -41,7 +47,10 @@ bool hkdf(std::string_view secret, std::string_view purpose, unsigned char* out,
   return context && ::EVP_KDF_derive(context.get(), out, size, parameters) == 1;
 }
 
-void AesGcmKey::Free::operator()(evp_cipher_st* cipher) const noexcept { ::EVP_CIPHER_free(cipher); }
+void AesGcmKey::Free::operator()(evp_cipher_st* cipher) const noexcept {
+  const OpensslUse use;
+  ::EVP_CIPHER_free(cipher);
+}
 
 AesGcmKey::AesGcmKey(std::string_view key, Cipher cipher) : cipher_(std::move(cipher)) {
   std::ranges::copy(key, key_.begin());

@@ -6,6 +6,8 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
+#include "base/openssl_use.hpp"
+
 namespace obol { inline namespace v0 { namespace sealing {
 
 bool equal_constant_time(std::string_view left, std::string_view right) {
@@ -14,7 +16,11 @@ bool equal_constant_time(std::string_view left, std::string_view right) {
 
 void cleanse(void* bytes, std::size_t size) { OPENSSL_cleanse(bytes, size); }
 
-void free_mac_context(evp_mac_ctx_st* context) { EVP_MAC_CTX_free(context); }
+// The last owner of a key may be a thread that outlives main.
+void free_mac_context(evp_mac_ctx_st* context) {
+  const OpensslUse use;
+  EVP_MAC_CTX_free(context);
+}
 
 std::unique_ptr<const HmacKey> HmacKey::load(std::string_view key) {
   // OpenSSL 3.0.0 to 3.0.2 ignore the re-initialisation (openssl/openssl#17811): the second message's code is wrong.

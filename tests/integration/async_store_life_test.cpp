@@ -209,8 +209,8 @@ TEST_P(AsyncStoreLifeTest, ADestructorEndsAllCalls) {
   QueueingExecutor executor;
   Told in_flight(store->get(key));
   Told update(store->upsert(new_session(), {.executor = &executor}));
-  Told diagnosis(store->diagnose());
   send_to_silent_server();
+  Told diagnosis(store->diagnose());
   Told unsent(store->delete_one(key));
   const auto begun = std::chrono::steady_clock::now();
   store.reset();

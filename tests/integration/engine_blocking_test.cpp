@@ -123,7 +123,7 @@ TEST_P(EngineBlockingTest, AProviderThatHangsWhileAConnectionIsOpenedBlocksNoRou
 }
 
 TEST_P(EngineBlockingTest, AProviderThatHangsWhileCredentialsAreRenewedHoldsNoCallUp) {
-  provider.valid_for = milliseconds(200);
+  provider.limit_credentials_to(milliseconds(200));
   connect_and_ask();
   const auto asked = provider.asked();
   provider.block();
