@@ -32,7 +32,7 @@ inline Error copy_of(const Error& error) noexcept {
 
 /// What `use` gives, a Result, or that error.
 template <class Use>
-auto within_memory(Use use) -> decltype(use()) {
+auto within_memory(Use&& use) -> decltype(use()) {
   try {
     return use();
   } catch (const std::bad_alloc&) {

@@ -151,7 +151,7 @@ class Engine::Implementation {
   void receive(LoopConnection& connection);
   Result<void> receive_all(LoopConnection& connection);
   Result<void> take_answered(LoopConnection& connection);
-  void hand_out(LoopConnection& connection, PassengerFlight& flight);
+  void hand_out(LoopConnection& connection, PassengerFlight& aboard);
   void lose(LoopConnection& connection, const Error& error, std::optional<bool> may_repeat = {});
   static const Passenger* find_blamed(LoopConnection& connection, const Error& error);
   void lose_flight(PassengerFlight& flight, const Error& error, bool may_repeat, bool may_have_acted);

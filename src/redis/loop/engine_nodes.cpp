@@ -23,7 +23,9 @@ constexpr std::chrono::milliseconds exclusive_idle_limit{1000};
 /// Of the passenger's own commands.
 std::size_t weight_of(const Passenger& passenger) { return passenger.commands - (passenger.asks_time ? 1U : 0U); }
 
-std::size_t replies_of(const Passenger& passenger) { return passenger.commands * (passenger.asks ? 2U : 1U); }
+std::size_t replies_of(const Passenger& passenger) {
+  return std::size_t{passenger.commands} * (passenger.asks ? 2 : 1);
+}
 
 /// Of a call that was sent behind one that was not answered.
 Error closed_behind_another() {

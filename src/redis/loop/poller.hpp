@@ -9,8 +9,6 @@
 #include "obol/error.hpp"
 #include "redis/core/deadline.hpp"
 
-struct epoll_event;
-
 namespace obol { inline namespace v0 { namespace redis {
 
 /// An epoll set that the host watches from its own. Never waits. Not thread-safe, but for wake(). A forked child closes
