@@ -84,8 +84,8 @@ class EngineNoMemory : public EngineServerTest {
       {
         const FailingAllocation allocation(passed, failing);
         for (const auto& call : made->calls) (void)engine->begin(*call);
-        for (int round = 0; round < 200 && !is_over(*made) && !(failing == Failing::once && allocation.has_failed());
-             ++round) {
+        const auto must_end = [&] { return is_over(*made) || (failing == Failing::once && allocation.has_failed()); };
+        for (int round = 0; round < 200 && !must_end(); ++round) {
           pollfd waited{.fd = engine->descriptor(), .events = POLLIN, .revents = 0};
           ::poll(&waited, 1, 50);
           engine->run_ready();
