@@ -56,7 +56,7 @@ class AsyncStoreLifeTest : public ServerTest {
 TEST_P(AsyncStoreLifeTest, ACallEndsByItsOwnTimeLimit) {
   server.signal(SIGSTOP);
   const auto begun = std::chrono::steady_clock::now();
-  Told told(store->get(key, {.timeout = milliseconds(30)}));
+  const Told told(store->get(key, {.timeout = milliseconds(30)}));
   drive_until_told(told);
   EXPECT_EQ(told.code(), ErrorCode::timeout);
   EXPECT_GE(std::chrono::steady_clock::now() - begun, milliseconds(30));
@@ -87,7 +87,7 @@ TEST_P(AsyncStoreLifeTest, ATimeLimitThatPassesInTheMiddleOfARoundIsTold) {
 }
 
 TEST_P(AsyncStoreLifeTest, ACallThatWasCancelledBeforeItBeganIsKnownAtOnce) {
-  std::stop_source stop;
+  const std::stop_source stop;
   stop.request_stop();
   std::optional<Found> found;
   const auto coroutine = [](AsyncCall<Found> call, std::optional<Found>& outcome) -> Coroutine {
@@ -98,9 +98,9 @@ TEST_P(AsyncStoreLifeTest, ACallThatWasCancelledBeforeItBeganIsKnownAtOnce) {
 }
 
 TEST_P(AsyncStoreLifeTest, ACallThatIsCancelledBeforeItIsSentDoesNothing) {
-  std::stop_source stop;
+  const std::stop_source stop;
   const auto session = new_session();
-  Told told(store->upsert(session, {.stop = stop.get_token()}));
+  const Told told(store->upsert(session, {.stop = stop.get_token()}));
   stop.request_stop();
   EXPECT_EQ(told.times(), 0);
   drive_until_told(told);
@@ -113,7 +113,7 @@ TEST_P(AsyncStoreLifeTest, ACallThatIsCancelledBeforeItIsSentDoesNothing) {
 TEST_P(AsyncStoreLifeTest, ACallThatIsCancelledInFlightEndsAtOnceAndItsReplyIsNobodys) {
   const auto session = new_session();
   std::stop_source stop;
-  Told told(store->upsert(session, {.stop = stop.get_token()}));
+  const Told told(store->upsert(session, {.stop = stop.get_token()}));
   send_to_silent_server();
   std::jthread([&] { stop.request_stop(); }).join();
   drive_until_told(told);
@@ -125,7 +125,7 @@ TEST_P(AsyncStoreLifeTest, ACallThatIsCancelledInFlightEndsAtOnceAndItsReplyIsNo
 }
 
 TEST_P(AsyncStoreLifeTest, AStopThatComesTooLateDoesNothing) {
-  std::stop_source stop;
+  const std::stop_source stop;
   Told told(store->get(key, {.stop = stop.get_token()}));
   drive_until_told(told);
   stop.request_stop();
@@ -207,11 +207,11 @@ TEST_P(AsyncStoreLifeTest, ACloseLetsCallsInFlightFinishAndRefusesOthers) {
 
 TEST_P(AsyncStoreLifeTest, ADestructorEndsAllCalls) {
   QueueingExecutor executor;
-  Told in_flight(store->get(key));
-  Told update(store->upsert(new_session(), {.executor = &executor}));
+  const Told in_flight(store->get(key));
+  const Told update(store->upsert(new_session(), {.executor = &executor}));
   send_to_silent_server();
-  Told diagnosis(store->diagnose());
-  Told unsent(store->delete_one(key));
+  const Told diagnosis(store->diagnose());
+  const Told unsent(store->delete_one(key));
   const auto begun = std::chrono::steady_clock::now();
   store.reset();
   EXPECT_LT(std::chrono::steady_clock::now() - begun, ample_timeouts.total / 2);
@@ -251,10 +251,10 @@ TEST_P(AsyncStoreLifeTest, ACallThatBeginsAfterItsStoreIsRefused) {
   }(std::move(awaited), found);
   ASSERT_TRUE(coroutine.done());
   EXPECT_EQ(found->error().code, ErrorCode::closed);
-  Told told(std::move(posted));
+  const Told told(std::move(posted));
   executor.take().run();
   EXPECT_EQ(told.code(), ErrorCode::closed);
-  EXPECT_THROW(std::move(nobodys).future().get(), std::future_error);
+  EXPECT_THROW(static_cast<void>(std::move(nobodys).future().get()), std::future_error);
 }
 
 TEST_P(AsyncStoreLifeTest, StoresMadeFromEachOtherEndOnTheirOwn) {

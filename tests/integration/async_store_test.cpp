@@ -219,7 +219,7 @@ TEST_P(AsyncStoreTest, RunsHandlersWhereTheExecutorSays) {
   auto store = async_connected(options_for(server));
   QueueingExecutor executor;
   for (const auto& key : {new_session().key(), SessionKey{}}) {
-    Told told(store.get(key, {.executor = &executor}));
+    const Told told(store.get(key, {.executor = &executor}));
     Completions ready;
     drive_until(store, "the outcome to be posted", [&] {
       ready.append(executor.take());
