@@ -135,9 +135,9 @@ std::optional<Arguments> parse(int count, char** words) {
     if (!take(arguments, words[i], words[i + 1])) return std::nullopt;
   }
   // A blocking store does not share its near cache with an asynchronous one.
-  const bool is_possible = !(arguments.near_cache && arguments.stores == Kinds::both) &&
-                           !(arguments.forks && arguments.stores == Kinds::async);
-  return is_possible ? std::optional(arguments) : std::nullopt;
+  if (arguments.near_cache && arguments.stores == Kinds::both) return std::nullopt;
+  if (arguments.forks && arguments.stores == Kinds::async) return std::nullopt;
+  return arguments;
 }
 
 StoresOptions stores_of(const Arguments& arguments) {

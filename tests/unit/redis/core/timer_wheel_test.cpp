@@ -44,7 +44,7 @@ TEST_P(TimerWheelWaitTest, IsDueNeverBeforeItsTimeAndAtMostOneTickLater) {
   Timer timer;
   wheel.set(timer, due);
   // A host asks when it is told to.
-  while (wheel.size() > 0) {
+  while (!wheel.empty()) {
     const auto next = wheel.next_due();
     ASSERT_TRUE(next.has_value());
     ASSERT_LE(*next, std::max(due, start) + tick);
