@@ -1,13 +1,8 @@
 # obol::asio and obol::boost_asio: the library, and the headers that obol/asio.hpp and obol/boost_asio.hpp include.
 function(obol_add_headers name dependency)
   add_library(obol_${name} INTERFACE)
-  add_library(obol::${name} ALIAS obol_${name})
-  set_target_properties(obol_${name} PROPERTIES EXPORT_NAME ${name})
   target_link_libraries(obol_${name} INTERFACE obol::obol ${dependency} Threads::Threads)
-  if(OBOL_INSTALL)
-    install(TARGETS obol_${name} EXPORT obol-${name}-targets)
-    install(EXPORT obol-${name}-targets NAMESPACE obol:: DESTINATION "${OBOL_CMAKE_DIR}")
-  endif()
+  obol_offer_component(${name})
 endfunction()
 
 if(OBOL_WITH_ASIO)

@@ -75,3 +75,13 @@ function(obol_set_sanitizers target scope)
     target_link_options(${target} ${scope} ${flags})
   endif()
 endfunction()
+
+# A library of the project that hosts may ask for, obol::NAME: a component of the installed package.
+function(obol_offer_component name)
+  add_library(obol::${name} ALIAS obol_${name})
+  set_target_properties(obol_${name} PROPERTIES EXPORT_NAME ${name})
+  if(OBOL_INSTALL)
+    install(TARGETS obol_${name} EXPORT obol-${name}-targets)
+    install(EXPORT obol-${name}-targets NAMESPACE obol:: DESTINATION "${OBOL_CMAKE_DIR}")
+  endif()
+endfunction()
