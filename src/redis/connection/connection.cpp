@@ -99,10 +99,8 @@ Result<void> Connection::identify(Deadline deadline) {
 Result<void> Connection::confirm_role(Deadline deadline) {
   const auto now = Deadline::Time::now();
   if (credentials_) credentials_->renew_if_due(now);
-  if (auto sent =
-          stream_->write_all(state_.questions(now, renewed_credentials(state_, credentials_.get(), now)), deadline);
-      !sent)
-    return sent;
+  const auto questions = state_.questions(now, renewed_credentials(state_, credentials_.get(), now));
+  if (auto sent = stream_->write_all(questions, deadline); !sent) return sent;
   for (;;) {
     const auto answered = state_.take_answers();
     if (!answered) return std::unexpected(answered.error());
