@@ -43,52 +43,43 @@ std::optional<Request> AsyncDeleteOthers::begin(RedisStoreParts& parts) {
 }
 
 AsyncUpsert::AsyncUpsert(Outcome& outcome, Session session)
-    : outcome_(outcome), operation_(session.lock_version == 0 ? Operation::create : Operation::update) {
-  outcome_->session = std::move(session);
+    : AsyncWriteCall(outcome), operation_(session.lock_version == 0 ? Operation::create : Operation::update) {
+  stored().session = std::move(session);
 }
 
 std::optional<Request> AsyncUpsert::begin(RedisStoreParts& parts) {
   const auto& options = parts.options();
-  auto& session = outcome_->session;
-  if (auto valid = validate(session, options.max_payload_bytes, options.clock()); !valid) {
-    fail(std::move(valid.error()));
-    return std::nullopt;
-  }
+  auto& session = stored().session;
+  if (auto valid = validate(session, options.max_payload_bytes, options.clock()); !valid) return refuse(valid.error());
   auto context = parts.context_to_write();
-  if (!context) {
-    fail(std::move(context.error()));
-    return std::nullopt;
-  }
-  return make([&] { return UpsertOperation(std::move(*context), session, outcome_->evicted, written_); }).begin();
+  if (!context) return refuse(context.error());
+  return make([&] { return UpsertOperation(std::move(*context), session, stored().evicted, written()); }).begin();
 }
 
 void AsyncUpsert::end(const CallReports& reports) {
   destroy();
-  reports.upserted(operation_, outcome_->session, outcome_->evicted, written_);
-  if (!written_) outcome_ = std::unexpected(std::move(written_.error()));
+  reports.upserted(operation_, stored().session, stored().evicted, written());
+  settle();
 }
 
 std::optional<Request> AsyncRotateId::begin(RedisStoreParts& parts) {
   const auto& options = parts.options();
-  const auto now = options.clock();
-  const auto refuse = [this](Error& error) {
-    fail(std::move(error));
-    return std::nullopt;
-  };
-  if (auto valid = validate_rotation(*outcome_, options.max_payload_bytes, now); !valid) return refuse(valid.error());
+  auto& session = stored();
+  if (auto valid = validate_rotation(session, options.max_payload_bytes, options.clock()); !valid) {
+    return refuse(valid.error());
+  }
   auto id = generate_session_id();
   if (!id) return refuse(id.error());
   auto context = parts.context_to_write();
   if (!context) return refuse(context.error());
-  return make(
-             [&] { return RotateOperation(std::move(*context), *outcome_, std::move(*id), options.clock(), written_); })
+  return make([&] { return RotateOperation(std::move(*context), session, std::move(*id), options.clock(), written()); })
       .begin();
 }
 
 void AsyncRotateId::end(const CallReports& reports) {
   destroy();
-  reports.rotated_id(*outcome_, written_);
-  if (!written_) outcome_ = std::unexpected(std::move(written_.error()));
+  reports.rotated_id(stored(), written());
+  settle();
 }
 
 }}  // namespace obol::v0

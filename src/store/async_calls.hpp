@@ -163,41 +163,53 @@ class AsyncDeleteOthers final : public AsyncPlainCall<DeleteOperation> {
   const SessionKey kept_;
 };
 
-/// The session is where the outcome wants it from the start, and stays there if it is stored.
-class AsyncUpsert final : public RunningOperation<UpsertOperation> {
+/// Calls that store a session. It is where the outcome wants it from the start, and stays there if it is stored.
+template <StoreOperation Asking, class Stored>
+class AsyncWriteCall : public RunningOperation<Asking> {
  public:
-  using Outcome = std::expected<UpsertedSession, UpsertError>;
+  using Outcome = std::expected<Stored, UpsertError>;
 
+  void fail(Error error) { written_ = upsert_failure(std::move(error)); }
+  bool found_near() const { return false; }
+
+ protected:
+  explicit AsyncWriteCall(Outcome& outcome) : outcome_(outcome) {}
+
+  Stored& stored() { return *outcome_; }
+  WriteOutcome& written() { return written_; }
+  std::nullopt_t refuse(Error& error) {
+    fail(std::move(error));
+    return std::nullopt;
+  }
+  /// Once the operation is destroyed and the observer was told.
+  void settle() {
+    if (!written_) outcome_ = std::unexpected(std::move(written_.error()));
+  }
+
+ private:
+  Outcome& outcome_;
+  WriteOutcome written_{};
+};
+
+class AsyncUpsert final : public AsyncWriteCall<UpsertOperation, UpsertedSession> {
+ public:
   AsyncUpsert(Outcome& outcome, Session session);
 
   Operation operation() const { return operation_; }
   std::optional<Request> begin(RedisStoreParts& parts);
-  void fail(Error error) { written_ = upsert_failure(std::move(error)); }
-  bool found_near() const { return false; }
   void end(const CallReports& reports);
 
  private:
-  Outcome& outcome_;
   const Operation operation_;
-  WriteOutcome written_{};
 };
 
-/// The same for a new id.
-class AsyncRotateId final : public RunningOperation<RotateOperation> {
+class AsyncRotateId final : public AsyncWriteCall<RotateOperation, Session> {
  public:
-  using Outcome = std::expected<Session, UpsertError>;
-
-  AsyncRotateId(Outcome& outcome, Session session) : outcome_(outcome) { *outcome_ = std::move(session); }
+  AsyncRotateId(Outcome& outcome, Session session) : AsyncWriteCall(outcome) { stored() = std::move(session); }
 
   Operation operation() const { return Operation::rotate_id; }
   std::optional<Request> begin(RedisStoreParts& parts);
-  void fail(Error error) { written_ = upsert_failure(std::move(error)); }
-  bool found_near() const { return false; }
   void end(const CallReports& reports);
-
- private:
-  Outcome& outcome_;
-  WriteOutcome written_{};
 };
 
 }}  // namespace obol::v0

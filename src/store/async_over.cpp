@@ -45,14 +45,12 @@ class [[gnu::visibility("hidden")]] AsyncAdapter::Implementation {
   bool is_driven_by_this_thread() const { return driver_ == std::this_thread::get_id(); }
 
   void deliver(Completion& ended, Executor* executor) noexcept {
-    Completions one;
-    one.push_back(ended);
-    if (executor != nullptr) return executor->post(std::move(one));
+    if (executor != nullptr) return executor->post(Completions(ended));
     bool was_empty = false;
     {
       const std::scoped_lock lock(mutex_);
       was_empty = ended_.empty();
-      ended_.append(std::move(one));
+      ended_.push_back(ended);
     }
     if (was_empty) poller_->wake();
   }

@@ -31,9 +31,7 @@ class [[gnu::visibility("hidden")]] AsyncRedisStore::Implementation {
  public:
   static Result<std::unique_ptr<Implementation>> create(const std::shared_ptr<RedisStoreParts>& parts,
                                                         std::shared_ptr<RedisStoreParts> owned_parts) {
-    const auto& options = parts->options();
-    auto engine =
-        redis::Engine::create({parts, &parts->client()}, {.pool = options.pool, .timeouts = options.timeouts});
+    auto engine = redis::Engine::create({parts, &parts->client()}, parts->options().pool);
     if (!engine) return std::unexpected(std::move(engine.error()));
     auto core = std::make_shared<AsyncStoreCore>(parts, std::move(*engine));
     return std::make_unique<Implementation>(std::move(core), std::move(owned_parts));

@@ -27,9 +27,7 @@ void AsyncStoreCore::close() {
 bool AsyncStoreCore::deliver(Completion& ended, Executor* executor) noexcept {
   if (with_engine([&](redis::Engine& engine) { engine.deliver(ended, executor); })) return true;
   if (executor != nullptr) {
-    Completions late;
-    late.push_back(ended);
-    executor->post(std::move(late));
+    executor->post(Completions(ended));
     return true;
   }
   if (shut_down_by_ != std::this_thread::get_id()) return false;
