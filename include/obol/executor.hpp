@@ -33,6 +33,8 @@ class OBOL_EXPORT Completion {
 class OBOL_EXPORT Completions {
  public:
   Completions() = default;
+  /// One call; for stores.
+  explicit Completions(Completion& ended) noexcept { push_back(ended); }
   Completions(const Completions&) = delete;
   Completions& operator=(const Completions&) = delete;
   /// Takes the calls of the other chain and leaves it empty.

@@ -113,7 +113,7 @@ TEST_P(EngineNoMemory, HurtsNobodyWhoWaitsForAConnection) {
     fail_each(failing, [&] {
       engine.reset();
       if (!client) return connect(server.connection(), pool);
-      make_engine(pool, patient);
+      make_engine(pool);
     });
   }
 }

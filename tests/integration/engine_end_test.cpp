@@ -176,7 +176,7 @@ TEST_P(EngineEndTest, EndsOnceAndTheNextCallWorks) {
   if (!expected_code()) let_go();
   await_its_end();
   let_go();
-  if (way != Way::cancel) make_engine({}, patient);
+  if (way != Way::cancel) make_engine({});
   auto& next = begin({"ECHO", "next"});
   drive_until([&] { return next.has_ended(); });
   EXPECT_EQ(next.text(), "next");

@@ -101,7 +101,7 @@ TEST_P(EngineForkTest, TheChildMayHaveAnEngineOfItsOwn) {
   server.signal(SIGCONT);
   EXPECT_EQ(fork([&] {
               engine.reset();
-              make_engine({}, patient);
+              make_engine({});
               KeptCall own({Command{"ECHO", "the child"}});
               if (!engine->begin(own)) return false;
               drive_until([&] { return own.has_ended(); });

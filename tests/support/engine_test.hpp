@@ -70,10 +70,10 @@ class EngineDriver {
     client = std::make_shared<Client>(options, session_functions());
     const auto started = client->start("key", [](std::string_view) { return Command{"PING"}; });
     ASSERT_TRUE(started) << started.error().message;
-    make_engine(options.pool, options.timeouts);
+    make_engine(options.pool);
   }
-  void make_engine(const PoolOptions& pool, const Timeouts& timeouts) {
-    auto made = Engine::create(client, {.pool = pool, .timeouts = timeouts});
+  void make_engine(const PoolOptions& pool) {
+    auto made = Engine::create(client, pool);
     ASSERT_TRUE(made) << made.error().message;
     engine = std::move(*made);
   }

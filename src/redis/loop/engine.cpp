@@ -8,6 +8,7 @@
 
 #include "base/on_exit.hpp"
 #include "redis/loop/engine_implementation.hpp"
+#include "values/async_errors.hpp"
 #include "values/closed_error.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
@@ -19,14 +20,12 @@ Error too_many_calls(std::size_t most) {
                                                most)};
 }
 
-Error call_was_cancelled() { return {ErrorCode::cancelled, "the caller cancelled the call"}; }
-
 }  // namespace
 
-Engine::Implementation::Implementation(std::shared_ptr<Client> client, const Settings& settings,
+Engine::Implementation::Implementation(std::shared_ptr<Client> client, const PoolOptions& pool,
                                        std::shared_ptr<Poller> poller)
     : client_(std::move(client)),
-      settings_(settings),
+      pool_(pool),
       poller_(std::move(poller)),
       inbox_(std::make_shared<Inbox>(poller_)),
       now_(Deadline::Time::now()),
@@ -49,7 +48,7 @@ bool Engine::Implementation::begin(EngineCall& call) noexcept {
     call.result_ = std::unexpected(std::move(error));
     return false;
   };
-  const auto most = settings_.pool.max_waiting;
+  const auto most = pool_.max_waiting;
   const bool is_one_too_many = unanswered_.fetch_add(weight, std::memory_order_relaxed) + weight > most;
   bool is_closed = is_closed_ || poller_->is_of_parent();
   if (!is_closed) {
@@ -68,11 +67,9 @@ bool Engine::Implementation::begin(EngineCall& call) noexcept {
 }
 
 void Engine::Implementation::deliver(Completion& ended, Executor* executor) noexcept {
-  Completions one;
-  one.push_back(ended);
-  if (executor != nullptr) return executor->post(std::move(one));
-  inbox_->put([&one](Inbox::Content& content) {
-    content.ended.append(std::move(one));
+  if (executor != nullptr) return executor->post(Completions(ended));
+  inbox_->put([&ended](Inbox::Content& content) {
+    content.ended.push_back(ended);
     return true;
   });
 }
@@ -119,6 +116,7 @@ void Engine::Implementation::run_ready() {
   driver_ = std::this_thread::get_id();
   // The parent goes on with these calls; here nobody can answer them.
   if (poller_->is_of_parent()) return finish();
+  const OneAtATime::Visit visit(rounds_);
   inbox_->attend();
   const OnExit done([this] { rest(); });
   read_sockets();
@@ -182,7 +180,7 @@ void Engine::Implementation::take_inbox() {
   for (EngineCall* const call : content.cancelled) {
     if (call->stage_ == Stage::begun) content.begun.remove(*call);
     call->wanted_ = Wanted::living;
-    end(*call, std::unexpected(error_from(ErrorCode::cancelled, call_was_cancelled)));
+    end(*call, std::unexpected(error_from(ErrorCode::cancelled, cancelled_error)));
   }
   if (content.is_closed && !std::exchange(was_closed_, true)) {
     end_all_waiting(error_from(ErrorCode::closed, closed_error));
@@ -244,9 +242,7 @@ void Engine::Implementation::complete(EngineCall& call) noexcept {
     return {};
   });
   if (listed) return ended_.back().second.push_back(call);
-  Completions one;
-  one.push_back(call);
-  call.executor->post(std::move(one));
+  call.executor->post(Completions(call));
 }
 
 void Engine::Implementation::end_all(const Error& error) {
@@ -296,11 +292,11 @@ void Engine::Implementation::close_all_connections() {
   }
 }
 
-Result<std::unique_ptr<Engine>> Engine::create(std::shared_ptr<Client> client, const Settings& settings) {
+Result<std::unique_ptr<Engine>> Engine::create(std::shared_ptr<Client> client, const PoolOptions& pool) {
   auto poller = Poller::create();
   if (!poller) return std::unexpected(std::move(poller.error()));
   return std::unique_ptr<Engine>(
-      new Engine(std::make_unique<Implementation>(std::move(client), settings, std::move(*poller))));
+      new Engine(std::make_unique<Implementation>(std::move(client), pool, std::move(*poller))));
 }
 
 Engine::Engine(std::unique_ptr<Implementation> implementation) noexcept : implementation_(std::move(implementation)) {}

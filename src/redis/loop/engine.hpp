@@ -7,7 +7,6 @@
 #include "obol/executor.hpp"
 #include "obol/pool_options.hpp"
 #include "obol/store_statistics.hpp"
-#include "obol/timeouts.hpp"
 #include "redis/client/client.hpp"
 #include "redis/loop/engine_call.hpp"
 
@@ -17,13 +16,8 @@ namespace obol { inline namespace v0 { namespace redis {
 /// may share. Thread-safe but for run_ready().
 class Engine {
  public:
-  struct Settings {
-    PoolOptions pool;
-    Timeouts timeouts;
-  };
-
   /// The client must have been started. `internal` if the operating system gives no descriptor.
-  static Result<std::unique_ptr<Engine>> create(std::shared_ptr<Client> client, const Settings& settings);
+  static Result<std::unique_ptr<Engine>> create(std::shared_ptr<Client> client, const PoolOptions& pool);
 
   /// Completes every call that is left with `closed`. Waits for nothing. Not inside run_ready().
   ~Engine();

@@ -228,7 +228,7 @@ bool Engine::Implementation::ask_replica(EngineCall& call) {
   call.node_ = client_->topology().known_node_of(call.exchange.key);
   auto* const replicas = call.node_ ? call.node_->replicas() : nullptr;
   if (replicas == nullptr) return false;
-  const auto ends = std::min(call.deadline.time(), now_ + settings_.timeouts.command);
+  const auto ends = std::min(call.deadline.time(), now_ + client_->timeouts().command);
   auto& choosing = node_of(call.node_).choosing;
   if (choosing.is_running || !replicas->must_ask()) return send_to_replica(call, replicas->known(), ends);
   wait_in(choosing.waiting, call, Stage::aside);

@@ -1,5 +1,5 @@
 // What an engine is made of: engine.cpp has its rounds, engine_calls.cpp the life of a call, engine_nodes.cpp the
-// connections.
+// servers and connections, engine_flights.cpp what is in the air.
 #pragma once
 
 #include <algorithm>
@@ -20,6 +20,7 @@
 
 #include "base/background_tasks.hpp"
 #include "base/intrusive_queue.hpp"
+#include "base/one_at_a_time.hpp"
 #include "obol/error.hpp"
 #include "obol/executor.hpp"
 #include "redis/client/client.hpp"
@@ -40,7 +41,7 @@ class Engine::Implementation {
  public:
   using Time = Deadline::Time::time_point;
 
-  Implementation(std::shared_ptr<Client> client, const Settings& settings, std::shared_ptr<Poller> poller);
+  Implementation(std::shared_ptr<Client> client, const PoolOptions& pool, std::shared_ptr<Poller> poller);
   ~Implementation();
   Implementation(const Implementation&) = delete;
   Implementation& operator=(const Implementation&) = delete;
@@ -120,20 +121,11 @@ class Engine::Implementation {
   static Action judge(EngineCall& call, std::span<const Reply> replies, bool asked_time);
   void take_time(EngineCall& call, Time sent_at);
 
-  // engine_nodes.cpp: connections, and the calls that wait for them.
+  // engine_nodes.cpp: servers, connections to them, and the calls that wait for one.
   LoopNode& node_of(const NodeHandle& handle);
   void enqueue(EngineCall& call, const NodeHandle& handle);
   void mark_dirty(LoopNode& node);
   void pump(LoopNode& node);
-  void send_shared(LoopNode& node);
-  void send_alone(LoopNode& node);
-  void board(PassengerFlight& aboard, LoopNode& node, EngineCall& call);
-  Result<void> load(PassengerFlight& aboard, const LoopNode& node, EngineCall& call);
-  bool send(LoopConnection& connection, std::unique_ptr<PassengerFlight> flight);
-  std::unique_ptr<PassengerFlight> spare_flight();
-  void note_sent(const PassengerFlight& flight);
-  void note_landed(const PassengerFlight& flight);
-  void retire_flight(std::unique_ptr<PassengerFlight> flight);
   void open_connections(LoopNode& node);
   void dial(LoopNode& node);
   void take_dialed(LoopNode& node, Result<Connection> dialed);
@@ -145,8 +137,26 @@ class Engine::Implementation {
   void tidy(LoopNode& node);
   void drain(LoopNode& node, std::unique_ptr<LoopConnection> connection);
   void close_connection(LoopNode& node, const LoopConnection& connection, std::string_view reason);
-  void on_due(LoopConnection& connection);
   void on_due(LoopNode& node);
+  void suspect_others(LoopNode& node);
+  void send_away(LoopNode& node);
+  template <class Use>
+  void for_each_waiting(Queue& queue, Use use);
+  template <class Use>
+  static void for_each_connection(LoopNode& node, Use use);
+  std::size_t most_exclusive() const { return std::max<std::size_t>(pool_.size + pool_.max_overflow, 2) - 1; }
+
+  // engine_flights.cpp: what is in the air.
+  void send_shared(LoopNode& node);
+  void send_alone(LoopNode& node);
+  void board(PassengerFlight& aboard, LoopNode& node, EngineCall& call);
+  Result<void> load(PassengerFlight& aboard, const LoopNode& node, EngineCall& call);
+  void send(LoopConnection& connection, std::unique_ptr<PassengerFlight> flight);
+  std::unique_ptr<PassengerFlight> spare_flight();
+  void note_sent(const PassengerFlight& flight);
+  void note_landed(const PassengerFlight& flight);
+  void retire_flight(std::unique_ptr<PassengerFlight> flight);
+  void on_due(LoopConnection& connection);
   void watch_time_out(LoopConnection& connection);
   void receive(LoopConnection& connection);
   Result<void> receive_all(LoopConnection& connection);
@@ -157,22 +167,14 @@ class Engine::Implementation {
   void lose_flight(PassengerFlight& flight, const Error& error, bool may_repeat, bool may_have_acted);
   void put_back(PassengerFlight& flight, const Passenger* but, bool was_sent);
   void wait_in_front(EngineCall& call);
-  void suspect_others(LoopNode& node);
   void note_use(LoopConnection& connection);
-  void send_away(LoopNode& node);
-  template <class Use>
-  void for_each_waiting(Queue& queue, Use use);
-  template <class Use>
-  static void for_each_connection(LoopNode& node, Use use);
-  std::size_t most_exclusive() const {
-    return std::max<std::size_t>(settings_.pool.size + settings_.pool.max_overflow, 2) - 1;
-  }
 
   const std::shared_ptr<Client> client_;
-  const Settings settings_;
+  const PoolOptions pool_;
   const std::shared_ptr<Poller> poller_;
   const std::shared_ptr<Inbox> inbox_;
   std::atomic<std::thread::id> driver_{};
+  OneAtATime rounds_;
   std::atomic<std::size_t> unanswered_{0};  ///< Commands, those included that were given up in flight.
   std::atomic<std::size_t> living_{0};      ///< Calls that were taken over and not completed.
   std::atomic<bool> is_closed_{false};

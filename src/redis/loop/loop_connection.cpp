@@ -15,9 +15,8 @@ constexpr std::size_t most_outgoing_kept = 65'536;
 Passenger* PassengerFlight::next_to_answer() {
   auto answered = flight.answered();
   for (auto& passenger : passengers) {
-    const auto replies = std::size_t{passenger.commands} * (passenger.asks ? 2 : 1);
-    if (answered < replies) return &passenger;
-    answered -= replies;
+    if (answered < passenger.replies()) return &passenger;
+    answered -= passenger.replies();
   }
   return nullptr;
 }
