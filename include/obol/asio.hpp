@@ -17,6 +17,7 @@
 #include <asio/use_awaitable.hpp>
 #include <asio/version.hpp>
 #include <concepts>
+#include <cstddef>
 #include <expected>
 #include <memory>
 #include <mutex>

@@ -18,22 +18,30 @@ concept CompletionToken = !std::same_as<std::remove_cvref_t<Token>, CallOptions>
 
 namespace detail {
 
-/// Calls that ended in one round, as one function for Asio. If Asio drops it, the calls are dropped.
+/// Calls that ended in one round, as functions for Asio that run a few of them each: between two of these the Driver
+/// sends what the first has begun, and the execution context looks after its other work. If Asio drops one, its calls
+/// are dropped.
 class Round {
  public:
   Round(Completions ended, OBOL_ASIO::any_io_executor executor) noexcept
       : ended_(std::move(ended)), executor_(std::move(executor)) {}
 
   void operator()() {
+    constexpr std::size_t most_handlers = 16;
     try {
-      ended_.run();
+      ended_.run_some(most_handlers);
     } catch (...) {
-      if (!ended_.empty()) OBOL_ASIO::post(executor_, Round(std::move(ended_), executor_));
+      post_others();
       throw;
     }
+    post_others();
   }
 
  private:
+  void post_others() {
+    if (!ended_.empty()) OBOL_ASIO::post(executor_, Round(std::move(ended_), executor_));
+  }
+
   Completions ended_;
   OBOL_ASIO::any_io_executor executor_;
 };
@@ -291,8 +299,8 @@ class Watch : public std::enable_shared_from_this<Watch> {
 /// no call throws anything but std::bad_alloc. The arguments in front of the token, and the outcome, are those of the
 /// store's own call. Calls may be begun in any thread.
 ///
-/// All calls that end in one round reach the executor of this in one function. From there each handler is dispatched to
-/// its own associated executor; both executors have work until then. A call whose outcome is known at once is posted
+/// Calls that end in one round reach the executor of this together. From there each handler is dispatched to its own
+/// associated executor; both executors have work until then. A call whose outcome is known at once is posted
 /// instead, or goes to the handler's associated immediate executor (Asio 1.27 or newer).
 ///
 /// A handler's cancellation slot cancels the call, as CallOptions::stop does: calls that read by every type of

@@ -17,6 +17,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/version.hpp>
 #include <concepts>
+#include <cstddef>
 #include <expected>
 #include <memory>
 #include <mutex>

@@ -1,6 +1,7 @@
 // Where the handlers of asynchronous calls run.
 #pragma once
 
+#include <cstddef>
 #include <utility>
 
 #include "obol/export.hpp"
@@ -51,6 +52,9 @@ class OBOL_EXPORT Completions {
   /// Tells the caller of each call, in this thread. If a handler throws, the exception leaves this function, and the
   /// calls behind that one stay in the chain: run() may be called again.
   void run();
+
+  /// The same for the first `most` calls; the others stay in the chain. For a host that looks after other work between.
+  void run_some(std::size_t most);
 
   /// Gives the chain up as a pointer, for a host whose queue takes no object; empty afterwards. Null if it was empty.
   [[nodiscard]] void* release() noexcept { return std::exchange(last_, nullptr); }

@@ -21,6 +21,10 @@ void Completions::run() {
   while (Completion* const ended = pop_front()) ended->complete();
 }
 
+void Completions::run_some(std::size_t most) {
+  for (; most > 0 && !empty(); --most) pop_front()->complete();
+}
+
 Completions Completions::adopt(void* released) noexcept {
   Completions adopted;
   adopted.last_ = static_cast<Completion*>(released);

@@ -1,7 +1,10 @@
 // The engine on a real server: each call gets its own reply, in time, whatever happens on the way.
 #include "redis/loop/engine.hpp"
 
+#include <algorithm>
 #include <csignal>
+#include <deque>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -324,6 +327,53 @@ TEST_P(EngineTest, ACommandIsNotSentAfterItsDeadlineHoweverLongHandlersTake) {
   drive_until([&] { return late.has_ended(); });
   EXPECT_EQ(late.code(), ErrorCode::unavailable);
   EXPECT_EQ(server.command({"EXISTS", "late"}).integer, 0);
+}
+
+TEST_P(EngineTest, SendsWhatTheFirstHandlersBeganBeforeTheLastOnesRun) {
+  connect_and_ask();
+  std::deque<KeptCall> ended;
+  std::vector<std::size_t> in_flight;
+  for (int i = 0; i < 32; ++i) {
+    auto& call = ended.emplace_back(std::vector{Command{"PING"}});
+    call.on_complete = [&] {
+      in_flight.push_back(engine->statistics().in_flight);
+      begin({"PING"});
+    };
+    engine->deliver(call, nullptr);
+  }
+  drive_until([&] { return in_flight.size() == ended.size(); });
+  drive_all();
+  EXPECT_EQ(in_flight.front(), 0U);
+  EXPECT_GT(in_flight.back(), 0U);
+}
+
+TEST_P(EngineTest, AHandlerThatThrowsLeavesTheOthersToTheNextRound) {
+  connect_and_ask();
+  std::deque<KeptCall> ended;
+  for (int i = 0; i < 32; ++i) engine->deliver(ended.emplace_back(std::vector{Command{"PING"}}), nullptr);
+  ended[20].on_complete = [] { throw std::runtime_error("a handler's own"); };
+  engine->run_ready();
+  EXPECT_THROW(engine->run_ready(), std::runtime_error);
+  EXPECT_EQ(std::ranges::count_if(ended, &KeptCall::has_ended), 21);
+  drive_until([&] { return std::ranges::all_of(ended, &KeptCall::has_ended); });
+  for (const auto& call : ended) EXPECT_EQ(call.completions, 1);
+}
+
+TEST_P(EngineTest, WhatEndsWhileHandlersRunIsToldInTheNextRound) {
+  connect_and_ask();
+  std::deque<KeptCall> ended;
+  const auto deliver = [&](const auto& self, int rounds) -> void {
+    auto& call = ended.emplace_back(std::vector{Command{"PING"}});
+    if (rounds > 1) call.on_complete = [&self, rounds] { self(self, rounds - 1); };
+    engine->deliver(call, nullptr);
+  };
+  for (int i = 0; i < 16; ++i) deliver(deliver, 3);
+  engine->run_ready();
+  for (const auto told : {16, 32, 48}) {
+    engine->run_ready();
+    EXPECT_EQ(std::ranges::count_if(ended, &KeptCall::has_ended), told);
+  }
+  EXPECT_TRUE(std::ranges::all_of(ended, &KeptCall::has_ended));
 }
 
 TEST_P(EngineTest, ADemotedPrimaryIsLeftAndTheBudgetIsChargedOnce) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/on_exit.hpp"
+#include "redis/core/handler_turn.hpp"
 #include "redis/loop/engine_implementation.hpp"
 #include "values/async_errors.hpp"
 #include "values/closed_error.hpp"
@@ -111,7 +112,7 @@ PoolStatistics Engine::Implementation::statistics() const {
           .flights = flights_.load(std::memory_order_relaxed)};
 }
 
-// What handlers begin goes out in the same send as what was put in before: so they run first.
+// What handlers begin goes out with what was put in before: so they run first.
 void Engine::Implementation::run_ready() {
   driver_ = std::this_thread::get_id();
   // The parent goes on with these calls; here nobody can answer them.
@@ -119,17 +120,32 @@ void Engine::Implementation::run_ready() {
   const OneAtATime::Visit visit(rounds_);
   inbox_->attend();
   const OnExit done([this] { rest(); });
+  const auto turn = handlers_before_sending(living_.load(std::memory_order_relaxed));
   read_sockets();
   hand_over();
-  if (!ended_here_.empty()) {
-    ended_here_.run();
-    // Handlers may take long.
-    now_ = Deadline::Time::now();
-  }
+  run_handlers(turn);
   take_inbox();
   fire_timers();
   pump_dirty_nodes();
   hand_over();
+}
+
+// Of the calls that have ended by now: what ends meanwhile waits for the next round, so that the loop goes on.
+void Engine::Implementation::run_handlers(std::size_t turn) {
+  if (ended_here_.empty()) return;
+  auto due = std::move(ended_here_);
+  const OnExit done([&] {
+    due.append(std::move(ended_here_));
+    ended_here_ = std::move(due);
+  });
+  for (;;) {
+    due.run_some(turn);
+    // Handlers may take long.
+    now_ = Deadline::Time::now();
+    if (due.empty()) return;
+    take_inbox();
+    pump_dirty_nodes();
+  }
 }
 
 // Looks again soon if a handler threw, or if calls ended after the handlers had run.

@@ -70,6 +70,7 @@ class Engine::Implementation {
   // engine.cpp: a round.
   void read_sockets();
   bool flush(LoopConnection& connection);
+  void run_handlers(std::size_t turn);
   void take_inbox();
   void fire_timers();
   void pump_dirty_nodes();

@@ -318,6 +318,23 @@ TEST_F(CompletionsTest, RunInTheOrderInWhichCallsEnded) {
   EXPECT_TRUE(all.empty());
 }
 
+TEST_F(CompletionsTest, RunSomeLeavesTheOthersInTheirOrder) {
+  std::string order;
+  for (const char name : {'a', 'b', 'c', 'd', 'e'}) {
+    call().start([&order, name](Outcome) { order += name; });
+  }
+  auto all = script.executor.take();
+  all.run_some(0);
+  EXPECT_EQ(order, "");
+  all.run_some(2);
+  EXPECT_EQ(order, "ab");
+  all.run_some(2);
+  EXPECT_EQ(order, "abcd");
+  all.run_some(10);
+  EXPECT_EQ(order, "abcde");
+  EXPECT_TRUE(all.empty());
+}
+
 TEST_F(CompletionsTest, AnExceptionLeavesRunAndTheCallsBehindItStay) {
   call().start([](Outcome) { throw std::runtime_error("a handler's own"); });
   call().start(keep());
