@@ -56,7 +56,8 @@ struct MarkWords {
 }  // namespace
 
 // Servers keep a field through the very millisecond of its expiry (https://redis.io/docs/latest/commands/hsetex/), the
-// store does not: one less makes both agree, so that no refresh succeeds after a get has found nothing.
+// store does not: one less makes both agree, so that no refresh succeeds after a get has found nothing. Valkey's expiry
+// in the background may delete the field in that millisecond already (seen on 9.1.2), so a session may end one early.
 FieldExpiry field_expiry(const Session& session) { return end_of_life(session) - std::chrono::milliseconds(1); }
 
 std::string mark_key(std::string_view stored_key) { return redis::companion_key(stored_key, mark_suffix); }
