@@ -306,8 +306,9 @@ class FaultProxy::Channel {
   void send(Time now) {
     if (!server_gone_ && to_server_.send_due(server_.number(), now) != End::none) server_gone_ = true;
     if (client_gone_) {
-      // What the client has sent still arrives, as it would from the buffers of a network.
-      ended_ = server_gone_ || to_server_.empty();
+      // What the client has sent still arrives, as it would from the buffers of a network; but not what the server does
+      // not take, as after a reset: it would come behind what the client sends over its next connection.
+      ended_ = server_gone_ || to_server_.empty() || to_server_.is_blocked();
       return;
     }
     const bool is_over = to_client_.is_endless() && !proxy_.is_troubled_;

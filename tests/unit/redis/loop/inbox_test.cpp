@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <atomic>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -15,14 +16,14 @@ using redis::Poller;
 
 class KeptErrand final : public Errand {
  public:
-  explicit KeptErrand(int& living) : living_(living) { ++living_; }
+  explicit KeptErrand(std::atomic<int>& living) : living_(living) { ++living_; }
   ~KeptErrand() override { --living_; }
   void work() noexcept override {}
   void take() override {}
   void fail(Error) noexcept override {}
 
  private:
-  int& living_;
+  std::atomic<int>& living_;
 };
 
 class InboxTest : public ::testing::Test {
@@ -48,7 +49,7 @@ class InboxTest : public ::testing::Test {
   }
 
   std::shared_ptr<Poller> poller = *Poller::create();
-  int living = 0;
+  std::atomic<int> living{0};
   Inbox inbox{poller};
 };
 
