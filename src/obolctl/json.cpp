@@ -3,21 +3,10 @@
 
 #include <fmt/core.h>
 
+#include "base/utf8.hpp"
 #include "obolctl/text.hpp"
 
 namespace obol::ctl {
-namespace {
-
-bool is_utf8(std::string_view bytes) {
-  try {
-    static_cast<void>(Json(bytes).dump());
-    return true;
-  } catch (const Json::type_error&) {
-    return false;
-  }
-}
-
-}  // namespace
 
 void add_bytes(Json& object, const std::string& name, std::string_view bytes) {
   if (is_utf8(bytes)) {

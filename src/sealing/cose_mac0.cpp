@@ -8,14 +8,6 @@
 #include "sealing/cbor.hpp"
 
 namespace obol { inline namespace v0 { namespace sealing {
-namespace {
-
-constexpr std::string_view mac0_algorithm = "\xA1\x01\x05";
-
-// Tag 17, an array of 4, the algorithm in the protected header, and the key id as the one unprotected parameter.
-constexpr std::string_view before_key_id = "\xD1\x84\x43\xA1\x01\x05\xA1\x04";
-
-}  // namespace
 
 std::optional<Digest> mac0_tag(const HmacKey& key, std::string_view protected_header, std::string_view external_data,
                                std::string_view payload) {
@@ -32,19 +24,20 @@ std::optional<Digest> mac0_tag(const HmacKey& key, std::string_view protected_he
   return key.compute({structure});
 }
 
-bool write_mac0(std::string& out, const LoadedKey& key, std::string_view external_data, std::string_view payload) {
-  const auto tag = mac0_tag(*key.hmac, mac0_algorithm, external_data, payload);
+bool write_mac0(std::string& out, const LoadedKey& key, std::string_view external_data, std::string_view payload,
+                const Mac0Form& form) {
+  const auto tag = mac0_tag(*key.hmac, form.protected_header, external_data, payload);
   if (!tag) return false;
-  out.reserve(out.size() + payload.size() + key.id.size() + 64);
-  out += before_key_id;
+  out.reserve(out.size() + form.before_key_id.size() + payload.size() + key.id.size() + 64);
+  out += form.before_key_id;
   cbor::Writer(out).bytes(key.id).bytes(payload).bytes(as_text(*tag));
   return true;
 }
 
 std::expected<std::string_view, VerificationFailure> open_mac0(std::string_view bytes, std::string_view external_data,
-                                                               const KeyringKeys& keys) {
-  if (!bytes.starts_with(before_key_id)) return std::unexpected(VerificationFailure::malformed);
-  cbor::Reader reader(bytes.substr(before_key_id.size()));
+                                                               const KeyringKeys& keys, const Mac0Form& form) {
+  if (!bytes.starts_with(form.before_key_id)) return std::unexpected(VerificationFailure::malformed);
+  cbor::Reader reader(bytes.substr(form.before_key_id.size()));
   const auto key_id = reader.bytes();
   const auto payload = reader.bytes();
   const auto tag = reader.bytes();
@@ -53,7 +46,7 @@ std::expected<std::string_view, VerificationFailure> open_mac0(std::string_view 
   }
   const LoadedKey* key = keys.find(*key_id);
   if (key == nullptr) return std::unexpected(VerificationFailure::unknown_key);
-  const auto expected = mac0_tag(*key->hmac, mac0_algorithm, external_data, *payload);
+  const auto expected = mac0_tag(*key->hmac, form.protected_header, external_data, *payload);
   if (!expected || !equal_constant_time(as_text(*expected), *tag)) {
     return std::unexpected(VerificationFailure::bad_signature);
   }

@@ -1,8 +1,9 @@
-// A session stored on a real server, verified and decoded by somebody else's COSE library.
+// A session stored on a real server, and tokens, verified and decoded by somebody else's COSE library.
 #include <array>
 #include <cstdio>
 #include <string>
 
+#include "sealing/web_token.hpp"
 #include "support/hex.hpp"
 #include "support/server_test.hpp"
 
@@ -13,17 +14,21 @@ struct Verdict {
   std::string output;
 };
 
-Verdict verify_with_ruby(const std::string& sealed) {
-  const std::string input = to_hex(std::string(32, 'k')) + "\n" + to_hex("obol_{user}:full") + "\n" +
-                            to_hex("session") + "\n" + to_hex(sealed) + "\n";
+/// What a script of this folder says of these lines.
+Verdict ask_ruby(const std::string& script, const std::string& lines) {
   const std::string command =
-      "printf '" + input + "' | ruby '" OBOL_TEST_SOURCE_DIR "/integration/verify_stored_session.rb' 2>&1";
+      "printf '" + lines + "' | ruby '" OBOL_TEST_SOURCE_DIR "/integration/" + script + "' 2>&1";
   FILE* pipe = ::popen(command.c_str(), "r");
   if (pipe == nullptr) return {-1, "popen failed"};
   std::string output;
   std::array<char, 256> buffer{};
   while (std::fgets(buffer.data(), buffer.size(), pipe) != nullptr) output += buffer.data();
   return {::pclose(pipe), output};
+}
+
+Verdict verify_with_ruby(const std::string& sealed) {
+  return ask_ruby("verify_stored_session.rb", to_hex(std::string(32, 'k')) + "\n" + to_hex("obol_{user}:full") + "\n" +
+                                                  to_hex("session") + "\n" + to_hex(sealed) + "\n");
 }
 
 class StoredSession : public ServerTest {
@@ -64,5 +69,37 @@ TEST_P(StoredSession, IsRefusedByAnotherLibraryWithAByteChanged) {
 }
 
 OBOL_ON_BOTH_SERVERS(StoredSession);
+
+std::string web_token(sealing::TokenKind kind, std::string user_id) {
+  const auto at = [](int value) { return std::chrono::sys_seconds(std::chrono::seconds(value)); };
+  const sealing::TokenClaims claims{.session = {.user_id = std::move(user_id), .type = "web", .id = "session"},
+                                    .issued_at = at(1'700'000'000),
+                                    .expires_at = at(1'700'000'300),
+                                    .id = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
+  return sealing::write_web_token(kind, claims, Keyring(signing_key())).value();
+}
+
+Verdict verify_token_with_ruby(const std::string& token) {
+  return ask_ruby("verify_web_token.rb", to_hex(std::string(32, 'k')) + "\n" + token + "\n");
+}
+
+TEST(WebTokenInteroperability, IsVerifiedAndDecodedByAnotherLibrary) {
+  const std::string claims =
+      "4=1700000300\n6=1700000000\n7=0102030405060708090a0b0c0d0e0f10\n-65537=" + to_hex("session") + "\n-65538=web\n";
+  const auto access = verify_token_with_ruby(web_token(sealing::TokenKind::access, "Zoë"));
+  EXPECT_EQ(access.status, 0);
+  EXPECT_EQ(access.output, "typ=application/vnd.obol.access+cwt\n2=Zoë\n" + claims);
+  const auto refresh = verify_token_with_ruby(web_token(sealing::TokenKind::refresh, "\xFF"));
+  EXPECT_EQ(refresh.status, 0);
+  EXPECT_EQ(refresh.output, "typ=application/vnd.obol.refresh+cwt\n" + claims + "-65539=ff\n");
+}
+
+TEST(WebTokenInteroperability, IsRefusedByAnotherLibraryWithACharacterChanged) {
+  auto token = web_token(sealing::TokenKind::access, "user");
+  token[token.size() - 2] = token[token.size() - 2] == 'A' ? 'B' : 'A';
+  const auto verdict = verify_token_with_ruby(token);
+  EXPECT_NE(verdict.status, 0);
+  EXPECT_NE(verdict.output.find("Mac0 verification failed"), std::string::npos) << verdict.output;
+}
 
 }}  // namespace obol::testing
