@@ -202,7 +202,11 @@ class FaultProxy::Channel {
       ended_ = (from_client & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
       return;
     }
-    if (from_client != 0 && !receive(client_.number(), commands_)) lose_client();
+    if (from_client != 0) {
+      const bool is_gone = (from_client & (POLLHUP | POLLERR)) != 0;
+      // As a server does after a reset: it acts on what it reads at once, finds the connection gone, and reads no more.
+      if (!receive(client_.number(), commands_) || is_gone) lose_client();
+    }
     take_commands(now);
     if (frozen_ || ended_) return;
     if (from_server != 0 && !receive(server_.number(), replies_)) server_gone_ = true;
