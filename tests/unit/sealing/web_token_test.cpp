@@ -120,7 +120,7 @@ TEST_P(WebToken, IsNotMadeOfAnyBytes) {
     ASSERT_EQ(open(base64url_encode(bytes)), std::nullopt);
   }
   EXPECT_EQ(open(""), std::nullopt);
-  EXPECT_EQ(open(std::string(10'000'000, 'A')), std::nullopt);
+  EXPECT_EQ(open(std::string(1'000'000, 'A')), std::nullopt);
 }
 
 TEST_P(WebToken, OfTheOtherKindIsRefused) {
