@@ -29,6 +29,7 @@
 #include "obol/session.hpp"               // IWYU pragma: export
 #include "obol/session_id.hpp"            // IWYU pragma: export
 #include "obol/session_limits.hpp"        // IWYU pragma: export
+#include "obol/session_manager.hpp"       // IWYU pragma: export
 #include "obol/session_policy.hpp"        // IWYU pragma: export
 #include "obol/session_store.hpp"         // IWYU pragma: export
 #include "obol/session_token.hpp"         // IWYU pragma: export

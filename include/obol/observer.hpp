@@ -1,4 +1,4 @@
-// Events that a store reports to its host. They contain no secrets.
+// Events that stores and session managers report to their host. They contain no secrets.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +31,14 @@ struct RefusedEvent {
   std::string id_hash{};                            ///< Made by session_id_hash.
   std::string_view type{};                          ///< The session type.
   ErrorCode reason = ErrorCode::too_many_sessions;  ///< `too_many_sessions` or `revoked`.
+};
+
+/// A refresh token was presented that had been replaced before: somebody else may have a copy of it.
+struct TokenReusedEvent {
+  std::string_view user_id{};  ///< Whose session it is, so that the user can be told.
+  std::string id_hash{};       ///< Made by session_id_hash.
+  std::string_view type{};     ///< The session type.
+  bool session_ended = false;  ///< Whether the session was ended; see SessionManagerOptions::on_reuse.
 };
 
 /// A stored session failed verification.
@@ -87,7 +95,8 @@ class OBOL_EXPORT Observer {
   virtual void on_gone(const SessionEvent&) noexcept {}  ///< An upsert or rotate_id found its session no longer stored.
   /// A stored session failed verification.
   virtual void on_verification_failed(const VerificationFailedEvent&) noexcept {}
-  virtual void on_finding(const Finding&) noexcept {}  ///< Called by connect: see RedisStore::diagnose.
+  virtual void on_token_reused(const TokenReusedEvent&) noexcept {}  ///< Called by a SessionManager.
+  virtual void on_finding(const Finding&) noexcept {}                ///< Called by connect: see RedisStore::diagnose.
   /// Called by connect, or when the server had lost the library.
   virtual void on_functions_loaded(const FunctionsLoadedEvent&) noexcept {}
   virtual void on_near_cache_changed(const NearCacheEvent&) noexcept {}  ///< Called on a thread of the store.

@@ -31,6 +31,7 @@ class OBOL_EXPORT ObserverList final : public Observer {
   void on_verification_failed(const VerificationFailedEvent& event) noexcept override {
     tell(&Observer::on_verification_failed, event);
   }
+  void on_token_reused(const TokenReusedEvent& event) noexcept override { tell(&Observer::on_token_reused, event); }
   void on_finding(const Finding& finding) noexcept override { tell(&Observer::on_finding, finding); }
   void on_functions_loaded(const FunctionsLoadedEvent& event) noexcept override {
     tell(&Observer::on_functions_loaded, event);

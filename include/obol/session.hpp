@@ -29,10 +29,10 @@ struct Session {
   /// When the login began: the time at which the host read what it was about to check (such as the password's hash),
   /// before it checked it. It is compared with the revocation mark.
   std::chrono::sys_seconds created_at{};
-  std::chrono::sys_seconds refreshed_at{};  ///< When the host last refreshed the session; Obol only stores it.
+  std::chrono::sys_seconds refreshed_at{};  ///< When the session was last refreshed or touched; stores only keep it.
   /// The session is gone from this time on; at most the end of the year 3999.
   std::chrono::sys_seconds refresh_expires_at{};
-  /// Tokens issued before this time are of an older generation; Obol only stores it.
+  /// Tokens issued before this time are of an older generation. SessionManager decides by it; stores only keep it.
   std::chrono::sys_seconds tokens_fresh_from{};
   std::chrono::sys_seconds prev_tokens_fresh_from{};  ///< The same for the generation before that.
   /// An absolute end; nullopt: the session lives as long as it is refreshed.

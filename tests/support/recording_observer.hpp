@@ -55,6 +55,9 @@ class RecordingObserver final : public Observer {
     add("verification_failed",
         {std::to_string(static_cast<int>(event.reason)), event.id_hash, event.type, event.key_id});
   }
+  void on_token_reused(const TokenReusedEvent& event) noexcept override {
+    add("token_reused", {event.user_id, event.id_hash, event.type, event.session_ended ? "ended" : "lives"});
+  }
   void on_functions_loaded(const FunctionsLoadedEvent& event) noexcept override {
     add("functions_loaded", {event.library});
   }

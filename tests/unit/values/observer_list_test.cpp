@@ -20,6 +20,7 @@ void tell_all(Observer& observer) {
   observer.on_conflict({});
   observer.on_gone({});
   observer.on_verification_failed({});
+  observer.on_token_reused({});
   observer.on_finding({});
   observer.on_functions_loaded({});
   observer.on_near_cache_changed({});
@@ -30,7 +31,7 @@ void tell_all(Observer& observer) {
 TEST(ObserverList, PassesEveryEventToEveryObserver) {
   RecordingObserver alone;
   tell_all(alone);
-  ASSERT_EQ(alone.lines().size(), 16U);
+  ASSERT_EQ(alone.lines().size(), 17U);
   const auto first = std::make_shared<RecordingObserver>();
   const auto second = std::make_shared<RecordingObserver>();
   ObserverList list({first, nullptr, second});
