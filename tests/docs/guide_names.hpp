@@ -12,6 +12,7 @@
 #include "obol/obol.hpp"
 
 extern obol::RedisStore store;
+extern obol::SessionManager manager;
 extern obol::RedisStoreOptions options;
 extern obol::ConnectionOptions connection;
 extern obol::Keyring keyring;
