@@ -7,6 +7,7 @@
 #include "base/randomness.hpp"
 #include "obol/session_id.hpp"
 #include "obol/session_limits.hpp"
+#include "store/tell.hpp"
 
 namespace obol { inline namespace v0 { namespace manager {
 
@@ -76,11 +77,12 @@ Result<LoggedIn> SessionIssuer::issue(Session session) const {
 }
 
 void SessionIssuer::tell_of_reuse(const SessionKey& session, bool session_ended) const {
-  if (!options_.observer) return;
-  options_.observer->on_token_reused({.user_id = session.user_id,
-                                      .id_hash = session_id_hash(session.id),
-                                      .type = session.type,
-                                      .session_ended = session_ended});
+  tell(options_.observer.get(), &Observer::on_token_reused, [&] {
+    return TokenReusedEvent{.user_id = session.user_id,
+                            .id_hash = session_id_hash(session.id),
+                            .type = session.type,
+                            .session_ended = session_ended};
+  });
 }
 
 }}}  // namespace obol::v0::manager
