@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "obol/testing/queueing_executor.hpp"
 #include "support/engine_test.hpp"
 
 namespace obol::testing { namespace {
@@ -357,6 +358,26 @@ TEST_P(EngineTest, AHandlerThatThrowsLeavesTheOthersToTheNextRound) {
   EXPECT_EQ(std::ranges::count_if(ended, &KeptCall::has_ended), 21);
   drive_until([&] { return std::ranges::all_of(ended, &KeptCall::has_ended); });
   for (const auto& call : ended) EXPECT_EQ(call.completions, 1);
+}
+
+TEST_P(EngineTest, AHandlerThatThrowsKeepsNoCallFromItsExecutor) {
+  connect_and_ask();
+  QueueingExecutor executor;
+  std::deque<KeptCall> ended;
+  for (int i = 0; i < 5; ++i) engine->deliver(ended.emplace_back(std::vector{Command{"PING"}}), nullptr);
+  KeptCall cancelled({Command{"PING"}});
+  cancelled.executor = &executor;
+  ended.front().on_complete = [&] {
+    ASSERT_TRUE(engine->begin(cancelled));
+    engine->cancel(cancelled);
+  };
+  // In the next turn, and the last one of it.
+  ended.back().on_complete = [] { throw std::runtime_error("a handler's own"); };
+  engine->run_ready();
+  EXPECT_THROW(engine->run_ready(), std::runtime_error);
+  executor.take().run();
+  EXPECT_TRUE(cancelled.has_ended());
+  EXPECT_EQ(cancelled.code(), ErrorCode::cancelled);
 }
 
 TEST_P(EngineTest, WhatEndsWhileHandlersRunIsToldInTheNextRound) {

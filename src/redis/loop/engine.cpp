@@ -127,7 +127,6 @@ void Engine::Implementation::run_ready() {
   take_inbox();
   fire_timers();
   pump_dirty_nodes();
-  hand_over();
 }
 
 // Of the calls that have ended by now: what ends meanwhile waits for the next round, so that the loop goes on.
@@ -150,6 +149,7 @@ void Engine::Implementation::run_handlers(std::size_t turn) {
 
 // Looks again soon if a handler threw, or if calls ended after the handlers had run.
 void Engine::Implementation::rest() noexcept {
+  hand_over();
   closed_connections_.clear();
   set_timer();
   inbox_->rest();
@@ -241,7 +241,7 @@ void Engine::Implementation::pump_dirty_nodes() {
   pumped_nodes_.clear();
 }
 
-void Engine::Implementation::hand_over() {
+void Engine::Implementation::hand_over() noexcept {
   for (auto& [executor, completions] : ended_) {
     if (!completions.empty()) executor->post(std::move(completions));
   }

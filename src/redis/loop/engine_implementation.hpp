@@ -76,7 +76,7 @@ class Engine::Implementation {
   void pump_dirty_nodes();
   void set_timer() noexcept;
   void rest() noexcept;
-  void hand_over();
+  void hand_over() noexcept;
   void complete(EngineCall& call) noexcept;
   void end_all(const Error& error);
   void end_all_in(Queue& queue, const Error& error);
