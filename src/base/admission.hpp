@@ -18,16 +18,22 @@ class Admission {
   class Visit {
    public:
     explicit Visit(Admission& admission)
-        : admission_(admission), is_admitted_((admission.state_.fetch_add(caller) & closed) == 0) {}
+        : admission_(admission),
+          forks_(admission.forks_.load(std::memory_order_relaxed)),
+          is_admitted_((admission.state_.fetch_add(caller) & closed) == 0) {}
     Visit(const Visit&) = delete;
     Visit& operator=(const Visit&) = delete;
-    ~Visit() { admission_.state_.fetch_sub(caller); }
+    /// Of a visit that began before a fork the child has forgotten already.
+    ~Visit() {
+      if (forks_ == admission_.forks_.load(std::memory_order_relaxed)) admission_.state_.fetch_sub(caller);
+    }
 
     /// False if the doors were closed.
     bool is_admitted() const { return is_admitted_; }
 
    private:
     Admission& admission_;
+    const std::uint64_t forks_;
     const bool is_admitted_;
   };
 
@@ -44,14 +50,19 @@ class Admission {
     }
   }
 
-  /// In a forked child: the parent's other threads are not here.
-  void forget_callers() { state_.fetch_and(closed); }
+  /// In a forked child: the parent's other threads are not here. The thread that forked may be inside, and is not
+  /// waited for either.
+  void forget_callers() {
+    forks_.fetch_add(1, std::memory_order_relaxed);
+    state_.fetch_and(closed);
+  }
 
  private:
   static constexpr std::uint64_t closed = 1;
   static constexpr std::uint64_t caller = 2;
 
   std::atomic<std::uint64_t> state_{0};
+  std::atomic<std::uint64_t> forks_{0};
 };
 
 }}  // namespace obol::v0

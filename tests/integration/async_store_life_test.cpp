@@ -1,6 +1,10 @@
 // Calls of AsyncRedisStore that end early: time limits, cancelling, closing, destruction and forks.
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -293,6 +297,35 @@ TEST_P(AsyncStoreLifeTest, InAForkedChildEveryCallFailsAndTheParentGoesOn) {
   drive_until_told(in_flight);
   EXPECT_EQ(in_flight->value(), std::nullopt);
   EXPECT_FALSE(is_stored(new_session()));
+}
+
+// What it has begun by then must not be sent: where the parent's socket was, the child may have another.
+TEST_P(AsyncStoreLifeTest, AHandlerMayForkAndTheChildGoOn) {
+  pid_t child = -1;
+  std::array<int, 2> strangers{-1, -1};
+  Told first(store->get(key));
+  store->get(key).start([&](const Found&) {
+    store->get(key).start([](const Found&) {});
+    child = ::fork();
+    if (child != 0) return;
+    ::alarm(60);
+    ::socketpair(AF_UNIX, SOCK_STREAM, 0, strangers.data());
+    for (int i = 0; i < 100; ++i) static_cast<void>(::dup(strangers[0]));
+  });
+  drive_until(*store, "a child", [&] { return child >= 0; });
+  if (child == 0) {
+    store->run_ready();
+    char byte = 0;
+    const bool is_sent_to = ::recv(strangers[1], &byte, 1, MSG_DONTWAIT) >= 0;
+    store.reset();
+    ::_exit(is_sent_to ? 1 : 0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_FALSE(WIFSIGNALED(status)) << "the child was ended by signal " << WTERMSIG(status);
+  EXPECT_EQ(WEXITSTATUS(status), 0) << "the child has sent to a stranger";
+  EXPECT_EQ(outcome_of(*store, store->get(key)).value(), std::nullopt);
+  EXPECT_TRUE(first);
 }
 
 OBOL_ON_BOTH_SERVERS(AsyncStoreLifeTest);

@@ -1,6 +1,8 @@
 // A process that forks while an engine has calls everywhere: the child's end with `closed`, the parent's go on.
 #include <csignal>
+#include <latch>
 #include <string>
+#include <thread>
 
 #include "support/child.hpp"
 #include "support/engine_test.hpp"
@@ -94,6 +96,51 @@ TEST_P(EngineForkTest, HandlersInTheChildThatBeginCallsAreToldClosed) {
             }),
             "");
   expect_undisturbed();
+}
+
+/// Holds the thread that sends it.
+class HeldWrite final : public EngineCall {
+ public:
+  HeldWrite() {
+    exchange = {.kind = Exchange::Kind::write, .key = "key"};
+    deadline = Deadline::after(patient.total);
+  }
+  mutable std::latch is_within{1};
+  std::latch may_go_on{1};
+  bool has_ended = false;
+
+ private:
+  void complete() override { has_ended = true; }
+  void drop() noexcept override {}
+  Command make_write(bool) const override {
+    is_within.count_down();
+    may_go_on.wait();
+    return Command{"SET", "key", "value"};
+  }
+};
+
+// Lists may be half changed.
+TEST_P(EngineForkTest, TheChildLeavesAloneWhatAnotherThreadWasAt) {
+  have_calls_everywhere();
+  HeldWrite held;
+  ASSERT_TRUE(engine->begin(held));
+  {
+    const std::jthread driver([&] { engine->run_ready(); });
+    held.is_within.wait();
+    EXPECT_EQ(fork([&] {
+                engine->run_ready();
+                engine->cancel(calls[1]);
+                const bool has_refused = refuses();
+                engine->close();
+                const bool is_closed = engine->closed();
+                engine.reset();
+                return has_refused && is_closed && calls[1].completions == 0 && calls.back().completions == 0;
+              }),
+              "");
+    held.may_go_on.count_down();
+  }
+  expect_undisturbed();
+  drive_until([&] { return held.has_ended; });
 }
 
 TEST_P(EngineForkTest, TheChildMayHaveAnEngineOfItsOwn) {

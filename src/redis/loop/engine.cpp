@@ -97,7 +97,7 @@ void Engine::Implementation::close() noexcept {
   });
 }
 
-bool Engine::Implementation::closed() const noexcept { return is_closed_ && living_ == 0; }
+bool Engine::Implementation::closed() const noexcept { return is_closed_ && (living_ == 0 || is_torn()); }
 
 PoolStatistics Engine::Implementation::statistics() const {
   const auto open = connections_.load(std::memory_order_relaxed);
@@ -115,15 +115,22 @@ PoolStatistics Engine::Implementation::statistics() const {
 // What handlers begin goes out with what was put in before: so they run first.
 void Engine::Implementation::run_ready() {
   driver_ = std::this_thread::get_id();
+  if (is_torn()) return;
   // The parent goes on with these calls; here nobody can answer them.
   if (poller_->is_of_parent()) return finish();
   const OneAtATime::Visit visit(rounds_);
+  set_changing(true);
   inbox_->attend();
-  const OnExit done([this] { rest(); });
+  const OnExit done([this] {
+    rest();
+    set_changing(false);
+  });
   const auto turn = handlers_before_sending(living_.load(std::memory_order_relaxed));
   read_sockets();
   hand_over();
   run_handlers(turn);
+  // A handler has forked, and this is the child: the descriptors of the connections may be another's by now.
+  if (poller_->is_of_parent()) return finish();
   take_inbox();
   fire_timers();
   pump_dirty_nodes();
@@ -134,14 +141,17 @@ void Engine::Implementation::run_handlers(std::size_t turn) {
   if (ended_here_.empty()) return;
   auto due = std::move(ended_here_);
   const OnExit done([&] {
+    set_changing(true);
     due.append(std::move(ended_here_));
     ended_here_ = std::move(due);
   });
   for (;;) {
+    set_changing(false);
     due.run_some(turn);
+    set_changing(true);
     // Handlers may take long.
     now_ = Deadline::Time::now();
-    if (due.empty()) return;
+    if (due.empty() || poller_->is_of_parent()) return;
     take_inbox();
     pump_dirty_nodes();
   }
@@ -289,6 +299,11 @@ void Engine::Implementation::end_all_in(Queue& queue, const Error& error) {
   while (!queue.empty()) end(*queue.front(), std::unexpected(copy_of(error)));
 }
 
+// Handlers find it whole, and so does a child that one of them forks.
+void Engine::Implementation::set_changing(bool is_changing) noexcept {
+  is_changing_.store(is_changing && !poller_->is_of_parent(), std::memory_order_release);
+}
+
 // Also what handlers begin meanwhile.
 void Engine::Implementation::finish() {
   was_closed_ = true;
@@ -316,7 +331,12 @@ Result<std::unique_ptr<Engine>> Engine::create(std::shared_ptr<Client> client, c
 }
 
 Engine::Engine(std::unique_ptr<Implementation> implementation) noexcept : implementation_(std::move(implementation)) {}
-Engine::~Engine() = default;
+
+// What is half changed can neither be used nor be destroyed.
+Engine::~Engine() {
+  if (implementation_->is_torn()) static_cast<void>(implementation_.release());
+}
+
 int Engine::descriptor() const { return implementation_->descriptor(); }
 void Engine::run_ready() { implementation_->run_ready(); }
 bool Engine::begin(EngineCall& call) noexcept { return implementation_->begin(call); }

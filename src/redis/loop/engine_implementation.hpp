@@ -58,6 +58,9 @@ class Engine::Implementation {
 
   void run_ready();
 
+  /// True in a child that another thread forked in the middle of a round.
+  bool is_torn() const noexcept { return poller_->is_of_parent() && is_changing_.load(std::memory_order_acquire); }
+
  private:
   static constexpr std::size_t most_received_at_once = 65'536;
   static constexpr std::size_t most_spare_flights = 64;
@@ -77,6 +80,7 @@ class Engine::Implementation {
   void set_timer() noexcept;
   void rest() noexcept;
   void hand_over() noexcept;
+  void set_changing(bool is_changing) noexcept;
   void complete(EngineCall& call) noexcept;
   void end_all(const Error& error);
   void end_all_in(Queue& queue, const Error& error);
@@ -176,6 +180,7 @@ class Engine::Implementation {
   const std::shared_ptr<Inbox> inbox_;
   std::atomic<std::thread::id> driver_{};
   OneAtATime rounds_;
+  std::atomic<bool> is_changing_{false};    ///< The driver is in a round, and in no handler.
   std::atomic<std::size_t> unanswered_{0};  ///< Commands, those included that were given up in flight.
   std::atomic<std::size_t> living_{0};      ///< Calls that were taken over and not completed.
   std::atomic<bool> is_closed_{false};

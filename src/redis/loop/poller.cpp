@@ -80,6 +80,7 @@ void Poller::wake() const noexcept {
 }
 
 void Poller::set_timer(Deadline::Time::time_point time) noexcept {
+  if (is_of_parent()) return;
   // A time of zero would switch the timer off.
   const auto span = std::max(time.time_since_epoch(), Deadline::Time::duration(1));
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(span);

@@ -89,6 +89,18 @@ TEST(Admission, OfAForkedChildWaitsForNoCallerOfTheParent) {
   EXPECT_EQ(testing::run_in_child(opens_and_closes), "");
 }
 
+TEST(Admission, OfAForkedChildIsIdleThoughACallerThatForkedLeavesIt) {
+  Admission admission;
+  const auto is_idle = [&admission](std::optional<Admission::Visit>& forking) {
+    admission.forget_callers();
+    forking.reset();
+    admission.close();
+    return becomes_idle(admission, std::chrono::minutes(1));
+  };
+  std::optional<Admission::Visit> forking(std::in_place, admission);
+  EXPECT_EQ(testing::run_in_child([&] { return is_idle(forking); }), "");
+}
+
 TEST(Admission, OfAForkedChildIsClosedIfTheParentsWas) {
   Admission admission;
   const Admission::Visit parents(admission);
