@@ -303,7 +303,7 @@ TEST_P(AsyncStoreLifeTest, InAForkedChildEveryCallFailsAndTheParentGoesOn) {
 TEST_P(AsyncStoreLifeTest, AHandlerMayForkAndTheChildGoOn) {
   pid_t child = -1;
   std::array<int, 2> strangers{-1, -1};
-  Told first(store->get(key));
+  const Told first(store->get(key));
   store->get(key).start([&](const Found&) {
     store->get(key).start([](const Found&) {});
     child = ::fork();
