@@ -415,6 +415,19 @@ class Store {
     return delete_all(std::move(user_id), std::move(type), CallOptions{}, std::forward<Token>(token));
   }
 
+  /// See AsyncSessionStore::delete_all.
+  template <CompletionToken Token = DefaultToken>
+  auto delete_all(std::string user_id, std::vector<std::string> types, CallOptions options, Token&& token = Token()) {
+    return write<Result<Deleted>, Token>(
+        token, [](Wrapped& store, auto&&... with) { return store.delete_all(std::forward<decltype(with)>(with)...); },
+        std::move(options), std::move(user_id), std::move(types));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto delete_all(std::string user_id, std::vector<std::string> types, Token&& token = Token()) {
+    return delete_all(std::move(user_id), std::move(types), CallOptions{}, std::forward<Token>(token));
+  }
+
   /// See AsyncSessionStore::delete_others.
   template <CompletionToken Token = DefaultToken>
   auto delete_others(SessionKey keep, CallOptions options, Token&& token = Token()) {

@@ -47,7 +47,10 @@ class OBOL_EXPORT AsyncRedisStore final : public AsyncSessionStore {
   AsyncCall<Result<Deleted>> delete_one(SessionKey key, CallOptions options = {}) override;
   AsyncCall<Result<std::vector<Session>>> get_all(std::string user_id, std::string type,
                                                   CallOptions options = {}) override;
+  using AsyncSessionStore::delete_all;
   AsyncCall<Result<Deleted>> delete_all(std::string user_id, std::string type, CallOptions options = {}) override;
+  AsyncCall<Result<Deleted>> delete_all(std::string user_id, std::vector<std::string> types,
+                                        CallOptions options = {}) override;
   AsyncCall<Result<Deleted>> delete_others(SessionKey keep, CallOptions options = {}) override;
 
   /// See RedisStore::get_from_replica.

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <expected>
+#include <initializer_list>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "obol/async_call.hpp"
@@ -56,6 +59,16 @@ class OBOL_EXPORT AsyncSessionStore {
 
   /// See SessionStore::delete_all.
   virtual AsyncCall<Result<Deleted>> delete_all(std::string user_id, std::string type, CallOptions options = {}) = 0;
+
+  /// See SessionStore::delete_all.
+  virtual AsyncCall<Result<Deleted>> delete_all(std::string user_id, std::vector<std::string> types,
+                                                CallOptions options = {}) = 0;
+
+  /// The same for types that are written out: `store.delete_all(user_id, {"full", "pending"})`.
+  AsyncCall<Result<Deleted>> delete_all(std::string user_id, std::initializer_list<std::string_view> types,
+                                        CallOptions options = {}) {
+    return delete_all(std::move(user_id), std::vector<std::string>(types.begin(), types.end()), std::move(options));
+  }
 
   /// See SessionStore::delete_others.
   virtual AsyncCall<Result<Deleted>> delete_others(SessionKey keep, CallOptions options = {}) = 0;

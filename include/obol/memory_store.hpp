@@ -40,7 +40,9 @@ class OBOL_EXPORT MemoryStore final : public SessionStore {
   std::expected<void, UpsertError> rotate_id(Session& session) override;
   Result<Deleted> delete_one(const SessionKey& key) override;
   Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) override;
+  using SessionStore::delete_all;
   Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override;
+  Result<Deleted> delete_all(std::string_view user_id, std::span<const std::string> types) override;
   Result<Deleted> delete_others(const SessionKey& keep) override;
 
  private:

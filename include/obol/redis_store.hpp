@@ -46,7 +46,9 @@ class OBOL_EXPORT RedisStore final : public SessionStore {
   std::expected<void, UpsertError> rotate_id(Session& session) override;
   Result<Deleted> delete_one(const SessionKey& key) override;
   Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) override;
+  using SessionStore::delete_all;
   Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override;
+  Result<Deleted> delete_all(std::string_view user_id, std::span<const std::string> types) override;
   Result<Deleted> delete_others(const SessionKey& keep) override;
 
   /// Like get(), but a replica may answer if RedisStoreOptions::replica_reads is enabled, so the result may be slightly

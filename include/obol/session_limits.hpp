@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "obol/error.hpp"
@@ -15,6 +17,7 @@ inline constexpr std::size_t max_user_id_bytes = 256;           ///< Longest Ses
 inline constexpr std::size_t max_session_id_bytes = 256;        ///< Longest Session::id; the shortest is 1 byte.
 inline constexpr std::size_t max_refresh_token_id_bytes = 256;  ///< Longest Session::refresh_token_id; it may be empty.
 inline constexpr std::size_t max_session_type_bytes = 64;       ///< Longest Session::type; the shortest is 1 byte.
+inline constexpr std::size_t max_types_per_call = 64;           ///< Most types that one delete_all names; at least 1.
 /// Longest Session::extra_payload, unless a store's options say otherwise.
 inline constexpr std::size_t default_max_payload_bytes = std::size_t{1024} * 1024;
 
@@ -24,7 +27,9 @@ inline constexpr std::chrono::sys_seconds latest_expiry{std::chrono::seconds{64'
 
 /// Checks a user id and a session type. On `invalid_argument` the message says what is wrong and what is allowed.
 OBOL_EXPORT Result<void> validate(std::string_view user_id, std::string_view type);
-/// Checks the same and the session id.
+/// Checks a user id and the types of one call: how many they are, and each of them.
+OBOL_EXPORT Result<void> validate(std::string_view user_id, std::span<const std::string> types);
+/// Checks a user id, a session type and a session id.
 OBOL_EXPORT Result<void> validate(const SessionKey& key);
 
 /// Checks all limits of a session. Fails with `invalid_argument` or `too_large`, or with `expired` if the session is

@@ -3,15 +3,19 @@
 
 #include <cstddef>
 #include <expected>
+#include <initializer_list>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "obol/error.hpp"
 #include "obol/export.hpp"
 #include "obol/session.hpp"
+#include "obol/session_limits.hpp"
 
 namespace obol { inline namespace v0 {
 
@@ -87,6 +91,30 @@ class OBOL_EXPORT SessionStore {
   /// Deletes every session of that user and type ("log out everywhere"). Leaves a revocation mark if the store's
   /// SessionPolicy enables marks.
   virtual Result<Deleted> delete_all(std::string_view user_id, std::string_view type) = 0;
+
+  /// Deletes every session of that user of all these types, so that an account that is disabled ends as a whole. Does
+  /// for each type what delete_all does, marks included; other callers may see the sessions of one type disappear
+  /// before those of the next. `confirmed_replicas` counts the replicas that confirmed all of it. On an error the
+  /// sessions of some types may be deleted: call again, which is always safe.
+  ///
+  /// Name every type that the host stores, up to max_types_per_call of them. A type may be named twice. An empty list
+  /// is refused with `invalid_argument`, so that a list that was not filled does not pass for a logout.
+  virtual Result<Deleted> delete_all(std::string_view user_id, std::span<const std::string> types) {
+    if (auto valid = validate(user_id, types); !valid) return std::unexpected(std::move(valid.error()));
+    Result<Deleted> outcome = Deleted{.confirmed_replicas = std::numeric_limits<std::size_t>::max()};
+    for (const auto& type : types) {
+      auto deleted = delete_all(user_id, std::string_view(type));
+      const bool is_less = !deleted || (outcome && deleted->confirmed_replicas < outcome->confirmed_replicas);
+      if (outcome && is_less) outcome = std::move(deleted);
+    }
+    return outcome;
+  }
+
+  /// The same for types that are written out: `store.delete_all(user_id, {"full", "pending"})`.
+  Result<Deleted> delete_all(std::string_view user_id, std::initializer_list<std::string_view> types) {
+    const std::vector<std::string> named(types.begin(), types.end());
+    return delete_all(user_id, std::span(named));
+  }
 
   /// Deletes every session of that user and type except `keep` ("log out my other devices"), which need not exist.
   /// Leaves a revocation mark if the SessionPolicy says so.

@@ -38,6 +38,7 @@ class CommandLine {
   void add_moving_commands();
   void add_user(CLI::App* command);
   void add_session_key(CLI::App* command);
+  void add_types(CLI::App& command, const char* description);
   void add_revoke_options(CLI::App* command);
   Result<void> read_names();
   ExitCode execute();
@@ -47,8 +48,8 @@ class CommandLine {
   Command command_;
   bool is_escaped_ = false;
   SessionKey key_;
-  std::optional<std::string> type_;
-  bool all_types_ = false;
+  std::vector<std::string> types_;
+  bool all_types_ = false;  ///< Then no type is named.
   bool is_confirmed_ = false;
   bool is_dry_run_ = false;
   std::string path_;
@@ -113,11 +114,15 @@ void CommandLine::add_session_key(CLI::App* command) {
   command->add_option("ID", key_.id, "Session id, as list prints it; - reads it from standard input")->required();
 }
 
+void CommandLine::add_types(CLI::App& command, const char* description) {
+  command.add_option("--type", types_, description)->allow_extra_args(false);
+}
+
 void CommandLine::add_session_commands() {
   auto* list_command = add(app_, "list", "List the sessions of a user",
-                           [this] { return list(context_, {.user_id = key_.user_id, .type = type_}); });
+                           [this] { return list(context_, {.user_id = key_.user_id, .types = types_}); });
   add_user(list_command);
-  list_command->add_option("--type", type_, "Only sessions of this type; without it all keys are scanned");
+  add_types(*list_command, "Only sessions of this type, repeatable; without it all keys are scanned");
   auto* show_command = add(app_, "show", "Show one session", [this] {
     show_.key = key_;
     return show(context_, show_);
@@ -136,14 +141,12 @@ void CommandLine::add_revoke_commands() {
   add_session_key(one);
   add_revoke_options(one);
   auto* all = add(app_, "revoke-all", "Log out a user everywhere", [this] {
-    return revoke_all(context_, {.user_id = key_.user_id,
-                                 .type = all_types_ ? std::nullopt : type_,
-                                 .options = revoke_,
-                                 .is_confirmed = is_confirmed_});
+    return revoke_all(context_,
+                      {.user_id = key_.user_id, .types = types_, .options = revoke_, .is_confirmed = is_confirmed_});
   });
   add_user(all);
   auto* which = all->add_option_group("which");
-  which->add_option("--type", type_, "Sessions of this type");
+  add_types(*which, "Sessions of this type; repeatable");
   which->add_flag("--all-types", all_types_, "Sessions of every type; all keys are scanned");
   which->require_option(1);
   add_revoke_options(all);

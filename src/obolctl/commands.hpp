@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "obolctl/acl_rules.hpp"
 #include "obolctl/exit_code.hpp"
@@ -21,7 +21,7 @@ Result<ExitCode> diagnose(const Context& context);
 
 struct ListArguments {
   std::string user_id;
-  std::optional<std::string> type;  ///< Nothing: all types.
+  std::vector<std::string> types;  ///< Empty: all types.
 };
 Result<ExitCode> list(const Context& context, const ListArguments& arguments);
 
@@ -40,7 +40,7 @@ Result<ExitCode> revoke(const Context& context, const SessionKey& key, const Rev
 
 struct RevokeAllArguments {
   std::string user_id;
-  std::optional<std::string> type;  ///< Nothing: all types.
+  std::vector<std::string> types;  ///< Empty: all types.
   RevokeOptions options;
   bool is_confirmed = false;
 };

@@ -34,16 +34,14 @@ std::vector<std::string> row_of(const SessionFacts& facts) {
 }  // namespace
 
 Result<ExitCode> list(const Context& context, const ListArguments& arguments) {
-  if (auto valid = validate(arguments.user_id, arguments.type.value_or("full")); !valid) {
-    return std::unexpected(valid.error());
-  }
+  if (auto valid = validate_user(arguments.user_id, arguments.types); !valid) return std::unexpected(valid.error());
   const auto options = read_options(context.common, context.environment);
   if (!options) return std::unexpected(options.error());
   const auto keyring = read_keyring(context.common.secret_file, context.environment);
   if (!keyring) return std::unexpected(keyring.error());
   const auto server = Server::connect(*options);
   if (!server) return std::unexpected(server.error());
-  const auto stored_keys = stored_keys_of_user(*server, options->key_prefix, arguments.user_id, arguments.type);
+  const auto stored_keys = stored_keys_of_user(*server, options->key_prefix, arguments.user_id, arguments.types);
   if (!stored_keys) return std::unexpected(stored_keys.error());
   const auto sessions = read_all(*server, *stored_keys);
   if (!sessions) return std::unexpected(sessions.error());

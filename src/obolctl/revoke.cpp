@@ -1,8 +1,10 @@
 // obolctl revoke and revoke-all: log out one session, or all sessions of a user.
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 #include <map>
+#include <optional>
+#include <vector>
 
 #include "obol/session_id.hpp"
 #include "obol/session_limits.hpp"
@@ -21,27 +23,44 @@ Result<RedisStoreOptions> options_for(const Context& context, const RevokeOption
   return options;
 }
 
-/// As a store does it: with a WAIT behind it where replicas are to have it, too.
-Result<Deleted> run(Primary& primary, const redis::Command& command, const StoredKey& stored_key,
+/// As a store does it: in one send, with a WAIT behind it where replicas are to have it, too.
+Result<Deleted> run(Primary& primary, std::vector<redis::Command> commands, const StoredKey& stored_key,
                     const DeleteDurability& durability) {
-  if (durability.replicas == 0) {
-    const auto reply = primary.call(command);
-    if (!reply) return std::unexpected(reply.error());
-    return delete_result({&*reply, 1});
+  const auto deletes = commands.size();
+  if (durability.replicas > 0) {
+    commands.push_back(barrier_command(stored_key.key));
+    commands.push_back(wait_command(durability));
   }
-  const auto replies = primary.call_all(std::array{command, barrier_command(stored_key.key), wait_command(durability)});
+  const auto replies = primary.call_all(commands);
   if (!replies) return std::unexpected(replies.error());
-  return delete_result(*replies);
+  return delete_result(*replies, deletes);
 }
 
-/// How many live sessions each type has.
+/// Parts of a user's keys, each held by one primary: all of them, unless the user id ends the hash tag at once.
+std::vector<std::span<const StoredKey>> parts_of(const Server& server, std::span<const StoredKey> stored_keys) {
+  std::vector<std::span<const StoredKey>> parts;
+  while (!stored_keys.empty()) {
+    const auto* const primary = &server.primary_of(stored_keys.front().key);
+    const auto at_another = [&](const StoredKey& key) { return &server.primary_of(key.key) != primary; };
+    const auto end =
+        std::ranges::find_if(stored_keys.first(std::min(stored_keys.size(), max_types_per_call)), at_another);
+    const auto size = static_cast<std::size_t>(end - stored_keys.begin());
+    parts.push_back(stored_keys.first(size));
+    stored_keys = stored_keys.subspan(size);
+  }
+  return parts;
+}
+
+/// How many live sessions a user has of each type.
 Result<std::map<std::string, std::size_t>> count_sessions(const Server& server,
                                                           std::span<const StoredKey> stored_keys) {
   std::map<std::string, std::size_t> counts;
-  for (const auto& stored_key : stored_keys) {
-    const auto reply = server.primary_of(stored_key.key).call({"HKEYS", stored_key.key});
-    if (!reply) return std::unexpected(reply.error());
-    counts[stored_key.type] = reply->elements.size();
+  for (const auto part : parts_of(server, stored_keys)) {
+    std::vector<redis::Command> commands;
+    for (const auto& stored_key : part) commands.push_back({"HKEYS", stored_key.key});
+    const auto replies = server.primary_of(part.front().key).call_all(commands);
+    if (!replies) return std::unexpected(replies.error());
+    for (std::size_t i = 0; i < part.size(); ++i) counts[part[i].type] = (*replies)[i].elements.size();
   }
   return counts;
 }
@@ -58,16 +77,20 @@ std::string question(const std::string& user_id, const std::map<std::string, std
   return fmt::format("Log out {} everywhere, {} ({})?", escaped(user_id), counted(total(counts), "session"), types);
 }
 
+/// All sessions of one user. Gives how many replicas confirmed it.
 Result<std::size_t> delete_all(const Server& server, std::span<const StoredKey> stored_keys,
                                const RedisStoreOptions& options, std::uint32_t mark_lifetime) {
+  std::optional<RevocationMark> mark;
+  if (mark_lifetime > 0) {
+    mark = {.at = std::chrono::floor<std::chrono::seconds>(options.clock()),
+            .lifetime = std::chrono::seconds(mark_lifetime)};
+  }
   std::size_t confirmed = options.delete_durability.replicas;
-  for (const auto& stored_key : stored_keys) {
-    const auto now = std::chrono::floor<std::chrono::seconds>(options.clock());
-    const auto command =
-        mark_lifetime > 0
-            ? revoke_all_command(stored_key.key, {.at = now, .lifetime = std::chrono::seconds(mark_lifetime)})
-            : delete_all_command(stored_key.key);
-    const auto deleted = run(server.primary_of(stored_key.key), command, stored_key, options.delete_durability);
+  for (const auto part : parts_of(server, stored_keys)) {
+    std::vector<redis::Command> commands;
+    for (const auto& stored_key : part) commands.push_back(delete_all_command(stored_key.key, mark));
+    const auto& first = part.front();
+    const auto deleted = run(server.primary_of(first.key), std::move(commands), first, options.delete_durability);
     if (!deleted) return std::unexpected(deleted.error());
     confirmed = std::min(confirmed, deleted->confirmed_replicas);
   }
@@ -87,7 +110,8 @@ Result<ExitCode> revoke(const Context& context, const SessionKey& key, const Rev
   auto& primary = server->primary_of(stored_key.key);
   const auto standing = primary.call(get_command(stored_key.key, key.id));
   if (!standing) return std::unexpected(standing.error());
-  const auto deleted = run(primary, delete_one_command(stored_key.key, key.id), stored_key, options->delete_durability);
+  const auto deleted =
+      run(primary, {delete_one_command(stored_key.key, key.id)}, stored_key, options->delete_durability);
   if (!deleted) return std::unexpected(deleted.error());
 
   const bool was_found = standing->kind == redis::Reply::Kind::text;
@@ -108,14 +132,12 @@ Result<ExitCode> revoke(const Context& context, const SessionKey& key, const Rev
 
 // Deletes also where none is counted, since a mark may be wanted for a login that is under way.
 Result<ExitCode> revoke_all(const Context& context, const RevokeAllArguments& arguments) {
-  if (auto valid = validate(arguments.user_id, arguments.type.value_or("full")); !valid) {
-    return std::unexpected(valid.error());
-  }
+  if (auto valid = validate_user(arguments.user_id, arguments.types); !valid) return std::unexpected(valid.error());
   const auto options = options_for(context, arguments.options);
   if (!options) return std::unexpected(options.error());
   const auto server = Server::connect(*options);
   if (!server) return std::unexpected(server.error());
-  const auto stored_keys = stored_keys_of_user(*server, options->key_prefix, arguments.user_id, arguments.type);
+  const auto stored_keys = stored_keys_of_user(*server, options->key_prefix, arguments.user_id, arguments.types);
   if (!stored_keys) return std::unexpected(stored_keys.error());
   const auto counts = count_sessions(*server, *stored_keys);
   if (!counts) return std::unexpected(counts.error());

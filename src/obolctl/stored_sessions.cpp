@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "obol/session_limits.hpp"
 #include "obolctl/scan.hpp"
 #include "sealing/sealing.hpp"
 
@@ -57,15 +58,24 @@ Result<std::vector<StoredSession>> read_sessions_with_expiry(Primary& primary, s
   return live;
 }
 
+Result<void> validate_user(std::string_view user_id, std::span<const std::string> types) {
+  return types.empty() ? validate(user_id, "full") : validate(user_id, types);
+}
+
 Result<std::vector<StoredKey>> stored_keys_of_user(const Server& server, std::string_view prefix,
-                                                   std::string_view user_id, const std::optional<std::string>& type) {
-  if (type) return std::vector{make_stored_key(prefix, user_id, *type)};
+                                                   std::string_view user_id, std::span<const std::string> types) {
   std::vector<StoredKey> found;
+  const auto add = [&found](StoredKey stored_key) {
+    if (std::ranges::find(found, stored_key) == found.end()) found.push_back(std::move(stored_key));
+  };
+  if (!types.empty()) {
+    for (const auto& type : types) add(make_stored_key(prefix, user_id, type));
+    return found;
+  }
   auto scanned = for_each_stored_key(server, prefix, stored_keys_pattern(prefix, user_id),
                                      [&](Primary&, std::span<const StoredKey> stored_keys, double) -> Result<void> {
                                        for (const auto& stored_key : stored_keys) {
-                                         const bool is_new = std::ranges::find(found, stored_key) == found.end();
-                                         if (stored_key.user_id == user_id && is_new) found.push_back(stored_key);
+                                         if (stored_key.user_id == user_id) add(stored_key);
                                        }
                                        return {};
                                      });

@@ -30,9 +30,12 @@ Result<std::vector<StoredSession>> read_sessions(Primary& primary, std::span<con
 /// With their expiries. Not one step for the server: a session refreshed meanwhile may have its new expiry already.
 Result<std::vector<StoredSession>> read_sessions_with_expiry(Primary& primary, std::span<const StoredKey> stored_keys);
 
-/// The stored keys that hold sessions of a user; those of one type where that is given. Without, all keys are scanned.
+/// What a command may be told of a user: an id, and types, or none for all of them.
+Result<void> validate_user(std::string_view user_id, std::span<const std::string> types);
+
+/// The stored keys of a user for these types, each once; without types, those that hold sessions: all keys are scanned.
 Result<std::vector<StoredKey>> stored_keys_of_user(const Server& server, std::string_view prefix,
-                                                   std::string_view user_id, const std::optional<std::string>& type);
+                                                   std::string_view user_id, std::span<const std::string> types);
 
 /// A session judged with the keys there are.
 struct Judgement {

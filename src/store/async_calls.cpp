@@ -37,6 +37,12 @@ std::optional<Request> AsyncDeleteAll::begin(RedisStoreParts& parts) {
   });
 }
 
+std::optional<Request> AsyncDeleteTypes::begin(RedisStoreParts& parts) {
+  return begin_if(validate(user_id_, types_), [&] {
+    return DeleteTypesOperation(parts.context(), user_id_, types_, parts.options().clock(), outcome());
+  });
+}
+
 std::optional<Request> AsyncDeleteOthers::begin(RedisStoreParts& parts) {
   return begin_if(validate(kept_),
                   [&] { return DeleteOperation::others(parts.context(), kept_, parts.options().clock(), outcome()); });

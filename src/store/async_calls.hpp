@@ -148,6 +148,23 @@ class AsyncDeleteAll final : public AsyncPlainCall<DeleteOperation> {
   const std::string type_;
 };
 
+class AsyncDeleteTypes final : public AsyncPlainCall<DeleteTypesOperation> {
+ public:
+  AsyncDeleteTypes(Outcome& outcome, std::string user_id, std::vector<std::string> types)
+      : AsyncPlainCall(outcome), user_id_(std::move(user_id)), types_(std::move(types)) {}
+
+  Operation operation() const { return Operation::delete_all; }
+  std::optional<Request> begin(RedisStoreParts& parts);
+  void end(const CallReports& reports) {
+    destroy();
+    reports.deleted_all(types_, outcome());
+  }
+
+ private:
+  const std::string user_id_;
+  const std::vector<std::string> types_;
+};
+
 class AsyncDeleteOthers final : public AsyncPlainCall<DeleteOperation> {
  public:
   AsyncDeleteOthers(Outcome& outcome, SessionKey kept) : AsyncPlainCall(outcome), kept_(std::move(kept)) {}

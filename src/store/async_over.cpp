@@ -190,6 +190,14 @@ AsyncCall<Result<Deleted>> AsyncAdapter::delete_all(std::string user_id, std::st
                                });
 }
 
+AsyncCall<Result<Deleted>> AsyncAdapter::delete_all(std::string user_id, std::vector<std::string> types,
+                                                    CallOptions options) {
+  return implementation_->call(std::move(options),
+                               [user_id = std::move(user_id), types = std::move(types)](SessionStore& store) {
+                                 return store.delete_all(user_id, types);
+                               });
+}
+
 AsyncCall<Result<Deleted>> AsyncAdapter::delete_others(SessionKey keep, CallOptions options) {
   return implementation_->call(std::move(options),
                                [keep = std::move(keep)](SessionStore& store) { return store.delete_others(keep); });

@@ -124,6 +124,10 @@ AsyncCall<Result<std::vector<Session>>> AsyncRedisStore::get_all(std::string use
 AsyncCall<Result<Deleted>> AsyncRedisStore::delete_all(std::string user_id, std::string type, CallOptions options) {
   return implementation_->call<AsyncDeleteAll>(std::move(options), std::move(user_id), std::move(type));
 }
+AsyncCall<Result<Deleted>> AsyncRedisStore::delete_all(std::string user_id, std::vector<std::string> types,
+                                                       CallOptions options) {
+  return implementation_->call<AsyncDeleteTypes>(std::move(options), std::move(user_id), std::move(types));
+}
 AsyncCall<Result<Deleted>> AsyncRedisStore::delete_others(SessionKey keep, CallOptions options) {
   return implementation_->call<AsyncDeleteOthers>(std::move(options), std::move(keep));
 }

@@ -38,6 +38,10 @@ void CallReports::deleted_all(std::string_view type, const Result<Deleted>& outc
   if (outcome) tell(&Observer::on_deleted_all, [&] { return DeletedAllEvent{.type = type, .kept_one = false}; });
 }
 
+void CallReports::deleted_all(std::span<const std::string> types, const Result<Deleted>& outcome) const {
+  for (const auto& type : types) deleted_all(std::string_view(type), outcome);
+}
+
 void CallReports::deleted_others(const SessionKey& kept, const Result<Deleted>& outcome) const {
   if (outcome) tell(&Observer::on_deleted_all, [&] { return DeletedAllEvent{.type = kept.type, .kept_one = true}; });
 }

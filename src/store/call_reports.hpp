@@ -33,6 +33,7 @@ class CallReports {
   void rotated_id(const Session& session, const std::expected<void, UpsertError>& outcome) const;
   void deleted_one(const SessionKey& key, const Result<Deleted>& outcome) const;
   void deleted_all(std::string_view type, const Result<Deleted>& outcome) const;
+  void deleted_all(std::span<const std::string> types, const Result<Deleted>& outcome) const;
   void deleted_others(const SessionKey& kept, const Result<Deleted>& outcome) const;
 
   /// The last report of a call.

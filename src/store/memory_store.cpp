@@ -105,12 +105,21 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
   }
 
   Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override {
-    erase_but(user_id, type, nullptr, Operation::delete_all);
+    const std::scoped_lock lock(mutex_);
+    erase_but({std::string(user_id), std::string(type)}, nullptr, Operation::delete_all, options_.clock());
+    return Deleted{};
+  }
+
+  Result<Deleted> delete_all(std::string_view user_id, std::span<const std::string> types) override {
+    const std::scoped_lock lock(mutex_);
+    const auto now = options_.clock();
+    for (const auto& type : types) erase_but({std::string(user_id), type}, nullptr, Operation::delete_all, now);
     return Deleted{};
   }
 
   Result<Deleted> delete_others(const SessionKey& keep) override {
-    erase_but(keep.user_id, keep.type, &keep.id, Operation::delete_others);
+    const std::scoped_lock lock(mutex_);
+    erase_but({keep.user_id, keep.type}, &keep.id, Operation::delete_others, options_.clock());
     return Deleted{};
   }
 
@@ -177,11 +186,9 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
     if (user->second.empty()) users_.erase(user);
   }
 
-  void erase_but(std::string_view user_id, std::string_view type, const std::string* kept_id, Operation call) {
-    const Owner owner(user_id, type);
-    const auto mark = revocation_mark(options_.policy, call, options_.clock());
-    const std::scoped_lock lock(mutex_);
-    leave_mark(owner, mark);
+  void erase_but(const Owner& owner, const std::string* kept_id, Operation call,
+                 std::chrono::system_clock::time_point now) {
+    leave_mark(owner, revocation_mark(options_.policy, call, now));
     const auto user = users_.find(owner);
     if (user == users_.end()) return;
     std::erase_if(user->second, [&](const auto& entry) {
@@ -229,6 +236,9 @@ Result<std::vector<Session>> MemoryStore::get_all(std::string_view user_id, std:
 }
 Result<Deleted> MemoryStore::delete_all(std::string_view user_id, std::string_view type) {
   return implementation_->calls().delete_all(user_id, type);
+}
+Result<Deleted> MemoryStore::delete_all(std::string_view user_id, std::span<const std::string> types) {
+  return implementation_->calls().delete_all(user_id, types);
 }
 Result<Deleted> MemoryStore::delete_others(const SessionKey& keep) {
   return implementation_->calls().delete_others(keep);

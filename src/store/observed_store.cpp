@@ -71,6 +71,15 @@ Result<Deleted> ObservedStore::delete_all(std::string_view user_id, std::string_
   });
 }
 
+Result<Deleted> ObservedStore::delete_all(std::string_view user_id, std::span<const std::string> types) {
+  return call(Operation::delete_all, [&]() -> Result<Deleted> {
+    if (auto valid = validate(user_id, types); !valid) return std::unexpected(std::move(valid.error()));
+    auto deleted = core_.delete_all(user_id, types);
+    reports_.deleted_all(types, deleted);
+    return deleted;
+  });
+}
+
 Result<Deleted> ObservedStore::delete_others(const SessionKey& keep) {
   return call(Operation::delete_others, [&]() -> Result<Deleted> {
     if (auto valid = validate(keep); !valid) return std::unexpected(std::move(valid.error()));

@@ -40,7 +40,9 @@ class [[gnu::visibility("hidden")]] ObservedStore final : public SessionStore {
   std::expected<void, UpsertError> rotate_id(Session& session) override;
   Result<Deleted> delete_one(const SessionKey& key) override;
   Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) override;
+  using SessionStore::delete_all;
   Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override;
+  Result<Deleted> delete_all(std::string_view user_id, std::span<const std::string> types) override;
   Result<Deleted> delete_others(const SessionKey& keep) override;
 
   /// Runs the work, which gives an expected, and tells the observer of it: as `found_near` if that is set once the work

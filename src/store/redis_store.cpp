@@ -39,6 +39,9 @@ Result<std::vector<Session>> RedisStore::get_all(std::string_view user_id, std::
 Result<Deleted> RedisStore::delete_all(std::string_view user_id, std::string_view type) {
   return implementation_->calls().delete_all(user_id, type);
 }
+Result<Deleted> RedisStore::delete_all(std::string_view user_id, std::span<const std::string> types) {
+  return implementation_->calls().delete_all(user_id, types);
+}
 Result<Deleted> RedisStore::delete_others(const SessionKey& keep) {
   return implementation_->calls().delete_others(keep);
 }

@@ -113,6 +113,12 @@ Result<Deleted> RedisStore::Implementation::delete_all(std::string_view user_id,
   return deleted;
 }
 
+Result<Deleted> RedisStore::Implementation::delete_all(std::string_view user_id, std::span<const std::string> types) {
+  Result<Deleted> deleted;
+  run(DeleteTypesOperation(parts_.context(), user_id, types, parts_.options().clock(), deleted));
+  return deleted;
+}
+
 Result<Deleted> RedisStore::Implementation::delete_others(const SessionKey& keep) {
   Result<Deleted> deleted;
   run(DeleteOperation::others(parts_.context(), keep, parts_.options().clock(), deleted));

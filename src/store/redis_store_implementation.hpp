@@ -49,6 +49,7 @@ class [[gnu::visibility("hidden")]] RedisStore::Implementation final : public St
   Result<Deleted> delete_one(const SessionKey& key) override;
   Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) override;
   Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override;
+  Result<Deleted> delete_all(std::string_view user_id, std::span<const std::string> types) override;
   Result<Deleted> delete_others(const SessionKey& keep) override;
 
   // What is not of every store.

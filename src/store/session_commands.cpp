@@ -142,7 +142,8 @@ Command rotate_command(std::string_view stored_key, std::string_view old_id, con
   return Command(words);
 }
 
-Command revoke_all_command(std::string_view stored_key, const RevocationMark& mark) {
+Command delete_all_command(std::string_view stored_key, const std::optional<RevocationMark>& mark) {
+  if (!mark) return {"UNLINK", stored_key};
   const MarkWords mark_words(stored_key, mark);
   Words words{"FCALL", embedded::revoke_all_function};
   add_keys(words, stored_key, mark_words.key);
@@ -159,8 +160,6 @@ Command wait_command(const DeleteDurability& durability) {
 }
 
 Command delete_one_command(std::string_view stored_key, std::string_view id) { return {"HDEL", stored_key, id}; }
-
-Command delete_all_command(std::string_view stored_key) { return {"UNLINK", stored_key}; }
 
 Command delete_others_command(std::string_view stored_key, std::string_view kept_id,
                               const std::optional<RevocationMark>& mark) {
@@ -281,11 +280,11 @@ Result<Exchange> exchange_result(const Reply& reply) {
   return reply.integer == 1 ? Exchange::replaced : Exchange::changed;
 }
 
-Result<Deleted> delete_result(std::span<const Reply> replies) {
+Result<Deleted> delete_result(std::span<const Reply> replies, std::size_t deletes) {
   for (const auto& reply : replies) {
     if (reply.kind != Reply::Kind::integer || reply.integer < 0) return unexpected_reply();
   }
-  if (replies.size() == 1) return Deleted{};
+  if (replies.size() == deletes) return Deleted{};
   return Deleted{.confirmed_replicas = static_cast<std::size_t>(replies.back().integer)};
 }
 

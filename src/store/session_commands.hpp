@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -88,12 +89,11 @@ redis::Command exchange_command(std::string_view stored_key, std::string_view id
                                 std::string_view sealed, FieldExpiry expiry);
 
 redis::Command delete_one_command(std::string_view stored_key, std::string_view id);
-redis::Command delete_all_command(std::string_view stored_key);
+/// With a mark it leaves that, too.
+redis::Command delete_all_command(std::string_view stored_key,
+                                  const std::optional<RevocationMark>& mark = std::nullopt);
 redis::Command delete_others_command(std::string_view stored_key, std::string_view kept_id,
                                      const std::optional<RevocationMark>& mark = std::nullopt);
-
-/// delete_all that leaves a revocation mark.
-redis::Command revoke_all_command(std::string_view stored_key, const RevocationMark& mark);
 
 /// Sent between a delete and a WAIT, so that the WAIT counts also where the delete itself found nothing.
 redis::Command barrier_command(std::string_view stored_key);
@@ -153,7 +153,7 @@ enum class Exchange {
 };
 Result<Exchange> exchange_result(const redis::Reply& reply);
 
-/// Of a delete alone, or followed by a barrier and a WAIT.
-Result<Deleted> delete_result(std::span<const redis::Reply> replies);
+/// Of so many deletes alone, or followed by a barrier and a WAIT.
+Result<Deleted> delete_result(std::span<const redis::Reply> replies, std::size_t deletes = 1);
 
 }}  // namespace obol::v0

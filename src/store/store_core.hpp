@@ -30,6 +30,7 @@ class StoreCore {
   virtual Result<Deleted> delete_one(const SessionKey& key) = 0;
   virtual Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) = 0;
   virtual Result<Deleted> delete_all(std::string_view user_id, std::string_view type) = 0;
+  virtual Result<Deleted> delete_all(std::string_view user_id, std::span<const std::string> types) = 0;
   virtual Result<Deleted> delete_others(const SessionKey& keep) = 0;
 };
 

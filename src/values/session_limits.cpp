@@ -36,6 +36,18 @@ Result<void> validate(std::string_view user_id, std::string_view type) {
   return check_type(type);
 }
 
+// A list that was left empty by mistake must not pass for a logout.
+Result<void> validate(std::string_view user_id, std::span<const std::string> types) {
+  if (types.empty() || types.size() > max_types_per_call) {
+    return refuse(ErrorCode::invalid_argument,
+                  fmt::format("{} session types are named; 1 to {} are allowed", types.size(), max_types_per_call));
+  }
+  for (const auto& type : types) {
+    if (auto valid = validate(user_id, type); !valid) return valid;
+  }
+  return {};
+}
+
 Result<void> validate(const SessionKey& key) {
   if (auto valid = validate(key.user_id, key.type); !valid) return valid;
   return check_length("the session id", key.id.size(), 1, max_session_id_bytes);

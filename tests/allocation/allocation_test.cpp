@@ -159,6 +159,7 @@ TEST_P(NoMemory, ForADeleteHurtsNobody) {
     (void)store.delete_one(session.key());
     (void)store.delete_others(session.key());
     (void)store.delete_all(session.user_id, session.type);
+    (void)store.delete_all(session.user_id, {session.type, "pending"});
   };
   expect_harmless(options(), delete_in_every_way);
 }

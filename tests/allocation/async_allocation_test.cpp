@@ -95,6 +95,9 @@ TEST_P(AsyncNoMemory, ForAWriteHurtsNobody) {
 TEST_P(AsyncNoMemory, ForADeleteHurtsNobody) {
   expect_harmless(
       [&](const Session& session, bool& is_told) { store.delete_others(session.key()).start(told(is_told)); });
+  expect_harmless([&](const Session&, bool& is_told) {
+    store.delete_all("user", {"full", "a type with a name that is not short"}).start(told(is_told));
+  });
 }
 
 TEST_P(AsyncNoMemory, ForADiagnosisHurtsNobody) {

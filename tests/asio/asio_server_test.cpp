@@ -58,6 +58,9 @@ class ThroughAsio final : public SessionStore {
   Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override {
     return sessions_.delete_all(std::string(user_id), std::string(type), net::use_future).get();
   }
+  Result<Deleted> delete_all(std::string_view user_id, std::span<const std::string> types) override {
+    return sessions_.delete_all(std::string(user_id), std::vector(types.begin(), types.end()), net::use_future).get();
+  }
   Result<Deleted> delete_others(const SessionKey& keep) override {
     return sessions_.delete_others(keep, net::use_future).get();
   }

@@ -111,11 +111,13 @@ TEST_F(AsioTest, EachCallIsTheStoresCallOfItsName) {
   sessions_.delete_one(key_of("b"), count);
   sessions_.get_all("ann", "full", count);
   sessions_.delete_all("ann", "trial", count);
+  sessions_.delete_all("ann", std::vector<std::string>{"trial", "full"}, count);
   sessions_.delete_others(key_of("c"), count);
   end_all();
-  EXPECT_EQ(ended, 8);
+  EXPECT_EQ(ended, 9);
   EXPECT_EQ(store_.called(), (std::vector<std::string>{"get a", "get_many", "upsert s", "rotate_id s", "delete_one b",
-                                                       "get_all ann full", "delete_all ann trial", "delete_others c"}));
+                                                       "get_all ann full", "delete_all ann trial",
+                                                       "delete_all ann trial full", "delete_others c"}));
 }
 
 TEST_F(AsioTest, PassesTheTimeLimitOn) {

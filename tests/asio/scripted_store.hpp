@@ -80,6 +80,12 @@ class ScriptedStore final : public AsyncSessionStore {
   AsyncCall<Result<Deleted>> delete_all(std::string user_id, std::string type, CallOptions options) override {
     return call<Result<Deleted>>("delete_all " + user_id + " " + type, std::move(options), Deleted{});
   }
+  AsyncCall<Result<Deleted>> delete_all(std::string user_id, std::vector<std::string> types,
+                                        CallOptions options) override {
+    std::string words = "delete_all " + user_id;
+    for (const auto& type : types) words += " " + type;
+    return call<Result<Deleted>>(words, std::move(options), Deleted{});
+  }
   AsyncCall<Result<Deleted>> delete_others(SessionKey keep, CallOptions options) override {
     return call<Result<Deleted>>("delete_others " + keep.id, std::move(options), Deleted{});
   }

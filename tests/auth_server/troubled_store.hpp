@@ -36,6 +36,9 @@ class TroubledStore final : public obol::SessionStore {
   obol::Result<obol::Deleted> delete_all(std::string_view user_id, std::string_view type) override {
     return store_.delete_all(user_id, type);
   }
+  obol::Result<obol::Deleted> delete_all(std::string_view user_id, std::span<const std::string> types) override {
+    return store_.delete_all(user_id, types);
+  }
   obol::Result<obol::Deleted> delete_others(const obol::SessionKey& keep) override {
     if (fails_to_delete_others) return unavailable();
     return store_.delete_others(keep);

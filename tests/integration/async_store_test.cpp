@@ -9,6 +9,7 @@
 #include "obol/testing/coroutine.hpp"
 #include "obol/testing/queueing_executor.hpp"
 #include "support/async_calls.hpp"
+#include "support/monitor.hpp"
 #include "support/near_cache_test.hpp"
 #include "support/replicated_server.hpp"
 
@@ -206,6 +207,22 @@ TEST_P(AsyncStoreTest, ACreateWhoseAnswerWasLostIsItsOwn) {
   EXPECT_EQ(created->session.lock_version, 1U);
 }
 
+TEST_P(AsyncStoreTest, DeletesSeveralTypesInOneSend) {
+  auto store = async_connected(options_for(server, observer));
+  (void)outcome_of(store, store.get(new_session().key()));
+  Monitor monitor(server);
+  ASSERT_TRUE(outcome_of(store, store.delete_all("user", {"full", "pending", "oauth2"})).has_value());
+  const auto commands = monitor.commands();
+  // The last one marks the end of the send.
+  ASSERT_EQ(commands.size(), 4U);
+  EXPECT_EQ(commands[0], R"("UNLINK" "obol_{user}:full")");
+  EXPECT_EQ(commands[1], R"("UNLINK" "obol_{user}:pending")");
+  EXPECT_EQ(commands[2], R"("UNLINK" "obol_{user}:oauth2")");
+  EXPECT_TRUE(commands[3].starts_with("\"ECHO\"")) << commands[3];
+  EXPECT_EQ(observer->count("deleted_all"), 3U);
+  EXPECT_EQ(observer->count("call delete_all done"), 1U);
+}
+
 TEST_P(AsyncStoreTest, ADeleteWaitsForReplicas) {
   const ReplicatedServer replicated(GetParam());
   auto options = options_for(replicated.primary);
@@ -213,6 +230,7 @@ TEST_P(AsyncStoreTest, ADeleteWaitsForReplicas) {
   auto store = async_connected(options);
   const auto session = stored(store);
   EXPECT_EQ(outcome_of(store, store.delete_one(session.key()))->confirmed_replicas, 1U);
+  EXPECT_EQ(outcome_of(store, store.delete_all("user", {"full", "pending"}))->confirmed_replicas, 1U);
 }
 
 TEST_P(AsyncStoreTest, RunsHandlersWhereTheExecutorSays) {

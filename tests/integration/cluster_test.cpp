@@ -11,6 +11,7 @@
 
 #include "redis/protocol/key_slot.hpp"
 #include "store/session_commands.hpp"
+#include "support/async_calls.hpp"
 #include "support/await.hpp"
 #include "support/reserved_port.hpp"
 #include "support/sessions.hpp"
@@ -138,6 +139,47 @@ TEST_P(ClusterTest, ServesUserIdsThatEndTheHashTag) {
     EXPECT_EQ(store.delete_all(user, "full")->confirmed_replicas, 1U) << user;
     session.lock_version = 0;
     EXPECT_EQ(store.upsert(session).error().code, ErrorCode::revoked) << user;
+    session.type = "pending";
+    ASSERT_TRUE(store.upsert(session).has_value()) << user;
+    EXPECT_EQ(store.delete_all(user, {"full", "pending", "oauth2"})->confirmed_replicas, 1U) << user;
+    for (const auto* type : {"full", "pending", "oauth2"}) {
+      session.lock_version = 0;
+      session.type = type;
+      EXPECT_EQ(store.upsert(session).error().code, ErrorCode::revoked) << user << ", " << type;
+    }
+  }
+}
+
+// One command with all keys would have to wait until the slot has moved.
+TEST_P(ClusterTest, DeletesEveryTypeWhileTheSlotIsHalfWayThere) {
+  TestCluster cluster(GetParam(), {.replicas_each = 0});
+  auto options = options_for(cluster);
+  auto plain = RedisStore::connect(options).value();
+  auto asynchronous = async_connected(options);
+  options.delete_durability = {.replicas = 1, .timeout = milliseconds(50)};
+  auto waiting = RedisStore::connect(options).value();
+  const std::vector<std::string> types{"full", "pending", "oauth2"};
+  const std::vector<std::function<Result<Deleted>(const std::string&)>> ways{
+      [&](const auto& user) { return plain.delete_all(user, types); },
+      [&](const auto& user) { return waiting.delete_all(user, types); },
+      [&](const auto& user) { return outcome_of(asynchronous, asynchronous.delete_all(user, types)); }};
+  for (std::size_t way = 0; way < ways.size(); ++way) {
+    const auto user = "user " + std::to_string(way);
+    const auto old = stored(plain, user);
+    const auto slot = slot_of(user);
+    const auto from = cluster.primary_of(slot);
+    const auto to = other_primary(cluster, from);
+    cluster.begin_move(slot, to);
+    auto fresh = new_session(user);
+    fresh.type = "pending";
+    ASSERT_TRUE(plain.upsert(fresh).has_value());
+    ASSERT_EQ(cluster.command(from, {"EXISTS", stored_key("obol_", user, "full")}).integer, 1);
+    ASSERT_EQ(cluster.command(from, {"EXISTS", stored_key("obol_", user, "pending")}).error_word(), "ASK");
+    const auto deleted = ways[way](user);
+    ASSERT_TRUE(deleted.has_value()) << way << ": " << deleted.error().message;
+    EXPECT_EQ(deleted->confirmed_replicas, 0U);
+    cluster.finish_move(slot, to);
+    for (const auto& type : types) EXPECT_TRUE(plain.get_all(user, type)->empty()) << way << ", " << type;
   }
 }
 

@@ -104,6 +104,30 @@ TEST_P(NearCacheTest, OwnWritesAndDeletesAreSeenAtOnce) {
   }
 }
 
+TEST_P(NearCacheTest, ADeleteOfSeveralTypesIsSeenAtOnceHereAndInTimeElsewhere) {
+  auto store = connected(options());
+  auto elsewhere = store_on(server);
+  for (const bool is_own : {true, false}) {
+    std::vector<Session> sessions;
+    for (const auto* type : {"full", "pending", "oauth2"}) {
+      auto session = new_session();
+      session.type = type;
+      ASSERT_TRUE(store.upsert(session).has_value());
+      warm(store, session);
+      sessions.push_back(std::move(session));
+    }
+    ASSERT_TRUE((is_own ? store : elsewhere).delete_all("user", {"full", "pending", "oauth2"}).has_value());
+    const auto deleted_at = SteadyClock::now();
+    for (const auto& session : sessions) {
+      if (is_own) {
+        EXPECT_EQ(store.get(session.key()).value(), std::nullopt);
+      } else {
+        expect_gone_in_time(store, session, deleted_at);
+      }
+    }
+  }
+}
+
 TEST_P(NearCacheTest, NoReaderSeesLessThanWhatWasAcknowledged) {
   auto store = connected(options());
   auto session = stored(store);

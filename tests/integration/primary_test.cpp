@@ -134,7 +134,9 @@ TEST_P(DurableDelete, TellsHowManyReplicasHaveIt) {
   EXPECT_EQ(durable.delete_one(session.key())->confirmed_replicas, 1U);
   EXPECT_EQ(durable.delete_others(session.key())->confirmed_replicas, 1U);
   EXPECT_EQ(durable.delete_all("user", "full")->confirmed_replicas, 1U);
+  EXPECT_EQ(durable.delete_all("user", {"full", "pending"})->confirmed_replicas, 1U);
   EXPECT_EQ(store(0).delete_all("user", "full")->confirmed_replicas, 0U);
+  EXPECT_EQ(store(0).delete_all("user", {"full", "pending"})->confirmed_replicas, 0U);
 }
 
 TEST_P(DurableDelete, IsInTheReplicaOnceItIsConfirmed) {

@@ -9,6 +9,7 @@
 #include "sealing/cose_mac0.hpp"
 #include "sealing/sealing.hpp"
 #include "support/await.hpp"
+#include "support/fault_proxy.hpp"
 #include "support/monitor.hpp"
 #include "support/server_test.hpp"
 
@@ -72,6 +73,51 @@ TEST_P(RedisStoreTest, NeedsOneRoundTripForEachCall) {
   expect_one("\"HDEL\"");
   ASSERT_TRUE(store.delete_all("user", "full").has_value());
   expect_one("\"UNLINK\"");
+}
+
+TEST_P(RedisStoreTest, DeletesSeveralTypesInOneSend) {
+  ASSERT_TRUE(store.get(session.key()).has_value());
+  Monitor monitor(server);
+  ASSERT_TRUE(store.delete_all("user", {"full", "pending", "oauth2"}).has_value());
+  const auto commands = monitor.commands();
+  // The last one marks the end of the send.
+  ASSERT_EQ(commands.size(), 4U);
+  EXPECT_EQ(commands[0], R"("UNLINK" "obol_{user}:full")");
+  EXPECT_EQ(commands[1], R"("UNLINK" "obol_{user}:pending")");
+  EXPECT_EQ(commands[2], R"("UNLINK" "obol_{user}:oauth2")");
+  EXPECT_TRUE(commands[3].starts_with("\"ECHO\"")) << commands[3];
+  EXPECT_EQ(observer->count("deleted_all"), 3U);
+  EXPECT_EQ(observer->count("call delete_all done"), 1U);
+}
+
+TEST_P(RedisStoreTest, RepeatsADeleteOfSeveralTypesWhoseAnswerWasLost) {
+  FaultProxy proxy(server);
+  auto options = options_for(proxy.connection());
+  for (const auto lifetime : {0, 60}) {
+    options.policy.revocation_mark_lifetime = std::chrono::seconds(lifetime);
+    auto through_proxy = RedisStore::connect(options).value();
+    ASSERT_TRUE(through_proxy.get(session.key()).has_value());
+    auto pending = new_session();
+    pending.type = "pending";
+    stored(pending);
+    proxy.once(Fault::cut_before_reply());
+    const auto deleted = through_proxy.delete_all("user", {"full", "pending"});
+    ASSERT_TRUE(deleted.has_value()) << deleted.error().message;
+    ASSERT_TRUE(proxy.await_faults(static_cast<std::size_t>(lifetime == 0 ? 1 : 2)));
+    for (const auto* type : {"full", "pending"}) EXPECT_TRUE(store.get_all("user", type)->empty());
+    EXPECT_EQ(server.command({"EXISTS", "obol_{user}:full/revoked", "obol_{user}:pending/revoked"}).integer,
+              lifetime == 0 ? 0 : 2);
+  }
+}
+
+TEST_P(RedisStoreTest, LoadsTheFunctionsForADeleteOfSeveralTypesThatLeavesMarks) {
+  auto options = options_for(server);
+  options.policy.revocation_mark_lifetime = std::chrono::seconds(60);
+  auto marking = RedisStore::connect(options).value();
+  server.command({"FUNCTION", "FLUSH"});
+  ASSERT_TRUE(marking.delete_all("user", {"full", "pending"}).has_value());
+  EXPECT_EQ(store.get(session.key()).value(), std::nullopt);
+  EXPECT_EQ(server.command({"EXISTS", "obol_{user}:full/revoked", "obol_{user}:pending/revoked"}).integer, 2);
 }
 
 TEST_P(RedisStoreTest, TakesAnySingleChangedByteForNoSession) {

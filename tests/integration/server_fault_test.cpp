@@ -219,6 +219,28 @@ TEST_P(ServerFault, OutOfMemoryRefusesWritesAtOnceAndStillLogsOut) {
   EXPECT_FALSE(live_a_session(store));
 }
 
+TEST_P(ServerFault, AtMaxmemoryEndsEveryTypeOfAnAccountAndLeavesItsMarks) {
+  for (const auto lifetime : {seconds(0), seconds(60)}) {
+    auto options = options_for(server, observer);
+    options.policy.revocation_mark_lifetime = lifetime;
+    auto store = connected(options);
+    auto session = new_session("user " + std::to_string(lifetime.count()));
+    session.created_at -= seconds(10);
+    auto pending = session;
+    pending.type = "pending";
+    for (auto* one : {&session, &pending}) ASSERT_FALSE(code_of(store.upsert(*one)));
+    set("maxmemory", "1");
+    EXPECT_FALSE(code_of(store.delete_all(session.user_id, {"full", "pending"})));
+    for (const auto* one : {&session, &pending}) EXPECT_EQ(store.get(one->key()).value(), std::nullopt);
+    set("maxmemory", "0");
+    for (auto* one : {&session, &pending}) {
+      one->lock_version = 0;
+      EXPECT_EQ(code_of(store.upsert(*one)),
+                lifetime > seconds(0) ? make_error_code(ErrorCode::revoked) : std::error_code());
+    }
+  }
+}
+
 TEST_P(ServerFault, AtMaxclientsFailsInTimeAndIsUsedOnceThereIsRoom) {
   auto store = store_with(hurried);
   const auto soon = redis::Deadline::after(seconds(60));

@@ -53,6 +53,21 @@ TEST_P(ObolctlOnACluster, FindsAndRevokesEachUsersSessions) {
   EXPECT_EQ(count(), users - 2);
 }
 
+// Its keys have no hash tag, so that its types are at several primaries.
+TEST_P(ObolctlOnACluster, EndsEveryTypeOfAUserWhoseIdEndsTheHashTag) {
+  std::vector<std::string> words{"revoke-all", "}user", "--yes", "--json"};
+  for (const auto* type : {"a", "b", "c", "d", "e", "f"}) {
+    auto session = new_session("}user", "id");
+    session.type = type;
+    ASSERT_TRUE(store.upsert(session).has_value());
+    words.insert(words.end(), {"--type", type});
+  }
+  const auto outcome = run(words);
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(Json::parse(outcome.out)["revoked"], 6);
+  EXPECT_EQ(count(), users);
+}
+
 TEST_P(ObolctlOnACluster, ReachesNodesWhoseAnnouncedAddressesAreMapped) {
   for (std::size_t node = 0; node < cluster.size(); ++node) {
     ASSERT_FALSE(cluster.command(node, {"CONFIG", "SET", "cluster-announce-hostname", "obol-node.invalid"}).is_error());

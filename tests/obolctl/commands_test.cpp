@@ -10,6 +10,7 @@
 #include "obol/session_id.hpp"
 #include "obolctl/program.hpp"
 #include "support/await.hpp"
+#include "support/monitor.hpp"
 #include "support/server_test.hpp"
 
 namespace obol::testing { namespace {
@@ -115,6 +116,40 @@ TEST_P(Obolctl, RevokeAllAsksOrWantsYes) {
   EXPECT_EQ(store.get_all("426", "reduced")->size(), 1U);
   EXPECT_EQ(Json::parse(run({"revoke-all", "426", "--all-types", "--yes", "--json"}).out)["by_type"]["reduced"], 1);
   EXPECT_EQ(run({"revoke-all", "426", "--all-types", "--yes"}).status, 1);
+}
+
+TEST_P(Obolctl, RevokeAllEndsEveryTypeThatIsNamedInOneSend) {
+  stored("426", "a");
+  for (const auto* id : {"b", "c"}) stored("426", id, "reduced");
+  const auto kept = stored("426", "d", "kept");
+  Monitor monitor(server);
+  const auto outcome = run({"revoke-all", "426", "--type", "full", "--type", "reduced", "--type", "full", "--type",
+                            "none", "--yes", "--json", "--mark-lifetime", "60"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const auto commands = monitor.commands();
+  const auto is_revoking = [](const std::string& command) { return command.contains("obol_revoke_all_"); };
+  const auto first = std::ranges::find_if(commands, is_revoking);
+  ASSERT_GE(commands.end() - first, 4);
+  EXPECT_TRUE(std::all_of(first, first + 3, is_revoking));
+  EXPECT_TRUE(first[3].starts_with("\"ECHO\"")) << first[3];
+  const auto json = Json::parse(outcome.out);
+  EXPECT_EQ(json["revoked"], 3);
+  EXPECT_EQ(json["by_type"], (Json{{"full", 1}, {"none", 0}, {"reduced", 2}}));
+  EXPECT_TRUE(store.get(kept.key()).value());
+  for (const auto* type : {"full", "reduced", "none"}) {
+    EXPECT_TRUE(store.get_all("426", type)->empty());
+    EXPECT_EQ(server.command({"EXISTS", "obol_{426}:" + std::string(type) + "/revoked"}).integer, 1) << type;
+  }
+}
+
+TEST_P(Obolctl, ListShowsTheTypesThatAreNamed) {
+  stored("426", "a");
+  stored("426", "b", "reduced");
+  stored("426", "c", "other");
+  const auto outcome = run({"list", "426", "--type", "reduced", "--type", "full", "--type", "full"});
+  EXPECT_EQ(std::ranges::count(outcome.out, '\n'), 3) << outcome.out;
+  EXPECT_FALSE(outcome.out.contains("other")) << outcome.out;
+  EXPECT_EQ(run({"list", "426", "--type", "full", "--type", "a b"}).status, 2);
 }
 
 TEST_P(Obolctl, RevokeAllLeavesAMarkAgainstLoginsUnderWay) {

@@ -122,6 +122,11 @@ class BlockingFacade final : public SessionStore {
     return driving_.outcome_of(store_->delete_all(std::string(user_id), std::string(type), driving_.options()));
   }
 
+  Result<Deleted> delete_all(std::string_view user_id, std::span<const std::string> types) override {
+    return driving_.outcome_of(
+        store_->delete_all(std::string(user_id), std::vector(types.begin(), types.end()), driving_.options()));
+  }
+
   Result<Deleted> delete_others(const SessionKey& keep) override {
     return driving_.outcome_of(store_->delete_others(keep, driving_.options()));
   }

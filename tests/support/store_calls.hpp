@@ -54,6 +54,7 @@ inline std::vector<TimedCall> make_all_calls(SessionStore& store) {
   calls.push_back(make("delete_one", [&] { return store.delete_one(key); }));
   calls.push_back(make("get_all", [&] { return store.get_all("caller", "full"); }));
   calls.push_back(make("delete_all", [&] { return store.delete_all("caller", "full"); }));
+  calls.push_back(make("delete_all of types", [&] { return store.delete_all("caller", {"full", "pending"}); }));
   calls.push_back(make("delete_others", [&] { return store.delete_others(key); }));
   std::vector<TimedCall> outcomes;
   for (auto& call : calls) outcomes.push_back(call.get());

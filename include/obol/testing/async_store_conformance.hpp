@@ -81,9 +81,10 @@ class AsyncStoreConformance : public ::testing::Test {
     return outcome ? std::move(outcome->session) : Session{};
   }
 
-  static constexpr int functions = 8;
+  static constexpr int functions = 9;
 
-  /// Begins a call of each function, and calls `ended` when one has ended.
+  /// Begins a call of each function (delete_all: with one type, and with several), and calls `ended` when one has
+  /// ended.
   void begin_each(const CallOptions& options, const std::function<void()>& ended) {
     const auto begin = [&](auto call) { std::move(call).start([ended](const auto&) { ended(); }); };
     const auto session = make_session();
@@ -94,6 +95,7 @@ class AsyncStoreConformance : public ::testing::Test {
     begin(store->delete_one(session.key(), options));
     begin(store->get_all("user", "full", options));
     begin(store->delete_all("user", "full", options));
+    begin(store->delete_all("user", std::vector<std::string>{"full", "pending"}, options));
     begin(store->delete_others(session.key(), options));
   }
 
@@ -167,6 +169,19 @@ TYPED_TEST_P(AsyncStoreConformance, RotateIdGivesTheSessionWithItsNewId) {
   EXPECT_EQ(rotated->lock_version, 2U);
   EXPECT_EQ(this->outcome_of(this->store->get(rotated->key())).value(), *rotated);
   EXPECT_EQ(this->outcome_of(this->store->get(session.key())).value(), std::nullopt);
+}
+
+TYPED_TEST_P(AsyncStoreConformance, DeleteAllOfSeveralTypesDeletesThoseTypesOnly) {
+  auto pending = this->make_session();
+  pending.type = "pending";
+  auto other = pending;
+  other.type = "oauth2";
+  for (auto* session : {&pending, &other}) *session = this->stored(*session);
+  const auto full = this->stored(this->make_session());
+  ASSERT_TRUE(this->outcome_of(this->store->delete_all(full.user_id, {"full", "pending"})).has_value());
+  EXPECT_EQ(this->outcome_of(this->store->get(full.key())).value(), std::nullopt);
+  EXPECT_EQ(this->outcome_of(this->store->get(pending.key())).value(), std::nullopt);
+  EXPECT_EQ(this->outcome_of(this->store->get(other.key())).value(), other);
 }
 
 TYPED_TEST_P(AsyncStoreConformance, HandlersRunOnTheExecutorOfTheirCall) {
@@ -472,16 +487,17 @@ TYPED_TEST_P(AsyncStoreConformance, TheDestructorTellsWhatItsHandlersBegin) {
 REGISTER_TYPED_TEST_SUITE_P(AsyncStoreConformance, ACallThatIsNotBegunDoesNothing,
                             AHandlerIsCalledOnceAndNeverInsideStart, ACallOfEachFunctionEnds, ACallNeedsNoHandler,
                             UpsertGivesTheSessionAsItIsStored, RotateIdGivesTheSessionWithItsNewId,
-                            HandlersRunOnTheExecutorOfTheirCall, HandlersWithoutAnExecutorRunInTheThreadThatDrives,
-                            CallsOfManyThreadsAreToldOnceEach, AnObserverIsToldOfACallBeforeItsHandler,
-                            ACoroutineGoesOnWithTheOutcome, ACoroutineGoesOnOnTheExecutorOfItsCall,
-                            ACoroutineThatIsDestroyedIsNotResumed, ACoroutineMayBeDestroyedBetweenPostAndRun,
-                            AHandlerMayDestroyACoroutine, ChainsOfHandlersDoNotGrowTheStack,
-                            ARoundEndsThoughItsHandlersBeginCalls, ALoopOfOutcomesDoesNotGrowACoroutinesStack,
-                            AFutureHasTheOutcome, WaitGivesTheOutcomeIfAnotherThreadDrives,
-                            WaitIsRefusedInTheThreadThatDrives, WaitEndsThoughNobodyDrives,
-                            ACallThatIsStoppedBeforeItBeginsIsCancelled, ACallThatIsStoppedEndsOnceAsCancelledOrDone,
-                            ACallIsStoppedFromAnotherThread, AnExceptionOfAHandlerLeavesRunReadyAndTheOthersAreTold,
+                            DeleteAllOfSeveralTypesDeletesThoseTypesOnly, HandlersRunOnTheExecutorOfTheirCall,
+                            HandlersWithoutAnExecutorRunInTheThreadThatDrives, CallsOfManyThreadsAreToldOnceEach,
+                            AnObserverIsToldOfACallBeforeItsHandler, ACoroutineGoesOnWithTheOutcome,
+                            ACoroutineGoesOnOnTheExecutorOfItsCall, ACoroutineThatIsDestroyedIsNotResumed,
+                            ACoroutineMayBeDestroyedBetweenPostAndRun, AHandlerMayDestroyACoroutine,
+                            ChainsOfHandlersDoNotGrowTheStack, ARoundEndsThoughItsHandlersBeginCalls,
+                            ALoopOfOutcomesDoesNotGrowACoroutinesStack, AFutureHasTheOutcome,
+                            WaitGivesTheOutcomeIfAnotherThreadDrives, WaitIsRefusedInTheThreadThatDrives,
+                            WaitEndsThoughNobodyDrives, ACallThatIsStoppedBeforeItBeginsIsCancelled,
+                            ACallThatIsStoppedEndsOnceAsCancelledOrDone, ACallIsStoppedFromAnotherThread,
+                            AnExceptionOfAHandlerLeavesRunReadyAndTheOthersAreTold,
                             TheDescriptorStaysTheSameAndIsQuietIfNothingIsDue, RunReadyWithoutWorkDoesNothing,
                             TheDestructorTellsEveryCall, TheDestructorTellsWhatItsHandlersBegin);
 

@@ -155,6 +155,19 @@ TYPED_TEST_P(PolicyConformance, ALoginInFlightDoesNotSurviveLogoutEverywhere) {
   EXPECT_TRUE(this->ids().empty());
 }
 
+TYPED_TEST_P(PolicyConformance, ALoginInFlightDoesNotSurviveDeleteAllOfItsAndOtherTypes) {
+  this->use({.revocation_mark_lifetime = std::chrono::seconds(60)});
+  const auto in_flight = [this](const char* type) {
+    return this->make_session("in flight", std::chrono::seconds(3600), type);
+  };
+  ASSERT_TRUE(this->store->delete_all("user", {"full", "pending", "oauth2"}).has_value());
+  for (const auto* type : {"full", "pending", "oauth2"}) EXPECT_EQ(this->refusal(in_flight(type)), ErrorCode::revoked);
+  this->stored(in_flight("another"));
+  auto later = in_flight("pending");
+  later.created_at += std::chrono::seconds(2);
+  this->stored(later);
+}
+
 TYPED_TEST_P(PolicyConformance, ALaterLoginAndOtherTypesAreLetIn) {
   this->use({.revocation_mark_lifetime = std::chrono::seconds(60)});
   ASSERT_TRUE(this->store->delete_all("user", "full").has_value());
@@ -218,7 +231,8 @@ REGISTER_TYPED_TEST_SUITE_P(PolicyConformance, ANewSessionEvictsTheOneThatExpire
                             ALowerMaximumEvictsAsManyAsItTakes, AFullUserIsRefusedWhereThePolicySaysSo,
                             ExpiredSessionsAndOtherTypesDoNotCount, RefreshesNeedNoRoom,
                             AnIdThatStandsIsAConflictAndEvictsNobody, TheMaximumHoldsForManyLoginsAtOnce,
-                            ALoginInFlightDoesNotSurviveLogoutEverywhere, ALaterLoginAndOtherTypesAreLetIn,
+                            ALoginInFlightDoesNotSurviveLogoutEverywhere,
+                            ALoginInFlightDoesNotSurviveDeleteAllOfItsAndOtherTypes, ALaterLoginAndOtherTypesAreLetIn,
                             ALoginInFlightDoesNotSurviveDeleteOthersWhereThatLeavesAMark,
                             ALoginInFlightDoesNotSurviveRotateIdWhereThatLeavesAMark,
                             DeleteOthersAndRotateIdLeaveNoMarkUnlessTheyShall, AMarkGoesWithItsLifetime);

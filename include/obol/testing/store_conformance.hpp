@@ -327,6 +327,40 @@ TYPED_TEST_P(StoreConformance, DeleteAllDeletesThatUserAndTypeOnly) {
   EXPECT_EQ(this->get(other_user.key()), other_user);
 }
 
+TYPED_TEST_P(StoreConformance, DeleteAllOfSeveralTypesDeletesThoseTypesOfThatUserOnly) {
+  for (const auto* type : {"full", "pending"}) {
+    for (const auto* id : {"a", "b", "c"}) this->stored(this->make_session("user", id, type));
+  }
+  const auto other_type = this->stored(this->make_session("user", "a", "oauth2"));
+  const auto other_user = this->stored(this->make_session("other", "a", "pending"));
+  ASSERT_TRUE(this->store->delete_all("user", {"full", "pending", "full", "never_stored"}).has_value());
+  for (const auto* type : {"full", "pending"}) EXPECT_TRUE(this->store->get_all("user", type).value().empty());
+  EXPECT_EQ(this->get(other_type.key()), other_type);
+  EXPECT_EQ(this->get(other_user.key()), other_user);
+  ASSERT_TRUE(this->store->delete_all("user", {"full", "pending"}).has_value());
+}
+
+TYPED_TEST_P(StoreConformance, DeleteAllOfTypesThatAreRefusedDeletesNothing) {
+  const auto stands = this->stored(this->make_session("user", "a", "t0"));
+  std::vector<std::string> types{"t0"};
+  const auto code_for = [&](const std::string& user) {
+    return code_of(this->store->delete_all(user, std::span<const std::string>(types)));
+  };
+  EXPECT_EQ(code_for(""), ErrorCode::invalid_argument);
+  for (const auto* type : {"", "a b", "{a"}) {
+    types = {"t0", type};
+    EXPECT_EQ(code_for("user"), ErrorCode::invalid_argument) << type;
+  }
+  types.clear();
+  EXPECT_EQ(code_for("user"), ErrorCode::invalid_argument);
+  while (types.size() <= max_types_per_call) types.push_back("t" + std::to_string(types.size()));
+  EXPECT_EQ(code_for("user"), ErrorCode::invalid_argument);
+  EXPECT_EQ(this->get(stands.key()), stands);
+  types.pop_back();
+  EXPECT_EQ(code_for("user"), std::error_code());
+  EXPECT_EQ(this->get(stands.key()), std::nullopt);
+}
+
 TYPED_TEST_P(StoreConformance, DeleteOthersKeepsExactlyTheOneNamed) {
   const auto kept = this->stored(this->make_session("user", "kept"));
   for (int i = 0; i < 20; ++i) this->stored(this->make_session("user", "other " + std::to_string(i)));
@@ -383,8 +417,11 @@ TYPED_TEST_P(StoreConformance, UsersTypesAndIdsThatLookAlikeAreNeverMixed) {
   }
   for (const auto& session : sessions) ASSERT_EQ(this->get(session.key()), session);
   ASSERT_TRUE(this->store->delete_all("a", "full").has_value());
+  const auto is_deleted = [](const Session& session) { return session.user_id == "a" && session.type == "full"; };
+  for (const auto& session : sessions) ASSERT_EQ(this->get(session.key()).has_value(), !is_deleted(session));
+  ASSERT_TRUE(this->store->delete_all("a}:full", {"b", "full"}).has_value());
   for (const auto& session : sessions) {
-    const bool deleted = session.user_id == "a" && session.type == "full";
+    const bool deleted = is_deleted(session) || (session.user_id == "a}:full" && session.type != "Full");
     ASSERT_EQ(this->get(session.key()).has_value(), !deleted);
   }
 }
@@ -469,6 +506,11 @@ TYPED_TEST_P(StoreConformance, ARefreshNeverUndoesDeleteOne) {
 TYPED_TEST_P(StoreConformance, ARefreshNeverUndoesDeleteAll) {
   this->expect_logout_to_win(
       [&](const Session& session) { return this->store->delete_all(session.user_id, session.type); });
+}
+
+TYPED_TEST_P(StoreConformance, ARefreshNeverUndoesDeleteAllOfSeveralTypes) {
+  this->expect_logout_to_win(
+      [&](const Session& session) { return this->store->delete_all(session.user_id, {"pending", session.type}); });
 }
 
 TYPED_TEST_P(StoreConformance, ARefreshNeverUndoesDeleteOthers) {
@@ -564,13 +606,15 @@ REGISTER_TYPED_TEST_SUITE_P(
     UpdatingAStaleVersionIsAConflictWithTheWinner, ALateRefreshOfALoggedOutSessionIsGone, AnExpiredSessionIsNotStored,
     AnExpiredUpdateLeavesTheStoredSessionAlone, ASessionEndsByItselfAtTheSecond, ARefreshMovesTheEnd,
     DeletesSucceedWhereNothingIsStored, DeleteOneDeletesThatSessionOnly, DeleteAllDeletesThatUserAndTypeOnly,
+    DeleteAllOfSeveralTypesDeletesThoseTypesOfThatUserOnly, DeleteAllOfTypesThatAreRefusedDeletesNothing,
     DeleteOthersKeepsExactlyTheOneNamed, DeleteOthersOfAnUnknownSessionDeletesAll, GetAllIsEverySessionThatGetReturns,
     GetManyIsWhatGetReturnsForEachKey, GetManyOfAnImpossibleKeyIsRefused, UsersTypesAndIdsThatLookAlikeAreNeverMixed,
     IdsOutsideTheirLimitsAreRefused, TypesOutsideTheirAlphabetAreRefused, OtherMembersOutsideTheirLimitsAreRefused,
     OfManyRefreshesAtOnceExactlyOneWins, OfManyLoginsWithOneIdExactlyOneWins, ARefreshNeverUndoesDeleteOne,
-    ARefreshNeverUndoesDeleteAll, ARefreshNeverUndoesDeleteOthers, WritesOfDifferentSessionsAtOnceLoseNothing,
-    ARotatedSessionHasANewIdAndTheOldOneIsGone, ALateRefreshOfARotatedSessionIsGone,
-    RotatingAStaleVersionIsAConflictWithTheWinner, ASessionThatWasNeverStoredCannotBeRotated,
-    OfManyRotationsAtOnceExactlyOneWins, ASecondStoreOnTheSamePlaceSeesTheSame);
+    ARefreshNeverUndoesDeleteAll, ARefreshNeverUndoesDeleteAllOfSeveralTypes, ARefreshNeverUndoesDeleteOthers,
+    WritesOfDifferentSessionsAtOnceLoseNothing, ARotatedSessionHasANewIdAndTheOldOneIsGone,
+    ALateRefreshOfARotatedSessionIsGone, RotatingAStaleVersionIsAConflictWithTheWinner,
+    ASessionThatWasNeverStoredCannotBeRotated, OfManyRotationsAtOnceExactlyOneWins,
+    ASecondStoreOnTheSamePlaceSeesTheSame);
 
 }  // namespace obol::testing

@@ -110,6 +110,7 @@ class FailingStore final : public SessionStore {
   Result<Deleted> delete_one(const SessionKey&) override { throw std::bad_alloc(); }
   Result<std::vector<Session>> get_all(std::string_view, std::string_view) override { throw std::bad_alloc(); }
   Result<Deleted> delete_all(std::string_view, std::string_view) override { throw std::bad_alloc(); }
+  Result<Deleted> delete_all(std::string_view, std::span<const std::string>) override { throw std::bad_alloc(); }
   Result<Deleted> delete_others(const SessionKey&) override { throw std::bad_alloc(); }
 };
 

@@ -61,6 +61,15 @@ TEST(MemoryStore, TellsItsObserverWhatHappened) {
   EXPECT_FALSE(observer->holds("secret"));
 }
 
+TEST(MemoryStore, TellsItsObserverOfOneCallThatDeletedSeveralTypes) {
+  const auto observer = std::make_shared<RecordingObserver>();
+  MemoryStore store({.observer = observer});
+  ASSERT_TRUE(store.delete_all("user", {"full", "pending"}).has_value());
+  EXPECT_FALSE(store.delete_all("user", {"full", "a b"}).has_value());
+  EXPECT_EQ(observer->lines(), (std::vector<std::string>{"deleted_all full", "deleted_all pending",
+                                                         "call delete_all done", "call delete_all failed"}));
+}
+
 TEST(MemoryStore, TellsItsObserverOfEachReadOnce) {
   const auto observer = std::make_shared<RecordingObserver>();
   MemoryStore store({.observer = observer});

@@ -113,15 +113,20 @@ class AnyOperation : public OperationTest {
         Result<Deleted> deleted;
         return run(DeleteOperation::others(cached_context(), key, now, deleted), server_of, is_past);
       }
-      case 6:
-        return write(7, server_of, is_past);
+      case 6: {
+        const std::vector<std::string> types{"full", "pending"};
+        Result<Deleted> deleted;
+        return run(DeleteTypesOperation(cached_context(), "user", types, now, deleted), server_of, is_past);
+      }
       case 7:
+        return write(7, server_of, is_past);
+      case 8:
         return write(0, server_of, is_past);
       default:
         return rotate(server_of, is_past);
     }
   }
-  static constexpr unsigned operations = 9;
+  static constexpr unsigned operations = 10;
 
   std::size_t write(std::uint64_t lock_version, const Server& server_of, bool is_past) {
     auto given = session;

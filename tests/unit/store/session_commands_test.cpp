@@ -146,6 +146,11 @@ TEST(DeleteResult, OfADeleteAloneConfirmsNoReplica) {
   EXPECT_EQ(value_of(delete_result(numbers({3}))).confirmed_replicas, 0U);
 }
 
+TEST(DeleteResult, OfSeveralDeletesIsThatOfTheWaitBehindThem) {
+  EXPECT_EQ(value_of(delete_result(numbers({3, 0, 1}), 3)).confirmed_replicas, 0U);
+  EXPECT_EQ(value_of(delete_result(numbers({3, 0, 1, 1, 2}), 3)).confirmed_replicas, 2U);
+}
+
 TEST(DeleteResult, IsAProtocolErrorIfAnyOfTheRepliesIsNoCount) {
   for (std::size_t wrong = 0; wrong < 3; ++wrong) {
     auto three = numbers({1, 1, 2});
