@@ -88,6 +88,7 @@ class AsyncOperationCall final : public AsyncStoreCall<typename Work::Outcome, r
 
   void drop() noexcept override {
     if (!has_ended_) {
+      await_beginner();
       work_.fail(error_from(ErrorCode::cancelled, cancelled_error));
       end();
     }
@@ -111,9 +112,13 @@ class AsyncOperationCall final : public AsyncStoreCall<typename Work::Outcome, r
     return attempt([this] { return work_.begin(this->core().parts()); });
   }
 
+  /// Whoever began the exchange may not have let go of the lock.
+  void await_beginner() noexcept {
+    if (began_under_lock_) const auto left = this->lock();
+  }
+
   std::optional<Request> next_request() noexcept {
-    // Whoever began the exchange may not have left it.
-    if (cancel_on_stop_) const auto left = this->lock();
+    await_beginner();
     auto& exchanged = this->result();
     if (!exchanged) return fail(std::move(exchanged.error()));
     return attempt([&] {
@@ -156,7 +161,8 @@ class AsyncOperationCall final : public AsyncStoreCall<typename Work::Outcome, r
   Asked begin_exchange(redis::Engine& engine) noexcept {
     // No other thread knows a call that was not begun before, unless it waits to cancel it.
     std::unique_lock<std::mutex> lock;
-    if (was_begun_ || cancel_on_stop_) lock = this->lock();
+    began_under_lock_ = was_begun_ || cancel_on_stop_;
+    if (began_under_lock_) lock = this->lock();
     if (this->options().stop.stop_requested() || this->is_abandoned()) return Asked::cancelled;
     was_begun_ = true;
     if (engine.begin(*this)) return Asked::begun;
@@ -176,6 +182,7 @@ class AsyncOperationCall final : public AsyncStoreCall<typename Work::Outcome, r
   CallReports::Time::time_point begun_{};
   std::optional<std::stop_callback<Cancel>> cancel_on_stop_{};
   bool was_begun_ = false;
+  bool began_under_lock_ = false;
   bool has_ended_ = false;
 };
 

@@ -202,12 +202,14 @@ void Engine::Implementation::take_topology() {
 }
 
 // One call at a time has them loaded; the others wait for what comes of it.
+// Not by the deadline of this call: others wait with it, and each has a timer of its own.
 void Engine::Implementation::load_functions_for(EngineCall& call) {
   auto& node = node_of(call.node_);
   wait_in(node.loading.waiting, call, Stage::aside);
+  const auto deadline = Deadline::at(now_ + client_->timeouts().total);
   run_once(
       node.loading,
-      [client = client_, handle = call.node_, deadline = call.deadline]() -> Result<std::optional<CallFailure>> {
+      [client = client_, handle = call.node_, deadline]() -> Result<std::optional<CallFailure>> {
         auto loaded = client->load_functions_into(*handle, deadline);
         if (loaded) return std::nullopt;
         return std::move(loaded.error());
@@ -247,7 +249,8 @@ bool Engine::Implementation::ask_replica(EngineCall& call) {
 bool Engine::Implementation::send_to_replica(EngineCall& call, NodeHandle replica, Time ends) {
   if (!replica) return false;
   call.replica_ = std::move(replica);
-  wheel_.set(call.timer_, ends);
+  // `ends` may be of another call, with which this one waited.
+  wheel_.set(call.timer_, std::min(ends, call.deadline.time()));
   enqueue(call, call.replica_);
   return true;
 }
