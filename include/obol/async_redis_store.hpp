@@ -19,7 +19,7 @@ namespace obol { inline namespace v0 {
 /// for replicas and for calls that are repeated alone. A connection is opened in a thread of its own. An observer is
 /// told of a call in the thread in which its handler runs, before that.
 ///
-/// A store that nobody drives completes nothing; see AsyncSessionStore. The destructor ends all calls with `closed`,
+/// If nobody drives the store, no call ends; see AsyncSessionStore. The destructor ends all calls with `closed`,
 /// runs their handlers in its thread or posts them to their executors, and waits for no server. It must not run inside
 /// a handler of the same store, nor while another thread begins a call or drives the store. In a forked child every
 /// call fails with `closed`. Movable under the same conditions. A moved-from store may only be destroyed or assigned
@@ -64,7 +64,8 @@ class OBOL_EXPORT AsyncRedisStore final : public AsyncSessionStore {
   int descriptor() const override;
   void run_ready() override;
 
-  /// See RedisStore: of this store's connections and calls. Thread-safe.
+  /// Returns statistics of this store's connections and calls. Two differ: `opened` and `failed` count for all stores
+  /// made by another() together, and `maximum` is that of one server, also in a cluster. Thread-safe.
   PoolStatistics pool_statistics() const;
   /// Returns statistics of the near cache, which all stores made by another() share. Thread-safe.
   NearCacheStatistics near_cache_statistics() const;

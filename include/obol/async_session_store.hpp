@@ -22,8 +22,9 @@ struct UpsertedSession : Upserted {
   Session session{};  ///< As it is stored: with its new lock version.
 };
 
-/// A SessionStore for programs that run on an event loop: no function waits. A store that nobody drives completes
-/// nothing: the host watches descriptor() and calls run_ready(), or leaves both to a BackgroundDriver.
+/// A SessionStore for programs that run on an event loop: no function waits. The host drives the store:
+/// it watches descriptor() and calls run_ready(), or leaves both to a BackgroundDriver. If nobody drives the store, no
+/// call ends, not even at its time limit.
 ///
 /// Calls may be begun in any thread, while the store lives. Each one gives the guarantees of the SessionStore function
 /// of its name, ends by its time limit and reports failure as a value, also with `cancelled` and `closed`. Arguments

@@ -70,9 +70,10 @@ struct NearCacheEvent {
   std::string_view reason{};  ///< Why it was switched off.
 };
 
-/// Receives events. Unless noted otherwise, the store calls it on the thread that made the call. It never holds a lock
-/// while it does. Functions must be thread-safe, must not throw and should return quickly. Override those that you
-/// need. If there is no memory for an event, the event is lost. ObserverList combines several observers.
+/// Receives events. Unless noted otherwise, the store calls it on the thread that made the call; an AsyncRedisStore, on
+/// the thread in which the call's handler runs. It never holds a lock while it does. Functions must be thread-safe,
+/// must not throw and should return quickly. Override those that you need. If there is no memory for an event, the
+/// event is lost. ObserverList combines several observers.
 class OBOL_EXPORT Observer {
  public:
   Observer() = default;

@@ -8,7 +8,8 @@
 
 namespace obol { inline namespace v0 {
 
-/// Connections of a store, without that of the near cache.
+/// Connections of a store, without that of the near cache. Of an AsyncRedisStore, `opened` and `failed` count for all
+/// stores that another() made together.
 struct PoolStatistics {
   std::size_t idle = 0;       ///< Open and not in use.
   std::size_t used = 0;       ///< In use by calls.
