@@ -1,6 +1,8 @@
 // Sees every command that reaches a server, as MONITOR tells it.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -56,5 +58,13 @@ class Monitor {
   redis::Socket socket_;
   redis::ReplyReader reader_{1024 * 1024};
 };
+
+/// These commands went out in one send, whose end a marker shows, and nothing else did.
+inline void expect_one_send(const std::vector<std::string>& commands, std::vector<std::string> wanted) {
+  ASSERT_FALSE(commands.empty());
+  EXPECT_TRUE(commands.back().starts_with("\"ECHO\"")) << commands.back();
+  wanted.push_back(commands.back());
+  EXPECT_EQ(commands, wanted);
+}
 
 }  // namespace obol::testing
