@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/on_exit.hpp"
+#include "base/openssl_use.hpp"
 #include "base/signals_blocked.hpp"
 
 namespace obol { inline namespace v0 {
@@ -35,7 +36,10 @@ void run(BackgroundTasks::Task task) noexcept {
 bool start_thread(BackgroundTasks::Task task) noexcept {
   try {
     const SignalsBlocked blocked;
-    std::thread(run, std::move(task)).detach();
+    std::thread([own = std::move(task)]() mutable {
+      run(std::move(own));
+      OpensslUse::end_thread();
+    }).detach();
     return true;
   } catch (const std::exception&) {
     return false;

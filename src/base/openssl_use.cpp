@@ -36,9 +36,7 @@ struct EndOfThread {
   EndOfThread(const EndOfThread&) = delete;
   EndOfThread& operator=(const EndOfThread&) = delete;
   ~EndOfThread() {
-    if (has_ended) return;
-    const OpensslUse use;
-    ::OPENSSL_thread_stop();
+    if (!has_ended) OpensslUse::end_thread();
   }
 };
 
@@ -73,6 +71,11 @@ void OpensslUse::hold_off() {
   for (const auto& counter : counters) {
     while (counter.uses.load() != 0) std::this_thread::sleep_for(std::chrono::microseconds(20));
   }
+}
+
+void OpensslUse::end_thread() {
+  const OpensslUse use;
+  ::OPENSSL_thread_stop();
 }
 
 void OpensslUse::end() {

@@ -19,6 +19,10 @@ class OpensslUse {
   static void hold_off();
   static void let_in();
 
+  /// The last use in a thread that nobody joins: ends what OpenSSL keeps for it. At the end of the process it does
+  /// not return, or OpenSSL would end it by itself while another thread tears OpenSSL down.
+  static void end_thread();
+
   /// At the end of the process: from now on only this thread uses OpenSSL; others that want to wait for ever.
   static void end();
 };

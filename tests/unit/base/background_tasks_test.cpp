@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -16,6 +17,7 @@
 #include <thread>
 
 #include "base/on_exit.hpp"
+#include "base/openssl_use.hpp"
 #include "support/child.hpp"
 #include "support/sanitizers.hpp"
 
@@ -134,6 +136,32 @@ TEST(BackgroundTasks, AreNotLeftInAForkedChild) {
             }),
             "");
   EXPECT_FALSE(BackgroundTasks::await_none(milliseconds(0))) << "the parent's goes on";
+}
+
+// OpenSSL would end the thread's share of it by itself, beside the thread that tears OpenSSL down.
+TEST(BackgroundTasks, KeepTheirThreadIfTheProcessEndsMeanwhile) {
+  const auto keeps_its_thread = [] {
+    std::latch has_begun{1};
+    std::latch may_end{1};
+    pid_t thread = 0;
+    if (!BackgroundTasks::start([&] {
+          thread = ::gettid();
+          has_begun.count_down();
+          may_end.wait();
+        })) {
+      return false;
+    }
+    has_begun.wait();
+    OpensslUse::end();
+    may_end.count_down();
+    if (!BackgroundTasks::await_none(minutes(1))) return false;
+    for (int i = 0; i < 20; ++i) {
+      if (::tgkill(::getpid(), thread, 0) != 0) return false;
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+    return true;
+  };
+  EXPECT_EQ(testing::run_in_child(keeps_its_thread), "");
 }
 #endif
 
