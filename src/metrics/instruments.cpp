@@ -11,7 +11,7 @@ namespace {
 constexpr auto counter = InstrumentKind::counter;
 constexpr auto up_down_counter = InstrumentKind::up_down_counter;
 
-constexpr std::array<Instrument, 21> all{{
+constexpr std::array<Instrument, 22> all{{
     {"db.client.operation.duration", "s", "Duration of the store's calls, including waiting and repeats.",
      InstrumentKind::histogram},
     {"db.client.connection.count", "{connection}", "Connections of the pool by state.", up_down_counter},
@@ -31,6 +31,7 @@ constexpr std::array<Instrument, 21> all{{
     {"obol.near_cache.in_use", "{cache}", "1 while changes are reported to the near cache, else 0.", up_down_counter},
     {"obol.session.events", "{event}", "Events of sessions.", counter},
     {"obol.session.refusals", "{session}", "New sessions that the session policy refused.", counter},
+    {"obol.token.reuses", "{token}", "Refresh tokens that were presented after they had been replaced.", counter},
     {"obol.verification.failures", "{session}", "Stored sessions that failed verification, by reason and key.",
      counter},
     {"obol.functions.loaded", "{load}", "Times the function library was loaded into the server.", counter},

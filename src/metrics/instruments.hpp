@@ -25,6 +25,7 @@ enum class Index : std::size_t {
   near_cache_in_use,
   session_events,
   session_refusals,
+  token_reuses,
   verification_failures,
   functions_loaded,
   findings,

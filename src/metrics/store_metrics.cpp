@@ -80,6 +80,7 @@ class [[gnu::visibility("hidden")]] StoreMetrics::Counts {
 
   metrics::CallDurations durations;
   std::array<Number, happening_names.size()> happenings{};
+  std::array<Number, 2> token_reuses{};  ///< By whether the session was ended.
   Number timeouts{0};
   Number opened{0};
   Number closed{0};
@@ -194,6 +195,9 @@ std::vector<MetricPoint> StoreMetrics::Counts::counted_points(Index index) const
       break;
     case Index::session_refusals:
       return labelled_points(refusals, "error.type", {});
+    case Index::token_reuses:
+      return {number(token_reuses[0], {{"obol.session.ended", "false"}}),
+              number(token_reuses[1], {{"obol.session.ended", "true"}})};
     case Index::verification_failures:
       return labelled_points(verification_failures, "obol.verification.reason", "obol.key.id");
     case Index::findings:
@@ -270,6 +274,10 @@ void StoreMetrics::on_refused(const RefusedEvent& event) noexcept {
 void StoreMetrics::on_verification_failed(const VerificationFailedEvent& event) noexcept {
   counts_->verification_failures.add(
       Counts::labels_of(event.reason, event.is_key_known ? std::string_view(event.key_id) : unknown_key));
+}
+
+void StoreMetrics::on_token_reused(const TokenReusedEvent& event) noexcept {
+  Counts::add(counts_->token_reuses[event.session_ended ? 1 : 0]);
 }
 
 void StoreMetrics::on_finding(const Finding& finding) noexcept {

@@ -67,9 +67,10 @@ struct StoreMetricsOptions {
   std::string store_name = "obol";
 };
 
-/// An observer that counts the events of one store. After `watch` was called, the values of the store's pool and near
-/// cache are sampled when metrics are read. Thread-safe. Memory and the number of points are bounded, whatever the
-/// server contains: keys that are not in the keyring are counted as "unknown".
+/// An observer that counts the events of one store, and of the session managers that it is given to. After `watch` was
+/// called, the values of the store's pool and near cache are sampled when metrics are read. Thread-safe. Memory and the
+/// number of points are bounded, whatever the server contains: keys that are not in the keyring are counted as
+/// "unknown".
 class OBOL_EXPORT StoreMetrics : public Observer {
  public:
   /// Starts counting from zero.
@@ -97,6 +98,7 @@ class OBOL_EXPORT StoreMetrics : public Observer {
   void on_conflict(const SessionEvent& event) noexcept override;
   void on_gone(const SessionEvent& event) noexcept override;
   void on_verification_failed(const VerificationFailedEvent& event) noexcept override;
+  void on_token_reused(const TokenReusedEvent& event) noexcept override;
   void on_finding(const Finding& finding) noexcept override;
   void on_functions_loaded(const FunctionsLoadedEvent& event) noexcept override;
   void on_near_cache_changed(const NearCacheEvent& event) noexcept override;

@@ -112,6 +112,14 @@ TEST(StoreMetrics, CountsRefusalsByReason) {
               ElementsAre(Pair("error.type=revoked", 1), Pair("error.type=too_many_sessions", 0)));
 }
 
+TEST(StoreMetrics, CountsReusedTokensByWhetherTheSessionWasEnded) {
+  StoreMetrics metrics;
+  metrics.on_token_reused({.session_ended = true});
+  metrics.on_token_reused({.session_ended = true});
+  EXPECT_THAT(values_of(metrics, "obol.token.reuses"),
+              ElementsAre(Pair("obol.session.ended=false", 0), Pair("obol.session.ended=true", 2)));
+}
+
 TEST(StoreMetrics, CountsVerificationFailuresByReasonAndKnownKey) {
   StoreMetrics metrics;
   metrics.on_verification_failed(
