@@ -140,7 +140,13 @@ class OBOL_EXPORT SessionManager {
   /// Ends all sessions of the user.
   Result<Deleted> log_out_everywhere(std::string_view user_id);
 
-  /// Returns the options, for example for the lifetime of cookies.
+  /// Signs and verifies tokens with this keyring from now on; calls in progress finish with the keyring they began
+  /// with. Fails with `invalid_argument`, and keeps the old keyring, if the new one is empty or contains a different
+  /// key under an id that the old one contains. The keyring of the store is the store's: see
+  /// RedisStore::replace_keyring.
+  Result<void> replace_keyring(Keyring keyring);
+
+  /// Returns the options, for example for the lifetime of cookies. Their keyring is empty, since it may be replaced.
   const SessionManagerOptions& options() const noexcept;
 
  private:

@@ -15,8 +15,11 @@ using sealing::TokenClaims;
 using sealing::TokenKind;
 using std::chrono::sys_seconds;
 
+SessionIssuer::SessionIssuer(SessionManagerOptions options)
+    : options_(std::move(options)), keyring_(std::exchange(options_.keyring, Keyring())) {}
+
 std::optional<TokenClaims> SessionIssuer::open(TokenKind kind, std::string_view token) const {
-  auto claims = sealing::open_web_token(kind, token, options_.keyring);
+  auto claims = sealing::open_web_token(kind, token, keyring_.get());
   if (claims && (claims->expires_at <= now() || claims->session.type != options_.session_type)) claims.reset();
   return claims;
 }
@@ -57,12 +60,13 @@ Result<LoggedIn> SessionIssuer::issue(Session session) const {
   const auto time = now();
   const auto end = end_of_life(session);
   TokenClaims claims{.session = session.key(), .issued_at = issue_time(session, time)};
+  const auto keyring = keyring_.get();
   const auto token = [&](TokenKind kind, std::chrono::seconds lifetime) -> Result<std::string> {
     claims.expires_at = std::min(saturating_add(time, lifetime), end);
     if (!random_bytes(claims.id.data(), claims.id.size())) {
       return std::unexpected(Error{ErrorCode::internal, "the kernel provided no random bytes for a token"});
     }
-    return sealing::write_web_token(kind, claims, options_.keyring);
+    return sealing::write_web_token(kind, claims, keyring);
   };
   LoggedIn logged_in{.session = std::move(session)};
   auto access = token(TokenKind::access, options_.access_lifetime);

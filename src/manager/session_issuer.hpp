@@ -5,19 +5,22 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "manager/freshness.hpp"
 #include "obol/session_manager.hpp"
+#include "sealing/replaceable_keyring.hpp"
 #include "sealing/web_token.hpp"
 
 namespace obol { inline namespace v0 { namespace manager {
 
-/// Immutable, so that threads can share it.
+/// Thread-safe.
 class SessionIssuer {
  public:
-  explicit SessionIssuer(SessionManagerOptions options) : options_(std::move(options)) {}
+  explicit SessionIssuer(SessionManagerOptions options);
 
-  const SessionManagerOptions& options() const { return options_; }
+  const SessionManagerOptions& options() const { return options_; }  ///< Without the keyring, which may be replaced.
+  Result<void> replace_keyring(Keyring keyring) { return keyring_.replace(std::move(keyring)); }
   std::chrono::sys_seconds now() const { return std::chrono::floor<std::chrono::seconds>(options_.clock()); }
 
   /// What a token of this manager says that has not expired.
@@ -39,6 +42,7 @@ class SessionIssuer {
 
  private:
   SessionManagerOptions options_;
+  sealing::ReplaceableKeyring keyring_;
 };
 
 /// `invalid_argument` if options are missing or contradict each other.

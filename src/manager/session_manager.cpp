@@ -67,7 +67,7 @@ class SessionManager::Implementation {
       : store(std::move(kept_store)), issuer(std::move(options)) {}
 
   const std::shared_ptr<SessionStore> store;
-  const manager::SessionIssuer issuer;
+  manager::SessionIssuer issuer;
 };
 
 Result<SessionManager> SessionManager::create(std::shared_ptr<SessionStore> store, SessionManagerOptions options) {
@@ -129,6 +129,10 @@ Result<Deleted> SessionManager::log_out_others(const SessionKey& keep) {
 
 Result<Deleted> SessionManager::log_out_everywhere(std::string_view user_id) {
   return implementation_->store->delete_all(user_id, options().session_type);
+}
+
+Result<void> SessionManager::replace_keyring(Keyring keyring) {
+  return implementation_->issuer.replace_keyring(std::move(keyring));
 }
 
 const SessionManagerOptions& SessionManager::options() const noexcept { return implementation_->issuer.options(); }

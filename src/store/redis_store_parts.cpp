@@ -7,7 +7,6 @@
 
 #include "obol/observer.hpp"
 #include "options/redis_store_options.hpp"
-#include "sealing/keyring.hpp"
 #include "sealing/sealing.hpp"
 #include "store/client_options.hpp"
 #include "store/diagnosis.hpp"
@@ -30,8 +29,7 @@ RedisStoreParts::RedisStoreParts(RedisStoreOptions options)
       client_(client_options(options), session_functions()),
       cache_(options.near_cache.enabled ? std::make_unique<TrackedCache>(options, *client_.identifying_source())
                                         : nullptr),
-      keyring_(std::move(options.keyring)),
-      fork_registration_(keyring_mutex_) {}
+      keyring_(std::move(options.keyring)) {}
 
 Result<void> RedisStoreParts::start() {
   // A function that also works at maxmemory.
@@ -68,12 +66,7 @@ Result<std::vector<Finding>> RedisStoreParts::diagnose() {
 }
 
 Result<void> RedisStoreParts::replace_keyring(Keyring keyring) {
-  if (keyring.empty()) return refuse("the new keyring is empty; the old one stays in use");
-  {
-    const std::scoped_lock lock(keyring_mutex_);
-    if (auto valid = keyring_.keys()->check_ids_against(*keyring.keys()); !valid) return valid;
-    std::swap(keyring_, keyring);
-  }
+  if (auto replaced = keyring_.replace(std::move(keyring)); !replaced) return replaced;
   if (cache_) cache_->sessions().clear();
   return {};
 }

@@ -2,10 +2,8 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <vector>
 
-#include "base/fork_registration.hpp"
 #include "near_cache/tracked_cache.hpp"
 #include "obol/finding.hpp"
 #include "obol/keyring.hpp"
@@ -13,6 +11,7 @@
 #include "obol/store_statistics.hpp"
 #include "obol/user_credentials.hpp"
 #include "redis/client/client.hpp"
+#include "sealing/replaceable_keyring.hpp"
 #include "store/call_reports.hpp"
 #include "store/operation.hpp"
 #include "store/session_write.hpp"
@@ -50,19 +49,14 @@ class RedisStoreParts {
   }
   Result<WriteContext> context_to_write();
   bool has_near_cache() const { return cache_ != nullptr; }
-  Keyring keyring() {
-    const std::scoped_lock lock(keyring_mutex_);
-    return keyring_;
-  }
+  Keyring keyring() const { return keyring_.get(); }
 
  private:
   const RedisStoreOptions options_;
   const CallReports reports_;
   redis::Client client_;
   const std::unique_ptr<TrackedCache> cache_;  ///< Null if it is off.
-  std::mutex keyring_mutex_;
-  Keyring keyring_;
-  ForkRegistration fork_registration_;
+  sealing::ReplaceableKeyring keyring_;
 };
 
 }}  // namespace obol::v0
