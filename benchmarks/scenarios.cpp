@@ -15,6 +15,7 @@
 #include "comparison.hpp"
 #include "delay_proxy.hpp"
 #include "load.hpp"
+#include "manager.hpp"
 #include "obol/metrics/store_metrics.hpp"
 #include "peers.hpp"
 #include "threads.hpp"
@@ -54,6 +55,8 @@ class Scenarios {
   void peers() { run_peers(server_, settings_, report_); }
 
   void async() { run_async(server_, settings_, report_); }
+
+  void manager() { run_manager(server_, settings_, report_); }
 
   void create() {
     World world(server_, 1000);
@@ -240,7 +243,7 @@ class Scenarios {
   const std::string name_;
 };
 
-constexpr std::array<std::pair<std::string_view, void (Scenarios::*)()>, 12> scenarios{{
+constexpr std::array<std::pair<std::string_view, void (Scenarios::*)()>, 13> scenarios{{
     {"single", &Scenarios::single},
     {"many", &Scenarios::many},
     {"create", &Scenarios::create},
@@ -251,6 +254,7 @@ constexpr std::array<std::pair<std::string_view, void (Scenarios::*)()>, 12> sce
     {"threads", &Scenarios::threads},
     {"peers", &Scenarios::peers},
     {"async", &Scenarios::async},
+    {"manager", &Scenarios::manager},
     {"sessions", &Scenarios::sessions},
     {"sessions-per-user", &Scenarios::sessions_per_user},
 }};
