@@ -221,10 +221,8 @@ int main(int count, char** arguments) {
   options.keyring = obol::Keyring(obol::testing::signing_key());
   options.encryption = obol::Encryption::require;
   options.near_cache.enabled = std::string_view(words[3]) == "near-cache";
-  if (std::string_view(words[1]) == "in-a-call") {
-    options.timeouts = {.connect = std::chrono::milliseconds(1000),
-                        .command = std::chrono::milliseconds(1000),
-                        .total = std::chrono::milliseconds(1000)};
-  }
+  // A call that ends the process is waited for until its time is over.
+  const std::chrono::seconds time(std::string_view(words[1]) == "in-a-call" ? 3 : 30);
+  options.timeouts = {.connect = time, .command = time, .total = time};
   return run(words[1], std::move(options));
 }
