@@ -4,78 +4,94 @@
 #include <utility>
 
 #include "exchange.hpp"
+#include "obol/session_id.hpp"
 #include "routes.hpp"
 
 namespace auth_server {
 namespace {
 
-using Guarded = void (*)(Exchange&, Exchange::LoggedIn&);
+using Guarded = void (*)(Exchange&, Visitor&);
 
-void show_devices(Exchange& exchange, Exchange::LoggedIn& user) {
-  auto devices = exchange.site().sessions.list(user.user.id);
-  if (!devices) return exchange.say_unavailable(devices.error());
-  const auto current =
-      std::ranges::find(*devices, user.login.session.id, [](const Login& login) { return login.session.id; });
-  std::rotate(devices->begin(), current, current == devices->end() ? current : current + 1);
-  exchange.show(devices_page(exchange.frame_of(user), *devices, exchange.site().sessions.now()));
+// Identifies a session in a form. It is worthless to a thief; the id itself is a secret.
+std::string handle_of(const obol::Session& session) { return obol::session_id_hash(session.id); }
+
+// Makes the forms of the session's other pages worthless.
+obol::PayloadChange new_form_secret(std::string secret) {
+  return [secret = std::move(secret)](std::string& bytes) {
+    auto payload = obol::PayloadCodec<Payload>::decode(bytes).value_or(Payload{});
+    payload.csrf_secret = secret;
+    bytes = obol::PayloadCodec<Payload>::encode(payload);
+  };
 }
 
-void log_out_device(Exchange& exchange, Exchange::LoggedIn& user) {
-  auto& sessions = exchange.site().sessions;
-  const auto devices = sessions.list(user.user.id);
+void show_devices(Exchange& exchange, Visitor& visitor) {
+  auto devices = exchange.site().sessions.list(visitor.user.id);
   if (!devices) return exchange.say_unavailable(devices.error());
-  const auto device = std::ranges::find(*devices, exchange.field("device"), &Login::handle);
+  const auto current =
+      std::ranges::find(*devices, visitor.session.id, [](const obol::Session& session) { return session.id; });
+  std::rotate(devices->begin(), current, current == devices->end() ? current : current + 1);
+  exchange.show(devices_page(exchange.frame_of(visitor), *devices, exchange.site().now()));
+}
+
+void log_out_device(Exchange& exchange, Visitor& visitor) {
+  auto& sessions = exchange.site().sessions;
+  const auto devices = sessions.list(visitor.user.id);
+  if (!devices) return exchange.say_unavailable(devices.error());
+  const auto device = std::ranges::find(*devices, exchange.field("device"), handle_of);
   if (device != devices->end()) {
-    if (auto ended = sessions.end(device->session.key()); !ended) return exchange.say_unavailable(ended.error());
+    if (auto ended = sessions.log_out(device->key()); !ended) return exchange.say_unavailable(ended.error());
   }
-  if (exchange.field("device") != user.login.handle()) return exchange.lead_to("/devices?notice=device-logged-out");
+  if (exchange.field("device") != handle_of(visitor.session))
+    return exchange.lead_to("/devices?notice=device-logged-out");
   exchange.drop_tokens();
   exchange.lead_to("/login?notice=logged-out");
 }
 
-void log_out_others(Exchange& exchange, Exchange::LoggedIn& user) {
-  if (auto ended = exchange.site().sessions.end_others(user.login.session.key()); !ended) {
+void log_out_others(Exchange& exchange, Visitor& visitor) {
+  if (auto ended = exchange.site().sessions.log_out_others(visitor.session.key()); !ended) {
     return exchange.say_unavailable(ended.error());
   }
   exchange.lead_to("/devices?notice=others-logged-out");
 }
 
-void show_password(Exchange& exchange, Exchange::LoggedIn& user) {
-  exchange.show(password_page(exchange.frame_of(user), {}));
+void show_password(Exchange& exchange, Visitor& visitor) {
+  exchange.show(password_page(exchange.frame_of(visitor), {}));
 }
 
-void refuse_password(Exchange& exchange, const Exchange::LoggedIn& user, int status, std::string_view problem) {
-  exchange.show(password_page(exchange.frame_of(user), {.problem = std::string(problem)}), status);
+void refuse_password(Exchange& exchange, const Visitor& visitor, int status, std::string_view problem) {
+  exchange.show(password_page(exchange.frame_of(visitor), {.problem = std::string(problem)}), status);
 }
 
-void change_password(Exchange& exchange, Exchange::LoggedIn& user) {
+void change_password(Exchange& exchange, Visitor& visitor) {
   auto& site = exchange.site();
   const auto wanted = exchange.field("new_password");
-  if (const auto objection = objection_to_password(wanted, user.user.name); !objection.empty()) {
-    return refuse_password(exchange, user, 422, objection);
+  if (const auto objection = objection_to_password(wanted, visitor.user.name); !objection.empty()) {
+    return refuse_password(exchange, visitor, 422, objection);
   }
   // A thief with a stolen session must not be able to try passwords.
-  const Attempt attempt{.account = user.user.name, .network = "password", .known_device = user.login.session.id};
+  const Attempt attempt{.account = visitor.user.name, .network = "password", .known_device = visitor.session.id};
   if (const auto wait = site.throttle.admit(attempt); wait.count() > 0) {
     exchange.retry_after(wait);
-    return refuse_password(exchange, user, 429, "Too many attempts. Try again later.");
+    return refuse_password(exchange, visitor, 429, "Too many attempts. Try again later.");
   }
-  const auto is_right = site.passwords.verify(exchange.field("password"), user.user.password_hash);
-  if (is_right && !*is_right) return refuse_password(exchange, user, 401, "The current password is wrong.");
+  const auto is_right = site.passwords.verify(exchange.field("password"), visitor.user.password_hash);
+  if (is_right && !*is_right) return refuse_password(exchange, visitor, 401, "The current password is wrong.");
   auto hash = site.passwords.hash(wanted);
   if (!is_right || !hash)
-    return refuse_password(exchange, user, 503, "The server is busy. Try again in a few seconds.");
+    return refuse_password(exchange, visitor, 503, "The server is busy. Try again in a few seconds.");
   site.throttle.forgive(attempt);
-  if (!site.users.replace_password_hash(user.user.id, user.user.password_hash, *hash)) {
-    return refuse_password(exchange, user, 401, "The current password is wrong.");
+  auto form_secret = obol::generate_session_id();
+  if (!form_secret) return exchange.say_unavailable(form_secret.error());
+  if (!site.users.replace_password_hash(visitor.user.id, visitor.user.password_hash, *hash)) {
+    return refuse_password(exchange, visitor, 401, "The current password is wrong.");
   }
-  auto visitor = site.sessions.secure(std::move(user.login));
-  if (!visitor) {
+  const auto secured = site.sessions.secure(std::move(visitor.session), new_form_secret(std::move(*form_secret)));
+  if (!secured) {
     // No session of the old password may remain: either both changes succeed, or the user has to try again.
-    site.users.replace_password_hash(user.user.id, *hash, user.user.password_hash);
-    return exchange.say_unavailable(visitor.error());
+    site.users.replace_password_hash(visitor.user.id, *hash, visitor.user.password_hash);
+    return exchange.say_unavailable(secured.error());
   }
-  if (visitor->new_tokens) exchange.keep(*visitor->new_tokens);
+  if (*secured) exchange.keep((*secured)->tokens);
   exchange.lead_to("/devices?notice=password-changed");
 }
 
@@ -85,14 +101,15 @@ void add_account_routes(httplib::Server& server, Site& site) {
   const auto get = [&](const std::string& path, Guarded handle) {
     server.Get(path, [&site, handle](const httplib::Request& request, httplib::Response& response) {
       Exchange exchange(site, request, response);
-      if (auto user = exchange.require_login()) handle(exchange, *user);
+      if (auto visitor = exchange.require_login()) handle(exchange, *visitor);
     });
   };
   const auto post = [&](const std::string& path, Guarded handle) {
     server.Post(path, [&site, handle](const httplib::Request& request, httplib::Response& response) {
       Exchange exchange(site, request, response);
       if (!exchange.require_own_form()) return;
-      if (auto user = exchange.require_login(); user && exchange.require_form_of(user->login)) handle(exchange, *user);
+      auto visitor = exchange.require_login();
+      if (visitor && exchange.require_form_of(*visitor)) handle(exchange, *visitor);
     });
   };
   get("/devices", show_devices);

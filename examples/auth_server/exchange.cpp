@@ -32,32 +32,39 @@ std::string notice_for(const std::string& name) {
 
 }  // namespace
 
-std::optional<Visitor> Exchange::visitor() {
-  const auto access = cookie(Cookie::access);
-  const auto refresh = cookie(Cookie::refresh);
-  auto visitor = site_.sessions.resume(access, refresh);
-  if (!visitor) {
-    say_unavailable(visitor.error());
-    return std::nullopt;
-  }
-  if (visitor->new_tokens) keep(*visitor->new_tokens);
-  if (visitor->tokens_are_void) drop_tokens();
-  return std::move(*visitor);
+obol::Result<std::optional<obol::LoggedIn>> Exchange::resume() {
+  auto sender = site_.sessions.authenticate(cookie(Cookie::access));
+  if (!sender) return std::unexpected(std::move(sender.error()));
+  if (*sender) return obol::LoggedIn{.session = std::move((*sender)->session).value(), .tokens = {}};
+  return site_.sessions.refresh(cookie(Cookie::refresh));
 }
 
-std::optional<Exchange::LoggedIn> Exchange::require_login() {
-  auto found = visitor();
-  if (!found) return std::nullopt;
-  if (found->login) {
-    if (auto user = site_.users.find_by_id(found->login->session.user_id)) {
-      return LoggedIn{.login = std::move(*found->login), .user = std::move(*user)};
+obol::Result<std::optional<Visitor>> Exchange::visitor() {
+  if (!has_tokens()) return std::nullopt;
+  auto login = resume();
+  if (!login) return std::unexpected(std::move(login.error()));
+  if (*login) {
+    auto& [session, tokens] = **login;
+    auto payload = session.payload<Payload>();
+    auto user = site_.users.find_by_id(session.user_id);
+    if (payload && user) {
+      if (!tokens.access.empty()) keep(tokens);
+      return Visitor{.session = std::move(session), .payload = std::move(*payload), .user = std::move(*user)};
     }
-    // The session belongs to an account that this process does not have (any more).
-    drop_tokens();
-    found->tokens_are_void = true;
   }
-  lead_to(found->tokens_are_void ? "/login?notice=ended" : "/login");
+  // The session has ended, or belongs to an account that this process does not have (any more).
+  drop_tokens();
   return std::nullopt;
+}
+
+std::optional<Visitor> Exchange::require_login() {
+  auto found = visitor();
+  if (!found) {
+    say_unavailable(found.error());
+    return std::nullopt;
+  }
+  if (!*found) lead_to(has_tokens() ? "/login?notice=ended" : "/login");
+  return std::move(*found);
 }
 
 bool Exchange::require_own_form() {
@@ -82,13 +89,9 @@ bool Exchange::require_proof(const std::string& secret) {
   return false;
 }
 
-bool Exchange::require_form_of(const Login& login) { return require_proof(login.payload.csrf_secret); }
-
-bool Exchange::require_form_of_this_browser() { return require_proof(cookie(Cookie::form)); }
-
-Frame Exchange::frame_of(const LoggedIn& user) {
-  return {.user_name = user.user.name,
-          .form_token = mask_secret(user.login.payload.csrf_secret),
+Frame Exchange::frame_of(const Visitor& visitor) {
+  return {.user_name = visitor.user.name,
+          .form_token = mask_secret(visitor.payload.csrf_secret),
           .notice = notice_for(field("notice")),
           .kept_in = site_.kept_in};
 }
@@ -113,10 +116,13 @@ void Exchange::keep(Cookie cookie, std::string_view value, std::chrono::seconds 
   response_.headers.emplace("Set-Cookie", site_.cookies.set(cookie, value, lifetime));
 }
 
-void Exchange::keep(const Tokens& tokens) {
-  // The token's own expiry counts, not its cookie's: a token that is sent late shows that there was a session.
-  keep(Cookie::access, tokens.access, site_.sessions.lifetimes().unused);
-  keep(Cookie::refresh, tokens.refresh, site_.sessions.lifetimes().unused);
+bool Exchange::has_tokens() const { return !cookie(Cookie::access).empty() || !cookie(Cookie::refresh).empty(); }
+
+void Exchange::keep(const obol::SessionTokens& tokens) {
+  // Both for the refresh token's lifetime: an access token that is sent late shows that there was a session.
+  const auto lifetime = tokens.refresh_expires_at - site_.now();
+  keep(Cookie::access, tokens.access, lifetime);
+  keep(Cookie::refresh, tokens.refresh, lifetime);
 }
 
 void Exchange::drop_tokens() {

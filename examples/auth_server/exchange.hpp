@@ -6,10 +6,19 @@
 #include <string_view>
 
 #include "httplib.h"
+#include "obol/session_manager.hpp"
 #include "pages.hpp"
+#include "payload.hpp"
 #include "site.hpp"
 
 namespace auth_server {
+
+/// A logged-in visitor.
+struct Visitor {
+  obol::Session session{};
+  Payload payload{};
+  User user{};
+};
 
 class Exchange {
  public:
@@ -18,30 +27,30 @@ class Exchange {
 
   Site& site() { return site_; }
 
-  /// Identifies the visitor, and sets or clears the browser's cookies. Without a value the store was not available; the
-  /// answer is then already set.
-  std::optional<Visitor> visitor();
+  /// Finds the session of the browser's tokens: by the access token, or if that has expired, by a refresh, which gives
+  /// new tokens. Leaves the cookies alone.
+  obol::Result<std::optional<obol::LoggedIn>> resume();
 
-  /// A logged-in visitor with the account. Without a value the answer already redirects to the login.
-  struct LoggedIn {
-    Login login{};
-    User user{};
-  };
-  std::optional<LoggedIn> require_login();
+  /// Identifies the visitor, or nobody, and sets or clears the browser's cookies. An error: the store is not available.
+  obol::Result<std::optional<Visitor>> visitor();
+
+  /// The same. Without a value the answer is already set: it redirects to the login, or says that nobody can be
+  /// identified just now.
+  std::optional<Visitor> require_login();
 
   /// True if the posted form was sent to this session, or to this browser before a login. Otherwise the answer is
   /// already set.
-  bool require_form_of(const Login& login);
-  bool require_form_of_this_browser();
+  bool require_form_of(const Visitor& visitor) { return require_proof(visitor.payload.csrf_secret); }
+  bool require_form_of_this_browser() { return require_proof(cookie(Cookie::form)); }
 
   /// Frames of the pages, with and without a login.
-  Frame frame_of(const LoggedIn& user);
+  Frame frame_of(const Visitor& visitor);
   Frame frame_of_nobody();
 
   std::string field(const std::string& name) const { return request_.get_param_value(name); }
   std::string cookie(Cookie cookie) const;
   void keep(Cookie cookie, std::string_view value, std::chrono::seconds lifetime);
-  void keep(const Tokens& tokens);
+  void keep(const obol::SessionTokens& tokens);
   void drop_tokens();
   Device device() const;
 
@@ -57,6 +66,7 @@ class Exchange {
 
  private:
   bool require_proof(const std::string& secret);
+  bool has_tokens() const;
 
   Site& site_;
   const httplib::Request& request_;

@@ -24,7 +24,7 @@ std::string account_of(const std::string& name) { return lower_case(std::string_
 
 Attempt attempt_of(Exchange& exchange, const std::string& name, const std::optional<User>& user) {
   Attempt attempt{.account = account_of(name), .network = exchange.device().place};
-  const auto known = obol::open_token(exchange.cookie(Cookie::device), exchange.site().keyring);
+  const auto known = obol::open_token(exchange.cookie(Cookie::device), exchange.site().sessions.options().keyring);
   if (known && known->type == known_device_type && user && known->user_id == user->id) attempt.known_device = known->id;
   return attempt;
 }
@@ -33,7 +33,7 @@ void remember_device(Exchange& exchange, const User& user) {
   const auto id = obol::generate_session_id();
   if (!id) return;
   const auto token = obol::issue_token({.user_id = user.id, .type = std::string(known_device_type), .id = *id},
-                                       exchange.site().keyring);
+                                       exchange.site().sessions.options().keyring);
   if (token) exchange.keep(Cookie::device, *token, known_device_lifetime);
 }
 
@@ -43,18 +43,22 @@ void refuse_login(Exchange& exchange, const std::string& name, int status, std::
 
 void log_in(Exchange& exchange, const User& user, std::chrono::sys_seconds credentials_read_at) {
   // An earlier session of this browser ends with the new login.
-  const auto before =
-      exchange.site().sessions.resume(exchange.cookie(Cookie::access), exchange.cookie(Cookie::refresh));
-  if (before && before->login) {
-    const auto ended = exchange.site().sessions.end(before->login->session.key());
-    if (!ended) return exchange.say_unavailable(ended.error());
+  auto& sessions = exchange.site().sessions;
+  if (const auto before = exchange.resume(); before && *before) {
+    if (const auto ended = sessions.log_out((*before)->session.key()); !ended) {
+      return exchange.say_unavailable(ended.error());
+    }
   }
-  auto visitor = exchange.site().sessions.begin(user.id, exchange.device(), credentials_read_at);
-  if (!visitor && visitor.error().code == obol::ErrorCode::revoked) {
+  const auto form_secret = obol::generate_session_id();
+  if (!form_secret) return exchange.say_unavailable(form_secret.error());
+  const auto login = sessions.log_in(
+      user.id, obol::PayloadCodec<Payload>::encode({.device = exchange.device(), .csrf_secret = *form_secret}),
+      credentials_read_at);
+  if (!login && login.error().code == obol::ErrorCode::revoked) {
     return refuse_login(exchange, user.name, 401, "This account was changed while you logged in. Please log in again.");
   }
-  if (!visitor) return exchange.say_unavailable(visitor.error());
-  if (visitor->new_tokens) exchange.keep(*visitor->new_tokens);
+  if (!login) return exchange.say_unavailable(login.error());
+  exchange.keep(login->tokens);
   remember_device(exchange, user);
   exchange.lead_to("/devices");
 }
@@ -69,7 +73,7 @@ void post_login(Exchange& exchange) {
   const auto name = exchange.field("name");
   const auto password = exchange.field("password");
   if (name.size() > 256 || password.size() > 256) return refuse_login(exchange, "", 401, std::string(wrong));
-  const auto credentials_read_at = exchange.site().sessions.now();
+  const auto credentials_read_at = exchange.site().now();
   const auto user = exchange.site().users.find_by_name(name);
   const auto attempt = attempt_of(exchange, name, user);
   if (const auto wait = exchange.site().throttle.admit(attempt); wait.count() > 0) {
@@ -116,14 +120,14 @@ void post_sign_up(Exchange& exchange) {
     case Users::Added::full:
       return refuse_sign_up(exchange, name, 503, "This example has no room for more accounts.");
     case Users::Added::yes:
-      return log_in(exchange, user, exchange.site().sessions.now());
+      return log_in(exchange, user, exchange.site().now());
   }
 }
 
 void post_logout(Exchange& exchange) {
-  const auto user = exchange.require_login();
-  if (!user || !exchange.require_form_of(user->login)) return;
-  if (auto ended = exchange.site().sessions.end(user->login.session.key()); !ended) {
+  const auto visitor = exchange.require_login();
+  if (!visitor || !exchange.require_form_of(*visitor)) return;
+  if (auto ended = exchange.site().sessions.log_out(visitor->session.key()); !ended) {
     return exchange.say_unavailable(ended.error());
   }
   exchange.drop_tokens();
@@ -133,9 +137,8 @@ void post_logout(Exchange& exchange) {
 // A logged-in visitor does not need the login page.
 void show_to_nobody(Exchange& exchange, std::string (*page)(const Frame&, const SentForm&)) {
   const auto visitor = exchange.visitor();
-  if (!visitor) return;
-  const bool is_user = visitor->login && exchange.site().users.find_by_id(visitor->login->session.user_id);
-  if (is_user) return exchange.lead_to("/devices");
+  if (!visitor) return exchange.say_unavailable(visitor.error());
+  if (*visitor) return exchange.lead_to("/devices");
   exchange.show(page(exchange.frame_of_nobody(), {}));
 }
 

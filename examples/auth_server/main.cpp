@@ -10,6 +10,7 @@
 #include <exception>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "log.hpp"
 #include "obol/session_id.hpp"
@@ -69,16 +70,16 @@ int serve(httplib::Server& server, const auth_server::Options& options, const au
 
 int run(int argument_count, char** arguments) {
   int exit_code = 0;
-  const auto options = auth_server::read_options(argument_count, arguments, exit_code);
+  auto options = auth_server::read_options(argument_count, arguments, exit_code);
   if (!options) return exit_code;
   if (::sodium_init() < 0) return fail("libsodium found no source of random bytes");
   std::signal(SIGPIPE, SIG_IGN);
-  const auto keyring = open_keyring();
+  auto keyring = open_keyring();
   if (!keyring) return fail(keyring.error().message);
-  const auto opened = auth_server::open_store(options->redis_uri, *keyring);
-  if (!opened) return fail(fmt::format("no place for sessions: {}", opened.error().message));
-  auth_server::Site site(*opened->store, *keyring, options->lifetimes, !options->certificate_file.empty(),
-                         opened->kept_in);
+  options->sessions.keyring = std::move(*keyring);
+  auto opened = auth_server::open_sessions(options->redis_uri, options->sessions);
+  if (!opened) return fail(opened.error().message);
+  auth_server::Site site(std::move(opened->manager), !options->certificate_file.empty(), opened->kept_in);
   const auto server = auth_server::make_server(*options, site);
   if (!server) return fail(server.error());
   return serve(**server, *options, site);

@@ -26,10 +26,10 @@ std::string read_address(const std::string& text, Options& options) {
   return {};
 }
 
-void add_lifetime(CLI::App& app, const std::string& name, std::chrono::seconds& lifetime, const std::string& text) {
+void add_duration(CLI::App& app, const std::string& name, std::chrono::seconds& duration, const std::string& text) {
   app.add_option_function<long>(
-         name, [&lifetime](const long& seconds) { lifetime = std::chrono::seconds(seconds); }, text)
-      ->check(CLI::Range(1L, 3'153'600'000L))
+         name, [&duration](const long& seconds) { duration = std::chrono::seconds(seconds); }, text)
+      ->check(CLI::Range(0L, 3'153'600'000L))
       ->type_name("SECONDS");
 }
 
@@ -54,8 +54,9 @@ std::optional<Options> read_options(int argument_count, char** arguments, int& e
   auto* key =
       app.add_option("--key", options.private_key_file, "and its private key")->type_name("FILE")->needs(certificate);
   certificate->needs(key);
-  add_lifetime(app, "--access-lifetime", options.lifetimes.access, "How long an access token lasts (300)");
-  add_lifetime(app, "--grace", options.lifetimes.grace, "How long a replaced refresh token is still answered (30)");
+  add_duration(app, "--access-lifetime", options.sessions.access_lifetime, "How long an access token lasts (300)");
+  add_duration(app, "--overlap", options.sessions.overlap, "How long a replaced refresh token is still accepted (10)");
+  add_duration(app, "--drift", options.sessions.drift, "How far the clocks of the hosts may differ (5)");
   try {
     app.parse(argument_count, arguments);
     if (redis->count() + memory->count() == 0) throw CLI::RequiredError("--redis URI or --memory");

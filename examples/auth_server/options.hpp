@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "sessions.hpp"
+#include "obol/session_manager.hpp"
 
 namespace auth_server {
 
@@ -15,7 +15,8 @@ struct Options {
   std::string redis_uri{};         ///< Empty: sessions are kept in this process.
   std::string certificate_file{};  ///< Empty: no TLS.
   std::string private_key_file{};
-  SessionLifetimes lifetimes{};
+  /// All but the keyring. Tokens of another host's sessions, which have another type, are refused.
+  obol::SessionManagerOptions sessions{.session_type = "web"};
 };
 
 /// Parses the command line. Without a value it asked for help or was wrong; the message is already printed, and the

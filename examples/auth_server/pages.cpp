@@ -6,8 +6,9 @@
 #include <cstddef>
 
 #include "assets.hpp"
-#include "obol/session_limits.hpp"
+#include "obol/session_id.hpp"
 #include "obol/version.hpp"
+#include "payload.hpp"
 
 namespace auth_server {
 namespace {
@@ -118,20 +119,20 @@ Html time_ago(sys_seconds time, sys_seconds now) {
   return html(R"(<time datetime="{}">{}</time>)", fmt::format("{:%FT%TZ}", time), ago(now - time));
 }
 
-Html log_out_button(const Frame& frame, const Login& login) {
+Html log_out_button(const Frame& frame, const obol::Session& session, const Device& device) {
   return html(R"(<form method="post" action="/devices/logout">{0}<input type="hidden" name="device" value="{1}">)"
               R"(<button class="danger" aria-label="Log out {2}">Log out</button></form>)",
-              form_token(frame), login.handle(), login.payload.device.name);
+              form_token(frame), obol::session_id_hash(session.id), device.name);
 }
 
-Html device_item(const Frame& frame, const Login& login, bool is_current, sys_seconds now) {
-  const auto& device = login.payload.device;
+Html device_item(const Frame& frame, const obol::Session& session, bool is_current, sys_seconds now) {
+  const auto device = session.payload<Payload>().value_or(Payload{.device = {.name = "Unknown device"}}).device;
   static const Html badge = html(R"( <span class="badge">This device</span>)");
   return html(R"(<li class="device">{}<div><strong>{}</strong>{}<p class="facts"><span>{}</span><span>active {}</span>)"
               R"(<span>logged in {}</span></p></div>{}</li>)",
               device_icon(device.kind), device.name, is_current ? badge : Html(), device.place,
-              time_ago(login.session.refreshed_at, now), time_ago(login.session.created_at, now),
-              log_out_button(frame, login));
+              time_ago(session.refreshed_at, now), time_ago(session.created_at, now),
+              log_out_button(frame, session, device));
 }
 
 Html session_details(const obol::Session& session) {
@@ -175,7 +176,7 @@ std::string password_page(const Frame& frame, const SentForm& form) {
            password_field("new_password", "New password", "new-password", new_password_hint())));
 }
 
-std::string devices_page(const Frame& frame, const std::vector<Login>& devices, sys_seconds now) {
+std::string devices_page(const Frame& frame, const std::vector<obol::Session>& devices, sys_seconds now) {
   Html items;
   for (std::size_t i = 0; i < devices.size(); ++i) items += device_item(frame, devices[i], i == 0, now);
   static const Html alone = html(R"(<p class="aside">You are logged in nowhere else.</p>)");
@@ -189,7 +190,7 @@ std::string devices_page(const Frame& frame, const std::vector<Login>& devices, 
       frame, "/devices", "Your devices",
       html(R"(<h1>Your devices</h1><p class="lead">Where you are logged in. What you log out here is out at )"
            R"(its next click.</p>{}<ul class="card devices">{}</ul>{}{})",
-           notice(frame), items, others, devices.empty() ? Html() : session_details(devices.front().session)));
+           notice(frame), items, others, devices.empty() ? Html() : session_details(devices.front())));
 }
 
 std::string message_page(const Frame& frame, std::string_view title, std::string_view text) {

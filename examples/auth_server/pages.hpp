@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "html.hpp"
-#include "sessions.hpp"
+#include "obol/session.hpp"
 
 namespace auth_server {
 
@@ -30,7 +30,7 @@ std::string sign_up_page(const Frame& frame, const SentForm& form);
 std::string password_page(const Frame& frame, const SentForm& form);
 
 /// The first device is the visitor's own.
-std::string devices_page(const Frame& frame, const std::vector<Login>& devices, std::chrono::sys_seconds now);
+std::string devices_page(const Frame& frame, const std::vector<obol::Session>& devices, std::chrono::sys_seconds now);
 
 /// For errors without a page of their own.
 std::string message_page(const Frame& frame, std::string_view title, std::string_view text);

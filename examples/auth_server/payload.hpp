@@ -17,10 +17,9 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Device, name, kind, place)
 
 struct Payload {
   Device device{};
-  std::string csrf_secret{};                ///< The forms of this session must prove to know it.
-  std::string previous_refresh_token_id{};  ///< The id that the last rotation replaced; empty before the first.
+  std::string csrf_secret{};  ///< The forms of this session must prove to know it.
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Payload, device, csrf_secret, previous_refresh_token_id)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Payload, device, csrf_secret)
 
 }  // namespace auth_server
 

@@ -1,28 +1,25 @@
 // The objects that all routes use, made once by main.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <utility>
 
 #include "cookies.hpp"
 #include "login_throttle.hpp"
-#include "obol/keyring.hpp"
+#include "obol/session_manager.hpp"
 #include "passwords.hpp"
-#include "sessions.hpp"
 #include "users.hpp"
 
 namespace auth_server {
 
 struct Site {
-  Site(obol::SessionStore& store, obol::Keyring ring, SessionLifetimes lifetimes, bool over_tls, std::string kept)
-      : keyring(std::move(ring)),
-        sessions(store, keyring, lifetimes),
-        cookies(over_tls),
-        is_over_tls(over_tls),
-        kept_in(std::move(kept)) {}
+  Site(obol::SessionManager manager, bool over_tls, std::string kept)
+      : sessions(std::move(manager)), cookies(over_tls), is_over_tls(over_tls), kept_in(std::move(kept)) {}
 
-  obol::Keyring keyring;
-  Sessions sessions;
+  std::chrono::sys_seconds now() const { return std::chrono::floor<std::chrono::seconds>(sessions.options().clock()); }
+
+  obol::SessionManager sessions;
   Users users;
   PasswordHasher passwords;
   LoginThrottle throttle;

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <expected>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -24,6 +25,9 @@ class Log final : public obol::Observer {
   }
   void on_verification_failed(const obol::VerificationFailedEvent& event) noexcept override {
     log_line(fmt::format("obol: the stored session {} is not genuine", event.id_hash));
+  }
+  void on_token_reused(const obol::TokenReusedEvent& event) noexcept override {
+    log_line(fmt::format("obol: a replaced refresh token of session {} was used again", event.id_hash));
   }
   void on_connection_opened(const obol::ConnectionEvent& event) noexcept override {
     const std::scoped_lock lock(mutex_);
@@ -49,19 +53,23 @@ constexpr obol::SessionPolicy policy{.max_sessions = 20,
 
 }  // namespace
 
-obol::Result<OpenStore> open_store(const std::string& redis_uri, const obol::Keyring& keyring) {
-  auto log = std::make_shared<Log>();
+obol::Result<OpenSessions> open_sessions(const std::string& redis_uri, obol::SessionManagerOptions options) {
+  const auto log = std::make_shared<Log>();
+  options.observer = log;
+  std::shared_ptr<obol::SessionStore> store;
   if (redis_uri.empty()) {
-    return OpenStore{
-        .store = std::make_unique<obol::MemoryStore>(obol::MemoryStoreOptions{.policy = policy, .observer = log}),
-        .kept_in = "this process"};
+    store = std::make_shared<obol::MemoryStore>(obol::MemoryStoreOptions{.policy = policy, .observer = log});
+  } else {
+    auto connection = obol::ConnectionOptions::from_uri(redis_uri);
+    if (!connection) return std::unexpected(std::move(connection.error()));
+    auto opened = obol::RedisStore::connect(
+        {.connection = std::move(*connection), .keyring = options.keyring, .policy = policy, .observer = log});
+    if (!opened) return std::unexpected(std::move(opened.error()));
+    store = std::make_shared<obol::RedisStore>(std::move(*opened));
   }
-  auto connection = obol::ConnectionOptions::from_uri(redis_uri);
-  if (!connection) return std::unexpected(std::move(connection.error()));
-  auto store = obol::RedisStore::connect(
-      {.connection = std::move(*connection), .keyring = keyring, .policy = policy, .observer = log});
-  if (!store) return std::unexpected(std::move(store.error()));
-  return OpenStore{.store = std::make_unique<obol::RedisStore>(std::move(*store)), .kept_in = log->server()};
+  auto manager = obol::SessionManager::create(std::move(store), std::move(options));
+  if (!manager) return std::unexpected(std::move(manager.error()));
+  return OpenSessions{.manager = std::move(*manager), .kept_in = redis_uri.empty() ? "this process" : log->server()};
 }
 
 }  // namespace auth_server

@@ -1,20 +1,18 @@
-// Opens the session store.
+// Opens the store of the sessions.
 #pragma once
 
-#include <memory>
 #include <string>
 
-#include "obol/keyring.hpp"
-#include "obol/session_store.hpp"
+#include "obol/session_manager.hpp"
 
 namespace auth_server {
 
-struct OpenStore {
-  std::unique_ptr<obol::SessionStore> store{};
+struct OpenSessions {
+  obol::SessionManager manager;
   std::string kept_in{};  ///< "Redis 8.0.6", for the pages.
 };
 
-/// Opens the store at this address, or one in this process if it is empty. Findings about the server go to stderr.
-obol::Result<OpenStore> open_store(const std::string& redis_uri, const obol::Keyring& keyring);
+/// Sessions at this address, or in this process if it is empty. Events are reported on stderr.
+obol::Result<OpenSessions> open_sessions(const std::string& redis_uri, obol::SessionManagerOptions options);
 
 }  // namespace auth_server

@@ -23,10 +23,12 @@ TEST(AuthServerPages, EscapeWhateverTheyAreGiven) {
   const std::string hostile = "<script>'\"&";
   const Frame frame{.user_name = hostile, .form_token = hostile, .notice = hostile, .kept_in = hostile};
   const SentForm form{.name = hostile, .problem = hostile};
-  const Login login{.session = {.id = hostile},
-                    .payload = {.device = {.name = hostile, .kind = hostile, .place = hostile}}};
-  for (const auto& page : {login_page(frame, form), sign_up_page(frame, form), password_page(frame, form),
-                           devices_page(frame, {login, login}, {}), message_page(frame, hostile, hostile)}) {
+  obol::Session session{.id = hostile};
+  session.set_payload(Payload{.device = {.name = hostile, .kind = hostile, .place = hostile}});
+  const obol::Session of_another_program{.id = hostile, .extra_payload = hostile};
+  for (const auto& page :
+       {login_page(frame, form), sign_up_page(frame, form), password_page(frame, form),
+        devices_page(frame, {session, of_another_program}, {}), message_page(frame, hostile, hostile)}) {
     EXPECT_EQ(page.find("<script"), std::string::npos);
     EXPECT_EQ(page.find("'\""), std::string::npos);
   }

@@ -1,18 +1,18 @@
-// A store around another one, for what comes in between.
+// A store around another one, which fails if it is told to, and counts writes.
 #pragma once
 
+#include <atomic>
 #include <expected>
-#include <functional>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "obol/session_store.hpp"
 
 namespace auth_server {
 
-/// Does something just before the next update, or fails.
 class TroubledStore final : public obol::SessionStore {
  public:
   explicit TroubledStore(obol::SessionStore& store) : store_(store) {}
@@ -22,11 +22,11 @@ class TroubledStore final : public obol::SessionStore {
     return store_.get(key);
   }
   std::expected<obol::Upserted, obol::UpsertError> upsert(obol::Session& session) override {
-    if (auto act = std::exchange(before_update, nullptr)) act();
+    ++writes;
     return store_.upsert(session);
   }
   std::expected<void, obol::UpsertError> rotate_id(obol::Session& session) override {
-    if (auto act = std::exchange(before_update, nullptr)) act();
+    ++writes;
     return store_.rotate_id(session);
   }
   obol::Result<obol::Deleted> delete_one(const obol::SessionKey& key) override { return store_.delete_one(key); }
@@ -44,9 +44,9 @@ class TroubledStore final : public obol::SessionStore {
     return store_.delete_others(keep);
   }
 
-  std::function<void()> before_update;
-  bool is_unavailable = false;  ///< For reads.
-  bool fails_to_delete_others = false;
+  std::atomic<int> writes = 0;
+  std::atomic<bool> is_unavailable = false;  ///< For reads.
+  std::atomic<bool> fails_to_delete_others = false;
 
  private:
   static std::unexpected<obol::Error> unavailable() {

@@ -44,7 +44,7 @@ test("when Redis comes back empty everybody is asked to log in, and can", () =>
     await page.getByText("Your session has ended.").waitFor();
     const again = await logIn(context, server, name);
     await forgetAccess(context);
-    assert.ok(await isLoggedIn(again, server), "and refresh, since Obol has loaded its functions again");
+    assert.ok(await isLoggedIn(again, server), "and refresh");
   }));
 
 test("while Redis is away nobody is logged out, and the page says to wait", () =>

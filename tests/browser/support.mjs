@@ -164,7 +164,7 @@ export async function cookie(context, name) {
   return (await context.cookies()).find((each) => each.name === name);
 }
 
-/** What is left is the refresh token, so the next request rotates it. */
+/** What is left is the refresh token, so the next request exchanges it. */
 export function forgetAccess(context) {
   return context.clearCookies({ name: "obol_access" });
 }
