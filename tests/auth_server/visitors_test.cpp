@@ -82,6 +82,7 @@ TEST_F(AuthServerVisitors, WithAReplacedRefreshTokenEndTheSessionForThiefAndOwne
   const auto stolen = signed_up("user");
   pass(options().access_lifetime);
   const auto owner = kept(stolen, devices(stolen));
+  ASSERT_NE(owner, stolen);
   pass(options().overlap + seconds(1));
   const auto answer = devices(stolen);
   EXPECT_EQ(answer->get_header_value("Location"), "/login?notice=ended");
