@@ -97,8 +97,9 @@ class [[nodiscard]] AsyncCall {
   Awaiter operator co_await() && noexcept { return Awaiter(std::move(call_)); }
 
   /// Calls `done` with the outcome, once, in the thread that CallOptions::executor says; never inside this function. An
-  /// exception out of `done` leaves the function that drives the store, or Completions::run() of the executor. `done`
-  /// may be empty: nobody is told then. If the executor drops the call, `done` is destroyed without being called.
+  /// exception out of `done` leaves the function that drives the store, or Completions::run() of the executor; the
+  /// destructor of the store drops it. `done` may be empty: nobody is told then. If the executor drops the call, `done`
+  /// is destroyed without being called.
   void start(Handler<T> done) &&;
 
   /// Gives the outcome to a future, which has std::future_error if the executor drops the call.

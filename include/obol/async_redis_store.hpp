@@ -19,11 +19,11 @@ namespace obol { inline namespace v0 {
 /// for replicas and for calls that are repeated alone. A connection is opened in a thread of its own. An observer is
 /// told of a call in the thread in which its handler runs, before that.
 ///
-/// If nobody drives the store, no call ends; see AsyncSessionStore. The destructor ends all calls with `closed`,
-/// runs their handlers in its thread or posts them to their executors, and waits for no server. It must not run inside
-/// a handler of the same store, nor while another thread begins a call or drives the store. In a forked child every
-/// call fails with `closed`. Movable under the same conditions. A moved-from store may only be destroyed or assigned
-/// to.
+/// If nobody drives the store, no call ends; see AsyncSessionStore, also for its destructor. The destructor ends all
+/// calls with `closed`, runs their handlers in its thread or posts them to their executors, and waits for no server. It
+/// must not run inside a handler of the same store, nor while another thread begins a call or drives the store. In a
+/// forked child every call fails with `closed`. Movable under the same conditions. A moved-from store may only be
+/// destroyed or assigned to.
 class OBOL_EXPORT AsyncRedisStore final : public AsyncSessionStore {
  public:
   /// Does what RedisStore::connect does, and blocks as that does.
@@ -84,7 +84,9 @@ class OBOL_EXPORT AsyncRedisStore final : public AsyncSessionStore {
   /// Thread-safe.
   void close();
 
-  /// True once close() was called and the last call has ended. Thread-safe.
+  /// True if close() was called, every call has ended, and the handler of each has run or was posted to its executor.
+  /// So it is false inside a handler that run_ready() runs, and again after a call was begun with a handler, until that
+  /// is told `closed`. Thread-safe.
   bool closed() const;
 
  private:

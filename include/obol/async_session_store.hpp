@@ -30,6 +30,11 @@ struct UpsertedSession : Upserted {
 /// of its name, ends by its time limit and reports failure as a value, also with `cancelled` and `closed`. Arguments
 /// are checked when the call begins. A handler runs once, never inside the function that begins the call; an observer
 /// is told of the call before that. obol/testing/async_store_conformance.hpp checks every guarantee given here.
+///
+/// The destructor runs the handlers that have not run. A call that one of them begins fails with `closed`, and its
+/// handler runs as well. If handlers go on to begin calls, some rounds later their calls are dropped: the handlers are
+/// destroyed without being called. An exception out of a handler that the destructor runs is caught and dropped, and
+/// the other handlers run.
 class OBOL_EXPORT AsyncSessionStore {
  public:
   AsyncSessionStore() = default;

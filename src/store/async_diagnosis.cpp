@@ -28,14 +28,20 @@ bool AsyncDiagnosis::begin(Receiver<Outcome>& receiver) {
 
 bool AsyncDiagnosis::start() {
   auto& aside = core().aside();
-  auto id = aside.add([this] { end(std::unexpected(error_from(ErrorCode::closed, closed_error))); });
+  auto id = aside.add([this] {
+    outcome = std::unexpected(error_from(ErrorCode::closed, closed_error));
+    defer();
+  });
   bool has_begun = false;
   const OnExit forget([&] {
     if (!has_begun) aside.end(id, [] {});
   });
   has_begun = BackgroundTasks::start([this, id, core = shared_core()] {
     auto found = within_memory([&] { return core->parts().diagnose(); });
-    core->aside().end(id, [&] { end(std::move(found)); });
+    core->end_aside(id, [&](redis::Engine& engine) {
+      outcome = std::move(found);
+      engine.deliver(*this, options().executor);
+    });
   });
   return has_begun;
 }
@@ -43,11 +49,6 @@ bool AsyncDiagnosis::start() {
 void AsyncDiagnosis::abandon() noexcept {
   const auto held = lock();
   set_abandoned();
-}
-
-void AsyncDiagnosis::end(Outcome found) noexcept {
-  outcome = std::move(found);
-  if (!core().deliver(*this, options().executor)) drop();
 }
 
 }}  // namespace obol::v0

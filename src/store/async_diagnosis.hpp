@@ -32,7 +32,6 @@ class AsyncDiagnosis final : public AsyncStoreCall<Result<std::vector<Finding>>,
   }
   void complete() override { tell(); }
   bool start();
-  void end(Outcome found) noexcept;
 };
 
 }}  // namespace obol::v0

@@ -14,6 +14,7 @@
 #include "redis/loop/poller.hpp"
 #include "values/async_errors.hpp"
 #include "values/closed_error.hpp"
+#include "values/last_handlers.hpp"
 
 namespace obol { inline namespace v0 {
 namespace {
@@ -33,7 +34,10 @@ class [[gnu::visibility("hidden")]] AsyncAdapter::Implementation {
   Implementation& operator=(const Implementation&) = delete;
   ~Implementation() {
     is_closed_ = true;
-    for (take(); !ready_.empty(); take()) ready_.run();
+    run_last_handlers([this] {
+      take();
+      return std::move(ready_);
+    });
   }
 
   template <class Work>

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "values/last_handlers.hpp"
+
 namespace obol { inline namespace v0 {
 
 AsyncStoreCore::AsyncStoreCore(std::shared_ptr<RedisStoreParts> parts, std::unique_ptr<redis::Engine> engine)
@@ -42,8 +44,9 @@ void AsyncStoreCore::shut_down() {
   engine_use_.await_idle();
   shut_down_by_ = std::this_thread::get_id();
   engine_.reset();
-  while (!begun_too_late_.empty()) begun_too_late_.run();
+  run_last_handlers([this] { return std::move(begun_too_late_); });
   shut_down_by_ = std::thread::id{};
+  const Completions dropped = std::move(begun_too_late_);
 }
 
 // A handler that ends the process is inside run_ready(), and is not waited for.

@@ -47,7 +47,7 @@ class AsyncStoreCore {
   /// After close(), and in a forked child.
   bool is_closed() const { return is_closed_.load(std::memory_order_relaxed); }
   bool is_in_child() const { return is_in_child_.load(std::memory_order_relaxed); }
-  /// True once it was closed and no call is left.
+  /// True if it was closed, no call is left, and every handler has run or was posted.
   bool has_ended() const { return is_closed() && aside_.empty() && engine_->closed(); }
 
   /// Tells the caller of a call that has ended, where its executor says; never inside this function. False if there is
@@ -55,6 +55,12 @@ class AsyncStoreCore {
   bool deliver(Completion& ended, Executor* executor) noexcept;
 
   AsideCalls& aside() { return aside_; }
+  /// Calls `end` with the engine unless the call has ended already. For the threads that work for these calls: the
+  /// store is not destroyed meanwhile, so that `end` can still deliver.
+  template <class End>
+  void end_aside(AsideCalls::Id id, const End& end) {
+    with_engine([&](redis::Engine& engine) { aside_.end(id, [&] { end(engine); }); });
+  }
 
   /// Ends all calls with `closed`, and destroys the engine. Waits for no server.
   void shut_down();

@@ -8,19 +8,26 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <latch>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "obol/background_driver.hpp"
 #include "obol/testing/coroutine.hpp"
 #include "obol/testing/queueing_executor.hpp"
 #include "redis/core/timer_wheel.hpp"
+#include "redis/loop/engine.hpp"
 #include "redis/loop/loop_timer.hpp"
+#include "store/async_store_core.hpp"
+#include "store/redis_store_parts.hpp"
 #include "support/async_calls.hpp"
+#include "support/await.hpp"
 #include "support/child.hpp"
 #include "support/server_test.hpp"
 
@@ -193,6 +200,44 @@ TEST_P(AsyncStoreLifeTest, CallsAreCancelledByAnyThreadAtAnyTime) {
   EXPECT_EQ(told, 8 * calls_per_thread);
 }
 
+/// A thread for each post, which is ordered behind what the poster did, and behind nothing else.
+class ThreadPerPost final : public Executor {
+ public:
+  void post(Completions ready) noexcept override {
+    threads_.emplace_back([this, own = std::move(ready)]() mutable {
+      own.run();
+      runs_.fetch_add(1, std::memory_order_relaxed);
+    });
+  }
+  int runs() const { return runs_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int> runs_{0};
+  std::vector<std::jthread> threads_;
+};
+
+// One thread of the executor begins the second command of the create, to see what is stored already; another one ends
+// the call, whose time is over. Only ThreadSanitizer notices if nothing orders the latter behind the former.
+TEST_P(AsyncStoreLifeTest, ACallIsNotDestroyedWhileAnotherThreadBeginsItsNextCommand) {
+  constexpr milliseconds limit{500};
+  const auto session = new_session();
+  ASSERT_TRUE(outcome_of(*store, store->upsert(session)));
+  std::atomic<bool> is_told{false};
+  std::error_code code;
+  ThreadPerPost executor;
+  const auto is_late = std::chrono::steady_clock::now() + limit + milliseconds(50);
+  store->upsert(session, {.timeout = limit, .executor = &executor}).start([&](const auto& outcome) {
+    code = outcome.error().code;
+    is_told = true;
+  });
+  store->get(key).start([&](const Found&) {
+    await("the second command", [&] { return executor.runs() > 0; });
+    std::this_thread::sleep_until(is_late);
+  });
+  drive_until(*store, "the outcome", [&] { return is_told.load(); });
+  EXPECT_TRUE(code) << "its time was over";
+}
+
 TEST_P(AsyncStoreLifeTest, ACloseLetsCallsInFlightFinishAndRefusesOthers) {
   Told in_flight(store->get(key));
   send_to_silent_server();
@@ -207,6 +252,37 @@ TEST_P(AsyncStoreLifeTest, ACloseLetsCallsInFlightFinishAndRefusesOthers) {
   EXPECT_EQ(later.code(), ErrorCode::closed);
   EXPECT_EQ(diagnosis.code(), ErrorCode::closed);
   EXPECT_EQ(store->another().error().code, ErrorCode::closed);
+}
+
+// A time limit passes after the handlers of its round have run.
+TEST_P(AsyncStoreLifeTest, IsNotClosedBeforeTheHandlerOfALateCallHasRun) {
+  const Told late(store->get(key, {.timeout = milliseconds(30)}));
+  send_to_silent_server();
+  store->close();
+  drive_until(*store, "the store to be closed", [&] { return store->closed(); });
+  EXPECT_EQ(late.times(), 1);
+}
+
+TEST_P(AsyncStoreLifeTest, IsNotClosedWhileHandlersWaitBehindOneThatThrew) {
+  store->get(key).start([](const Found&) { throw std::runtime_error("a handler's"); });
+  std::optional<bool> was_closed;
+  store->get(key).start([&](const Found&) { was_closed = store->closed(); });
+  send_to_silent_server();
+  store->close();
+  server.signal(SIGCONT);
+  EXPECT_THROW(drive_until(*store, "the first handler", [] { return false; }), std::runtime_error);
+  EXPECT_FALSE(store->closed() && !was_closed);
+  drive_until(*store, "the store to be closed", [&] { return store->closed(); });
+  EXPECT_EQ(was_closed, false) << "a handler's own call has not ended";
+}
+
+TEST_P(AsyncStoreLifeTest, IsNotClosedWhileACallThatItRefusedIsNotTold) {
+  store->close();
+  drive_until(*store, "the store to be closed", [&] { return store->closed(); });
+  const Told refused(store->get(key));
+  EXPECT_FALSE(store->closed());
+  drive_until(*store, "the store to be closed", [&] { return store->closed(); });
+  EXPECT_EQ(refused.times(), 1);
 }
 
 TEST_P(AsyncStoreLifeTest, ADestructorEndsAllCalls) {
@@ -228,6 +304,38 @@ TEST_P(AsyncStoreLifeTest, ADestructorEndsAllCalls) {
   EXPECT_EQ(observer->count("call create failed"), 1U);
 }
 
+class TellsWhenDelivered final : public Completion {
+ public:
+  std::atomic<bool> was_told = false;
+
+ private:
+  void complete() override { was_told = true; }
+  void drop() noexcept override {}
+};
+
+// The thread that asks has the outcome of diagnose(), and takes its time to hand it over.
+TEST_P(AsyncStoreLifeTest, ADestructorWaitsForAnOutcomeThatIsJustBeingDelivered) {
+  const auto parts = std::make_shared<RedisStoreParts>(options_for(server));
+  ASSERT_TRUE(parts->start());
+  auto engine = redis::Engine::create({parts, &parts->client()}, parts->options().pool);
+  ASSERT_TRUE(engine);
+  const auto core = std::make_shared<AsyncStoreCore>(parts, std::move(*engine));
+  TellsWhenDelivered ended;
+  const auto id = core->aside().add([] { ADD_FAILURE() << "it has an outcome already"; });
+  std::latch is_claimed{1};
+  const std::jthread background([&] {
+    core->end_aside(id, [&](redis::Engine& engine_to_deliver) {
+      is_claimed.count_down();
+      // A destructor that does not wait is over by then.
+      std::this_thread::sleep_for(milliseconds(50));
+      engine_to_deliver.deliver(ended, nullptr);
+    });
+  });
+  is_claimed.wait();
+  core->shut_down();
+  EXPECT_TRUE(ended.was_told);
+}
+
 TEST_P(AsyncStoreLifeTest, WhatHandlersBeginDuringTheDestructorIsRefused) {
   int times = 0;
   std::error_code code;
@@ -241,6 +349,69 @@ TEST_P(AsyncStoreLifeTest, WhatHandlersBeginDuringTheDestructorIsRefused) {
   store.reset();
   EXPECT_EQ(times, 1);
   EXPECT_EQ(code, ErrorCode::closed);
+}
+
+/// Repeats its call whenever that fails, as a host may do that thinks of nothing bad.
+class Insistent {
+ public:
+  Insistent(AsyncSessionStore& store, SessionKey key) : store_(store), key_(std::move(key)) {}
+
+  void begin() {
+    store_.get(key_).start([this, own = held](const Found& found) {
+      ++times;
+      if (!found && times < too_often) begin();
+    });
+  }
+
+  static constexpr int too_often = 1000;
+  int times = 0;
+  const std::shared_ptr<int> held = std::make_shared<int>();  ///< By the handler.
+
+ private:
+  AsyncSessionStore& store_;
+  const SessionKey key_;
+};
+
+TEST_P(AsyncStoreLifeTest, ADestructorEndsThoughAHandlerBeginsACallWheneverItIsTold) {
+  Insistent insistent(*store, key);
+  insistent.begin();
+  store.reset();
+  EXPECT_GE(insistent.times, 2) << "what a handler begins is told, too";
+  EXPECT_LT(insistent.times, Insistent::too_often);
+  EXPECT_EQ(insistent.held.use_count(), 1) << "a handler was not destroyed";
+}
+
+TEST_P(AsyncStoreLifeTest, RunReadyEndsInAChildThoughAHandlerBeginsACallWheneverItIsTold) {
+  Insistent insistent(*store, key);
+  insistent.begin();
+  EXPECT_EQ(run_in_child([&] {
+              store->run_ready();
+              const int times = insistent.times;
+              store->run_ready();
+              const bool is_one_a_round = times == 1 && insistent.times == 2;
+              store.reset();
+              return is_one_a_round && insistent.times < Insistent::too_often;
+            }),
+            "");
+  store.reset();
+}
+
+TEST_P(AsyncStoreLifeTest, AnExceptionOutOfAHandlerDuringTheDestructorKeepsNoOtherFromItsEnd) {
+  auto& dying = *store;
+  int times = 0;
+  const auto count_and_throw = [&times](const Found&) {
+    ++times;
+    throw std::runtime_error("a handler's");
+  };
+  store->get(key).start(count_and_throw);
+  store->get(key).start([&](const Found& found) {
+    dying.get(key).start(count_and_throw);
+    count_and_throw(found);
+  });
+  const Told behind_them(store->get(key));
+  store.reset();
+  EXPECT_EQ(times, 3);
+  EXPECT_EQ(behind_them.code(), ErrorCode::closed);
 }
 
 TEST_P(AsyncStoreLifeTest, ACallThatBeginsAfterItsStoreIsRefused) {

@@ -11,6 +11,7 @@
 #include "redis/loop/engine_implementation.hpp"
 #include "values/async_errors.hpp"
 #include "values/closed_error.hpp"
+#include "values/last_handlers.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
 namespace {
@@ -37,7 +38,10 @@ Engine::Implementation::Implementation(std::shared_ptr<Client> client, const Poo
 
 Engine::Implementation::~Implementation() {
   close();
-  finish();
+  run_last_handlers([this] {
+    end_everything();
+    return std::move(ended_here_);
+  });
   if (!poller_->is_of_parent()) close_all_connections();
 }
 
@@ -69,8 +73,9 @@ bool Engine::Implementation::begin(EngineCall& call) noexcept {
 
 void Engine::Implementation::deliver(Completion& ended, Executor* executor) noexcept {
   if (executor != nullptr) return executor->post(Completions(ended));
-  inbox_->put([&ended](Inbox::Content& content) {
+  inbox_->put([&](Inbox::Content& content) {
     content.ended.push_back(ended);
+    has_handlers_.store(true, std::memory_order_relaxed);
     return true;
   });
 }
@@ -97,7 +102,10 @@ void Engine::Implementation::close() noexcept {
   });
 }
 
-bool Engine::Implementation::closed() const noexcept { return is_closed_ && (living_ == 0 || is_torn()); }
+// What has ended has a handler until that has run: so the calls are looked at first.
+bool Engine::Implementation::closed() const noexcept {
+  return is_closed_ && ((living_ == 0 && !has_handlers_.load(std::memory_order_acquire)) || is_torn());
+}
 
 PoolStatistics Engine::Implementation::statistics() const {
   const auto open = connections_.load(std::memory_order_relaxed);
@@ -116,8 +124,7 @@ PoolStatistics Engine::Implementation::statistics() const {
 void Engine::Implementation::run_ready() {
   driver_ = std::this_thread::get_id();
   if (is_torn()) return;
-  // The parent goes on with these calls; here nobody can answer them.
-  if (poller_->is_of_parent()) return finish();
+  if (poller_->is_of_parent()) return run_ready_in_child();
   const OneAtATime::Visit visit(rounds_);
   set_changing(true);
   inbox_->attend();
@@ -130,7 +137,7 @@ void Engine::Implementation::run_ready() {
   hand_over();
   run_handlers(turn);
   // A handler has forked, and this is the child: the descriptors of the connections may be another's by now.
-  if (poller_->is_of_parent()) return finish();
+  if (poller_->is_of_parent()) return run_ready_in_child();
   take_inbox();
   fire_timers();
   pump_dirty_nodes();
@@ -162,7 +169,7 @@ void Engine::Implementation::rest() noexcept {
   hand_over();
   closed_connections_.clear();
   set_timer();
-  inbox_->rest();
+  rest_inbox();
   if (!ended_here_.empty() || !dirty_nodes_.empty() || !unread_.empty()) poller_->wake();
 }
 
@@ -258,8 +265,14 @@ void Engine::Implementation::hand_over() noexcept {
   ended_.clear();
 }
 
+// Before the lock is released: from then on other threads may add handlers.
+void Engine::Implementation::rest_inbox() {
+  inbox_->rest([this] { has_handlers_.store(!ended_here_.empty(), std::memory_order_release); });
+}
+
 void Engine::Implementation::complete(EngineCall& call) noexcept {
-  living_.fetch_sub(1, std::memory_order_relaxed);
+  has_handlers_.store(true, std::memory_order_relaxed);
+  living_.fetch_sub(1, std::memory_order_release);
   if (call.executor == nullptr) return ended_here_.push_back(call);
   const auto found = std::ranges::find(ended_, call.executor, &std::pair<Executor*, Completions>::first);
   if (found != ended_.end()) return found->second.push_back(call);
@@ -304,15 +317,19 @@ void Engine::Implementation::set_changing(bool is_changing) noexcept {
   is_changing_.store(is_changing && !poller_->is_of_parent(), std::memory_order_release);
 }
 
-// Also what handlers begin meanwhile.
-void Engine::Implementation::finish() {
+// The parent goes on with these calls; here nobody can answer them. What handlers begin waits for the next call of
+// run_ready(), as it does in the parent.
+void Engine::Implementation::run_ready_in_child() {
+  const OnExit done([this] { rest_inbox(); });
+  end_everything();
+  ended_here_.run();
+}
+
+void Engine::Implementation::end_everything() {
   was_closed_ = true;
-  do {
-    take_inbox();
-    end_all(error_from(ErrorCode::closed, closed_error));
-    hand_over();
-    ended_here_.run();
-  } while (!ended_here_.empty() || inbox_->has_news());
+  take_inbox();
+  end_all(error_from(ErrorCode::closed, closed_error));
+  hand_over();
 }
 
 void Engine::Implementation::close_all_connections() {

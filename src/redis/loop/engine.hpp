@@ -19,7 +19,8 @@ class Engine {
   /// The client must have been started. `internal` if the operating system gives no descriptor.
   static Result<std::unique_ptr<Engine>> create(std::shared_ptr<Client> client, const PoolOptions& pool);
 
-  /// Completes every call that is left with `closed`. Waits for nothing. Not inside run_ready().
+  /// Completes every call that is left with `closed`. Waits for nothing. Not inside run_ready(). See run_last_handlers
+  /// for what is begun meanwhile, and for exceptions.
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -46,7 +47,7 @@ class Engine {
 
   /// Calls that were not sent and all later ones end with `closed`.
   void close() noexcept;
-  /// True once it was closed and no call is left.
+  /// True if it was closed, no call is left, and what has ended was completed or posted.
   bool closed() const noexcept;
 
   PoolStatistics statistics() const;

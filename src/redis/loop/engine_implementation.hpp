@@ -79,13 +79,15 @@ class Engine::Implementation {
   void pump_dirty_nodes();
   void set_timer() noexcept;
   void rest() noexcept;
+  void rest_inbox();
   void hand_over() noexcept;
   void set_changing(bool is_changing) noexcept;
   void complete(EngineCall& call) noexcept;
   void end_all(const Error& error);
   void end_all_in(Queue& queue, const Error& error);
   void end_all_waiting(const Error& error);
-  void finish();
+  void run_ready_in_child();
+  void end_everything();
   void close_all_connections();
 
   // engine_calls.cpp: the life of a call. What is done aside gives the next action later, unless it returns one.
@@ -183,6 +185,7 @@ class Engine::Implementation {
   std::atomic<bool> is_changing_{false};    ///< The driver is in a round, and in no handler.
   std::atomic<std::size_t> unanswered_{0};  ///< Commands, those included that were given up in flight.
   std::atomic<std::size_t> living_{0};      ///< Calls that were taken over and not completed.
+  std::atomic<bool> has_handlers_{false};   ///< Some calls have ended, and were neither told nor posted.
   std::atomic<bool> is_closed_{false};
   bool was_closed_ = false;  ///< The calls that waited then have been told.
   Time now_{};

@@ -66,18 +66,13 @@ class Inbox {
             .is_closed = content_.is_closed};
   }
 
-  /// True if something was put in since take().
-  bool has_news() {
-    const std::scoped_lock lock(mutex_);
-    return has_news_;
-  }
-
-  /// The driver stops looking. Wakes itself if something has come.
-  void rest() {
+  /// The driver stops looking. Wakes itself if something has come; otherwise runs `then` before anything can come.
+  template <class Then>
+  void rest(Then then) {
     {
       const std::scoped_lock lock(mutex_);
       will_look_ = has_news_;
-      if (!will_look_) return;
+      if (!will_look_) return then();
     }
     poller_->wake();
   }

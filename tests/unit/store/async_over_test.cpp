@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -85,6 +87,24 @@ TEST(AsyncOver, TellsItsStoresObserverInTheThreadThatBeginsTheCall) {
   AsyncOver sessions(std::make_shared<MemoryStore>(MemoryStoreOptions{.observer = observer}));
   sessions.get(new_session().key()).start({});
   EXPECT_EQ(observer->lines(), std::vector<std::string>{"call get absent"});
+}
+
+TEST(AsyncOver, EndsThoughAHandlerBeginsACallWheneverItIsTold) {
+  constexpr int too_often = 1000;
+  int times = 0;
+  std::function<void()> begin;
+  {
+    Sessions sessions;
+    begin = [&] {
+      sessions.get(new_session().key()).start([&](const Found&) {
+        if (++times < too_often) begin();
+        throw std::runtime_error("nobody can catch it");
+      });
+    };
+    begin();
+  }
+  EXPECT_GE(times, 2) << "what a handler begins is told, too";
+  EXPECT_LT(times, too_often);
 }
 
 TEST(AsyncOver, PostsOutcomesToExecutorsThatOutliveIt) {

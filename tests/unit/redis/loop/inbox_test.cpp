@@ -35,7 +35,7 @@ class InboxTest : public ::testing::Test {
   }
   void sleep() {
     poller->next_events();
-    inbox.rest();
+    inbox.rest([] {});
   }
   void put_errand() {
     inbox.put([this](Inbox::Content& content) {
@@ -99,7 +99,16 @@ TEST_F(InboxTest, WakesTheDriverForAClosingThatCameWhileItWasBusy) {
 TEST_F(InboxTest, DoesNotWakeForAChangeThatNeedsNoLook) {
   inbox.put([](Inbox::Content&) { return false; });
   EXPECT_FALSE(is_woken());
-  EXPECT_FALSE(inbox.has_news());
+}
+
+TEST_F(InboxTest, SaysThatTheDriverRestsOnlyIfNothingHasCome) {
+  int rests = 0;
+  inbox.put(close);
+  inbox.rest([&] { ++rests; });
+  EXPECT_EQ(rests, 0);
+  (void)inbox.take();
+  inbox.rest([&] { ++rests; });
+  EXPECT_EQ(rests, 1);
 }
 
 TEST_F(InboxTest, DestroysErrandsThatNobodyTook) {
@@ -127,7 +136,7 @@ TEST_F(InboxTest, NeverLosesAWakeUpBetweenThreads) {
     poller->next_events();
     auto content = inbox.take();
     for (; Errand* const errand = content.done.pop_front(); ++taken) const std::unique_ptr<Errand> owned(errand);
-    inbox.rest();
+    inbox.rest([] {});
   }
   other.join();
 }
