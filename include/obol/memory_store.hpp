@@ -46,6 +46,7 @@ class OBOL_EXPORT MemoryStore final : public SessionStore {
   Result<Deleted> delete_others(const SessionKey& keep) override;
 
  private:
+  friend class WatchedMemory;
   class Implementation;
   const std::unique_ptr<Implementation> implementation_;
 };

@@ -20,6 +20,7 @@
 #include "store/revocation_mark.hpp"
 #include "store/store_core.hpp"
 #include "store/upsert_errors.hpp"
+#include "store/watched_memory.hpp"
 
 namespace obol { inline namespace v0 {
 
@@ -87,7 +88,10 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
   Result<Deleted> delete_one(const SessionKey& key) override {
     const std::scoped_lock lock(mutex_);
     if (const auto user = users_.find({key.user_id, key.type}); user != users_.end()) {
-      if (const auto stored = user->second.find(key.id); stored != user->second.end()) erase(user, stored);
+      if (const auto stored = user->second.find(key.id); stored != user->second.end()) {
+        erase(user, stored);
+        tell_of_change({key.user_id, key.type});
+      }
     }
     return Deleted{};
   }
@@ -121,6 +125,32 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
     const std::scoped_lock lock(mutex_);
     erase_but({keep.user_id, keep.type}, &keep.id, Operation::delete_others, options_.clock());
     return Deleted{};
+  }
+
+  // For those who watch sessions.
+  void tell(WatchedMemory::Listener& listener) {
+    const std::scoped_lock lock(mutex_);
+    listeners_.push_back(&listener);
+  }
+  void forget(WatchedMemory::Listener& listener) {
+    const std::scoped_lock lock(mutex_);
+    std::erase(listeners_, &listener);
+  }
+  std::vector<std::int64_t> lifetimes(std::string_view user_id, std::string_view type,
+                                      std::span<const std::string> ids) {
+    const std::scoped_lock lock(mutex_);
+    const auto now = options_.clock();
+    std::vector<std::int64_t> lifetimes;
+    lifetimes.reserve(ids.size());
+    for (const auto& id : ids) {
+      const auto* const stored = find_live({std::string(user_id), std::string(type), id}, now);
+      lifetimes.push_back(stored == nullptr ? -2 : milliseconds_left(*stored, now));
+    }
+    return lifetimes;
+  }
+  void remove_expired() {
+    const std::scoped_lock lock(mutex_);
+    purge(options_.clock());
   }
 
  private:
@@ -171,6 +201,20 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
   void put(const Session& session) {
     expiries_.insert(expiry_of(session));
     users_[{session.user_id, session.type}].insert_or_assign(session.id, session);
+    tell_of_change({session.user_id, session.type});
+  }
+
+  // Every session that is removed is of an owner that this is called for afterwards.
+  void tell_of_change(const Owner& owner) {
+    for (auto* const listener : listeners_) listener->on_change(owner.first, owner.second);
+  }
+
+  // At most a day, so that no time overflows.
+  static std::int64_t milliseconds_left(const Session& session, std::chrono::system_clock::time_point now) {
+    const std::chrono::sys_time<std::chrono::milliseconds> longest =
+        std::chrono::floor<std::chrono::milliseconds>(now) + std::chrono::days(1);
+    const auto end = end_of_life(session);
+    return (std::chrono::ceil<std::chrono::milliseconds>(std::min<decltype(longest)>(end, longest) - now)).count();
   }
 
   void leave_mark(const Owner& owner, const std::optional<RevocationMark>& left) {
@@ -197,6 +241,7 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
       return doomed;
     });
     if (user->second.empty()) users_.erase(user);
+    tell_of_change(owner);
   }
 
   void purge(std::chrono::system_clock::time_point now) {
@@ -204,7 +249,9 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
     while (!expiries_.empty() && std::get<0>(*expiries_.begin()) <= second) {
       const auto [end, owner, id] = *expiries_.begin();
       const auto user = users_.find(owner);
+      for (auto* const listener : listeners_) listener->on_expiry(owner.first, owner.second, id);
       erase(user, user->second.find(id));
+      tell_of_change(owner);
     }
   }
 
@@ -213,8 +260,17 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
   Users users_{};
   std::set<Expiry> expiries_{};
   std::map<Owner, std::chrono::sys_seconds> marks_{};  ///< No session begun until then is let in.
+  std::vector<WatchedMemory::Listener*> listeners_{};
   ObservedStore calls_;
 };
+
+void WatchedMemory::tell(Listener& listener) { store_.tell(listener); }
+void WatchedMemory::forget(Listener& listener) { store_.forget(listener); }
+std::vector<std::int64_t> WatchedMemory::lifetimes(std::string_view user_id, std::string_view type,
+                                                   std::span<const std::string> ids) {
+  return store_.lifetimes(user_id, type, ids);
+}
+void WatchedMemory::remove_expired() { store_.remove_expired(); }
 
 MemoryStore::MemoryStore(MemoryStoreOptions options)
     : implementation_(std::make_unique<Implementation>(std::move(options))) {}

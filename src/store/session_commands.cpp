@@ -159,6 +159,13 @@ Command wait_command(const DeleteDurability& durability) {
   return {"WAIT", fmt::format("{}", durability.replicas), fmt::format("{}", durability.timeout.count())};
 }
 
+Command lifetimes_command(std::string_view stored_key, std::span<const std::string> ids) {
+  const auto count = std::to_string(ids.size());
+  Words words{"HPTTL", stored_key, "FIELDS", count};
+  words.insert(words.end(), ids.begin(), ids.end());
+  return Command(words);
+}
+
 Command delete_one_command(std::string_view stored_key, std::string_view id) { return {"HDEL", stored_key, id}; }
 
 Command delete_others_command(std::string_view stored_key, std::string_view kept_id,
@@ -201,6 +208,17 @@ Result<std::vector<StoredField>> get_all_result(const Reply& reply) {
     fields.push_back({.id = id.text, .sealed = sealed.text});
   }
   return fields;
+}
+
+Result<std::vector<std::int64_t>> lifetimes_result(const Reply& reply) {
+  if (reply.kind != Reply::Kind::list) return unexpected_reply();
+  std::vector<std::int64_t> lifetimes;
+  lifetimes.reserve(reply.elements.size());
+  for (const auto& element : reply.elements) {
+    if (element.kind != Reply::Kind::integer) return unexpected_reply();
+    lifetimes.push_back(element.integer);
+  }
+  return lifetimes;
 }
 
 Result<bool> create_result(const Reply& reply) {

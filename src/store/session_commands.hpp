@@ -88,6 +88,9 @@ redis::Command rotate_command(std::string_view stored_key, std::string_view old_
 redis::Command exchange_command(std::string_view stored_key, std::string_view id, std::string_view standing,
                                 std::string_view sealed, FieldExpiry expiry);
 
+/// Asks how long each session has left, by the server's clock.
+redis::Command lifetimes_command(std::string_view stored_key, std::span<const std::string> ids);
+
 redis::Command delete_one_command(std::string_view stored_key, std::string_view id);
 /// With a mark it leaves that, too.
 redis::Command delete_all_command(std::string_view stored_key,
@@ -109,6 +112,9 @@ redis::Command probe_command(std::string_view probe_key);
 
 /// The sealed session, or nothing where none is stored.
 Result<std::optional<std::string_view>> get_result(const redis::Reply& reply);
+
+/// For each session the milliseconds that it has left; -1: it does not expire, -2: it is not stored.
+Result<std::vector<std::int64_t>> lifetimes_result(const redis::Reply& reply);
 
 struct StoredField {
   std::string_view id;

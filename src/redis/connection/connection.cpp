@@ -61,9 +61,9 @@ Result<std::vector<Reply>> Connection::call_all(std::span<const Command> command
   }
 }
 
-Result<void> Connection::send(std::string_view commands, Deadline deadline) {
+Result<void> Connection::send(std::string_view commands, Deadline deadline, std::size_t unanswered) {
   const auto now = Deadline::Time::now();
-  auto questions = state_.questions_due(now, renewed_credentials(state_, credentials_.get(), now));
+  auto questions = state_.questions_due(now, renewed_credentials(state_, credentials_.get(), now), unanswered);
   if (questions.empty()) return stream_->write_all(commands, deadline);
   return stream_->write_all(questions.append(commands), deadline);
 }
@@ -96,11 +96,15 @@ Result<void> Connection::identify(Deadline deadline) {
   return state_.take_identity(*reply);
 }
 
-Result<void> Connection::confirm_role(Deadline deadline) {
+Result<void> Connection::ask_role(std::size_t unanswered, Deadline deadline) {
   const auto now = Deadline::Time::now();
   if (credentials_) credentials_->renew_if_due(now);
-  const auto questions = state_.questions(now, renewed_credentials(state_, credentials_.get(), now));
-  if (auto sent = stream_->write_all(questions, deadline); !sent) return sent;
+  const auto questions = state_.questions(now, renewed_credentials(state_, credentials_.get(), now), unanswered);
+  return stream_->write_all(questions, deadline);
+}
+
+Result<void> Connection::confirm_role(Deadline deadline) {
+  if (auto sent = ask_role(0, deadline); !sent) return sent;
   for (;;) {
     const auto answered = state_.take_answers();
     if (!answered) return std::unexpected(answered.error());

@@ -58,8 +58,9 @@ class Connection {
   void keep_authenticated(std::shared_ptr<CredentialsSource> source, CredentialsGeneration generation);
 
   /// Sends encoded commands. If the server must be a primary and its role was last seen `role_interval` ago or
-  /// more, the role is asked for in front of them.
-  Result<void> send(std::string_view commands, Deadline deadline);
+  /// more, the role is asked for in front of them. `unanswered`: commands that were sent before and whose replies
+  /// next_reply() has not given yet.
+  Result<void> send(std::string_view commands, Deadline deadline, std::size_t unanswered = 0);
 
   /// Waits for bytes of the replies and takes them in. After a `timeout` it may be called again.
   Result<void> receive(Deadline deadline);
@@ -79,6 +80,11 @@ class Connection {
 
   /// Asks for the server's role: `unavailable` where it is no primary (any more).
   Result<void> confirm_role(Deadline deadline);
+
+  /// Sends the question for the server's role. It is answered once awaits_answers() is false; next_reply() takes the
+  /// answer, and gives the error if the server is no primary.
+  Result<void> ask_role(std::size_t unanswered, Deadline deadline);
+  bool awaits_answers() const { return state_.awaits_answers(); }
 
   /// Asks which server process this is. From then on a HELLO that is answered for another connection than this one, as
   /// by a proxy that has moved it to another server, is `unavailable`. After `permission` and `unsupported_server` the

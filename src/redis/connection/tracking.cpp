@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -17,10 +18,20 @@ namespace {
 
 constexpr auto any_group = ~ParkingLot::Groups{0};
 
+/// Replies that are awaited at a time, which bounds what both sides buffer.
+constexpr std::size_t most_unanswered = 1024;
+
 }  // namespace
 
 Tracking::Tracking(IdentifyingSource& source, Listener& listener, Settings settings)
+    : Tracking(source, &source, listener, std::move(settings)) {}
+
+Tracking::Tracking(ConnectionSource& source, Listener& listener, Settings settings)
+    : Tracking(source, nullptr, listener, std::move(settings)) {}
+
+Tracking::Tracking(ConnectionSource& source, IdentifyingSource* identifying, Listener& listener, Settings settings)
     : source_(source),
+      identifying_(identifying),
       listener_(listener),
       settings_(std::move(settings)),
       fork_registration_(mutex_, [this] { forget_parent(); }) {}
@@ -34,19 +45,30 @@ Tracking::~Tracking() {
 Result<void> Tracking::start() {
   auto connection = begin();
   if (!connection) return std::unexpected(std::move(connection.error()));
+  auto started = start_thread(std::move(*connection));
+  if (!started) listener_.on_lost(started.error().message);
+  return started;
+}
+
+Result<void> Tracking::start_unconnected() { return start_thread(std::nullopt); }
+
+Result<void> Tracking::start_thread(std::optional<Connection> connection) {
+  if (!waker_.is_open()) {
+    return std::unexpected(Error{ErrorCode::unavailable, "no descriptor could be opened to listen for changes"});
+  }
   try {
     const SignalsBlocked blocked;
     const std::scoped_lock lock(mutex_);
-    thread_ =
-        std::make_unique<std::thread>([this, first = std::move(*connection)]() mutable { run(std::move(first)); });
+    if (is_stopping()) return {};
+    thread_ = std::make_unique<std::thread>([this, first = std::move(connection)]() mutable { run(std::move(first)); });
     thread_id_ = thread_->get_id();
+    return {};
   } catch (const std::system_error&) {
-    const Error error{ErrorCode::unavailable, "no thread could be started to listen for changes"};
-    listener_.on_lost(error.message);
-    return std::unexpected(error);
+    return std::unexpected(Error{ErrorCode::unavailable, "no thread could be started to listen for changes"});
   }
-  return {};
 }
+
+void Tracking::wake() noexcept { waker_.wake(); }
 
 void Tracking::stop() {
   std::unique_ptr<std::thread> thread;
@@ -54,6 +76,7 @@ void Tracking::stop() {
     const std::scoped_lock lock(mutex_);
     stop_.post(WakeSignal::look);
     if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_RDWR);
+    waker_.wake();
     parking_lot_.wake(any_group);
     if (thread_id_ == std::this_thread::get_id()) return;
     if (!thread_ && !is_joining_) return;
@@ -86,23 +109,37 @@ Result<Connection> Tracking::subscribe() {
   const auto deadline = Deadline::after(settings_.connect_timeout);
   auto connection = source_.dial(deadline);
   if (!connection) return connection;
-  if (!connection->identity().is_known()) {
+  if (is_broadcasting() && !connection->identity().is_known()) {
     // Without success, but to hear why.
     if (auto known = connection->identify(deadline); !known) {
       return std::unexpected(source_.at_endpoint(std::move(known.error())));
     }
   }
   connection->on_push([this](const Reply& push) { take_push(push); });
-  const Command command{"CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", settings_.prefix};
-  const auto reply = connection->call(command, deadline);
-  if (!reply) return std::unexpected(source_.at_endpoint(reply.error()));
-  if (reply->is_error()) {
-    Error error = error_of(*reply, command.name());
-    if (error.code == ErrorCode::permission) error.message += "; the near cache needs +client|tracking";
-    if (error.code == ErrorCode::unsupported_server) error.message += "; only the near cache needs it";
-    return std::unexpected(source_.at_endpoint(std::move(error)));
+  if (auto tracked = track(*connection, deadline); !tracked) {
+    return std::unexpected(source_.at_endpoint(std::move(tracked.error())));
   }
   return connection;
+}
+
+Result<void> Tracking::track(Connection& connection, Deadline deadline) {
+  const Command command = is_broadcasting() ? Command{"CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", settings_.prefix}
+                                            : Command{"CLIENT", "TRACKING", "ON"};
+  const auto reply = connection.call(command, deadline);
+  if (!reply) return std::unexpected(reply.error());
+  if (reply->is_error()) {
+    Error error = error_of(*reply, command.name());
+    if (error.code == ErrorCode::permission) error.message += "; " + settings_.purpose + " needs +client|tracking";
+    if (error.code == ErrorCode::unsupported_server) error.message += "; only " + settings_.purpose + " needs it";
+    return std::unexpected(std::move(error));
+  }
+  if (!settings_.probe) return {};
+  const auto read = connection.call(*settings_.probe, deadline);
+  if (!read) return std::unexpected(read.error());
+  if (!read->is_error() || redirect_of(*read)) return {};
+  Error error = error_of(*read, settings_.probe->name());
+  if (error.code == ErrorCode::permission) error.message += "; " + settings_.purpose + " needs this right";
+  return std::unexpected(std::move(error));
 }
 
 Result<Connection> Tracking::begin() {
@@ -116,50 +153,115 @@ Result<Connection> Tracking::begin() {
   return connection;
 }
 
-void Tracking::run(Connection connection) {
-  std::optional<Connection> current(std::move(connection));
+void Tracking::run(std::optional<Connection> connection) {
   Backoff backoff;
   for (;;) {
-    if (current) {
-      backoff = {};
-      const auto reason = follow(*current);
+    if (connection) {
+      const auto begun_at = Deadline::Time::now();
+      const auto reason = follow(*connection);
       listener_.on_lost(is_stopping() ? "the store was closed" : reason);
-      current.reset();
+      connection.reset();
+      // A server that refuses to be read answers everything else.
+      if (is_broadcasting() || Deadline::Time::now() - begun_at > settings_.question_interval) backoff = {};
+      pause(backoff.next());
     }
-    pause(backoff.next());
     if (is_stopping()) return;
-    if (auto begun = begin()) current.emplace(std::move(*begun));
+    if (auto begun = begin()) {
+      connection.emplace(std::move(*begun));
+    } else {
+      listener_.on_unreachable();
+      pause(backoff.next());
+    }
   }
 }
 
 // Returns why it ended.
 std::string Tracking::follow(Connection& connection) {
   if (!set_descriptor(connection.descriptor())) return {};
-  auto reason = listen(connection);
+  const auto ended = listen(connection);
   set_descriptor(-1);
-  return reason;
+  return ended ? std::string{} : ended.error().message;
 }
 
-std::string Tracking::listen(Connection& connection) {
-  auto next_question = Deadline::Time::now() + settings_.question_interval;
-  auto lifetime_ends = Deadline::Time::now() + jittered(settings_.lifetime);
+// Until the connection is lost.
+Result<void> Tracking::listen(Connection& connection) {
+  const auto begun_at = Deadline::Time::now();
+  Course course{.next_question = begun_at + settings_.question_interval,
+                .lifetime_ends = begun_at + jittered(settings_.lifetime),
+                .heard_at = begun_at};
   for (;;) {
     // Also of what came together with the last answer.
-    const auto reply = connection.next_reply();
-    if (!reply) return reply.error().message;
-    if (*reply) return "an unexpected reply arrived";
-    if (Deadline::Time::now() >= next_question) {
-      if (auto alive = send_heartbeat(connection); !alive) return alive.error().message;
-      if (Deadline::Time::now() >= lifetime_ends) {
-        if (auto renewed = renew(connection); !renewed) return renewed.error().message;
-        lifetime_ends = Deadline::Time::now() + jittered(settings_.lifetime);
-      }
-      next_question = Deadline::Time::now() + settings_.question_interval;
-      continue;
-    }
-    const auto received = connection.receive(Deadline::at(next_question));
-    if (!received && received.error().code != ErrorCode::timeout) return received.error().message;
+    if (auto taken = take_in(connection, course); !taken) return taken;
+    if (auto asked = ask(connection, course); !asked) return asked;
+    if (auto sent = read(connection, course); !sent) return sent;
+    if (auto waited = wait(connection, course); !waited) return waited;
+    if (is_stopping()) return std::unexpected(Error{ErrorCode::closed, {}});
   }
+}
+
+Result<void> Tracking::take_in(Connection& connection, Course& course) {
+  const auto late = [&] { return course.heard_at + settings_.patience <= Deadline::Time::now(); };
+  for (;;) {
+    const auto reply = connection.next_reply();
+    if (!reply) return std::unexpected(reply.error());
+    if (!*reply) break;
+    if (course.unanswered == 0) {
+      return std::unexpected(Error{ErrorCode::protocol, "an unexpected reply arrived"});
+    }
+    --course.unanswered;
+    course.heard_at = Deadline::Time::now();
+    if (auto taken = listener_.on_reply(**reply); !taken) return taken;
+  }
+  // Whatever the server changed before it answered was told in front of the answer.
+  if (course.asked_at && !connection.awaits_answers()) {
+    if (auto same = check_address(connection); !same) return same;
+    course.heard_at = Deadline::Time::now();
+    listener_.on_alive(*std::exchange(course.asked_at, std::nullopt));
+  }
+  if ((course.asked_at || course.unanswered > 0) && late()) {
+    return std::unexpected(late_answer());
+  }
+  return {};
+}
+
+// For a sign of life.
+Result<void> Tracking::ask(Connection& connection, Course& course) {
+  const auto now = Deadline::Time::now();
+  if (course.asked_at || now < course.next_question) return {};
+  if (now >= course.lifetime_ends && course.unanswered == 0) {
+    if (!is_broadcasting())
+      return std::unexpected(Error{ErrorCode::unavailable, "the connection's lifetime has ended"});
+    if (auto renewed = renew(connection); !renewed) return renewed;
+    course.lifetime_ends = Deadline::Time::now() + jittered(settings_.lifetime);
+  }
+  if (course.unanswered == 0) course.heard_at = now;
+  course.asked_at = now;
+  course.next_question = now + settings_.question_interval;
+  return connection.ask_role(course.unanswered, Deadline::after(settings_.patience));
+}
+
+Result<void> Tracking::read(Connection& connection, Course& course) {
+  if (course.unanswered >= most_unanswered) return {};
+  const auto reads = listener_.next_reads(most_unanswered - course.unanswered);
+  if (reads.count == 0) return {};
+  if (course.unanswered == 0 && !course.asked_at) course.heard_at = Deadline::Time::now();
+  if (auto sent = connection.send(reads.commands, Deadline::after(settings_.patience), course.unanswered); !sent) {
+    return sent;
+  }
+  course.unanswered += reads.count;
+  return {};
+}
+
+// For bytes, for what wake() or stop() tell, or for the next question.
+Result<void> Tracking::wait(Connection& connection, const Course& course) {
+  auto received = connection.receive_if_ready();
+  if (!received) return std::unexpected(std::move(received.error()));
+  if (*received) return {};
+  auto until = course.next_question;
+  if (course.asked_at || course.unanswered > 0) until = std::min(until, course.heard_at + settings_.patience);
+  if (course.asked_at) until = course.heard_at + settings_.patience;
+  waker_.wait_with(connection.descriptor(), Deadline::at(until));
+  return {};
 }
 
 // Without a gap: the next connection hears of changes before the last one has told all it heard of.
@@ -172,15 +274,17 @@ Result<void> Tracking::renew(Connection& connection) {
   return {};
 }
 
-// Whatever the server changed before it answered was told in front of the answer.
 Result<void> Tracking::send_heartbeat(Connection& connection) {
   const auto asked_at = Deadline::Time::now();
   if (auto primary = connection.confirm_role(Deadline::after(settings_.patience)); !primary) return primary;
-  if (source_.latest() != connection.identity()) {
-    return std::unexpected(Error{ErrorCode::unavailable, "the address now leads to another server"});
-  }
+  if (auto same = check_address(connection); !same) return same;
   listener_.on_alive(asked_at);
   return {};
+}
+
+Result<void> Tracking::check_address(const Connection& connection) const {
+  if (!is_broadcasting() || identifying_->latest() == connection.identity()) return {};
+  return std::unexpected(Error{ErrorCode::unavailable, "the address now leads to another server"});
 }
 
 void Tracking::take_push(const Reply& push) {

@@ -57,6 +57,9 @@ class ConnectionState {
   /// them. Errors as next_reply().
   Result<bool> take_answers();
 
+  /// True until our own questions are answered.
+  bool awaits_answers() const { return !questions_.empty(); }
+
   /// From now on `take` is given each push, in its place between the replies.
   void on_push(std::function<void(const Reply&)> take) { take_push_ = std::move(take); }
 
