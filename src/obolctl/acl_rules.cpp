@@ -67,6 +67,7 @@ std::vector<std::string> acl_rules(Role role, const AclOptions& options) {
       rules.add_if(options.has_revocation_marks, {"+get", "+set"});
       rules.add_if(options.has_durability, {"+set", "+wait"});
       rules.add_if(options.has_near_cache, {"+client|tracking", "+info"});
+      rules.add_if(options.has_session_watch, {"+client|tracking", "+hpttl"});
       rules.add_if(options.has_replica_reads, {"+info"});
       rules.add_if(options.has_replica_reads && options.has_cluster, {"+readonly"});
       rules.add_if(options.has_cluster, {"+asking"});

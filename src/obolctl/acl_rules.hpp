@@ -26,6 +26,7 @@ struct AclOptions {
   bool has_revocation_marks = false;
   bool has_durability = false;
   bool has_near_cache = false;
+  bool has_session_watch = false;
   bool has_replica_reads = false;
   bool has_cluster = false;
   bool has_diagnosis = false;

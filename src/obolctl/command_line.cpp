@@ -176,6 +176,7 @@ void CommandLine::add_acl() {
   command->add_flag("--revocation-marks", acl_.has_revocation_marks, "policy.revocation_mark_lifetime is set");
   command->add_flag("--durability", acl_.has_durability, "delete_durability is set");
   command->add_flag("--near-cache", acl_.has_near_cache, "near_cache is enabled");
+  command->add_flag("--session-watch", acl_.has_session_watch, "Hosts use SessionWatch");
   command->add_flag("--replica-reads", acl_.has_replica_reads, "replica_reads is enabled");
   command->add_flag("--cluster", acl_.has_cluster, "connection.cluster is set");
   command->add_flag("--diagnose", acl_.has_diagnosis, "Hosts call diagnose()");

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "obol/session_watch.hpp"
 #include "obolctl/acl_rules.hpp"
 #include "obolctl/command_line.hpp"
 #include "obolctl/program.hpp"
@@ -20,6 +21,7 @@ AclOptions every_option() {
           .has_revocation_marks = true,
           .has_durability = true,
           .has_near_cache = true,
+          .has_session_watch = true,
           .has_replica_reads = true,
           .has_cluster = true,
           .has_diagnosis = true,
@@ -88,7 +90,7 @@ std::string diagnosis_complaints(RedisStore& store) {
 }
 
 /// Everything a store does; what was refused, line by line.
-std::string complaints_of(const RedisStoreOptions& options, bool diagnoses) {
+std::string complaints_of(const RedisStoreOptions& options, bool has_all) {
   auto connected = RedisStore::connect(options);
   if (!connected) return connected.error().message;
   auto& store = *connected;
@@ -110,7 +112,10 @@ std::string complaints_of(const RedisStoreOptions& options, bool diagnoses) {
   note(store.delete_others(session.key()));
   note(store.delete_one(session.key()));
   note(store.delete_all("user", "full"));
-  if (diagnoses) complaints += diagnosis_complaints(store);
+  if (has_all) {
+    complaints += diagnosis_complaints(store);
+    note(SessionWatch::connect(options));
+  }
   return complaints;
 }
 
@@ -275,6 +280,7 @@ TEST(AclCommand, IsWhatTheDocumentationSays) {
        {Option{"policy.max_sessions", &AclOptions::has_max_sessions},
         Option{"policy.revocation_mark_lifetime", &AclOptions::has_revocation_marks},
         Option{"delete_durability", &AclOptions::has_durability}, Option{"near_cache", &AclOptions::has_near_cache},
+        Option{"`SessionWatch`", &AclOptions::has_session_watch},
         Option{"replica_reads", &AclOptions::has_replica_reads}, Option{"connection.cluster", &AclOptions::has_cluster},
         Option{"a full `diagnose()`", &AclOptions::has_diagnosis}}) {
     AclOptions options;
