@@ -33,6 +33,7 @@
 #include "obol/session_policy.hpp"        // IWYU pragma: export
 #include "obol/session_store.hpp"         // IWYU pragma: export
 #include "obol/session_token.hpp"         // IWYU pragma: export
+#include "obol/session_watch.hpp"         // IWYU pragma: export
 #include "obol/store_statistics.hpp"      // IWYU pragma: export
 #include "obol/timeouts.hpp"              // IWYU pragma: export
 #include "obol/tls_options.hpp"           // IWYU pragma: export
