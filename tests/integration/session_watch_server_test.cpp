@@ -236,6 +236,44 @@ TEST_P(SessionWatchTest, ManySessionsAreReadAgainAfterALoss) {
   await("all ends", [&] { return ended == users; });
 }
 
+// Whatever is lost on the way: each end is told, once.
+TEST_P(SessionWatchTest, TellsEachEndOnceThroughLosses) {
+  constexpr std::size_t users = 500;
+  constexpr std::size_t sessions = 20;
+  const auto id_of = [](std::size_t i) { return std::to_string(i % sessions); };
+  const auto user_of = [](std::size_t i) { return std::to_string(i / sessions); };
+  const auto key_of = [&](std::size_t i) { return "obol_{" + user_of(i) + "}:full"; };
+  auto watch = SessionWatch::connect(options(), patient).value();
+  std::vector<std::atomic<int>> told(users * sessions);
+  std::atomic<std::size_t> all = 0;
+  std::vector<WatchHandle> handles;
+  std::vector<redis::Command> stores;
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    stores.push_back({"HSETEX", key_of(i), "EX", "3600", "FIELDS", "1", id_of(i), "value"});
+  }
+  server.commands(stores);
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    handles.push_back(watch
+                          .watch({.user_id = user_of(i), .id = id_of(i)},
+                                 [&told, &all, i](const SessionWatchEvent& event) {
+                                   if (event.status != SessionStatus::ended) return;
+                                   ++told[i];
+                                   ++all;
+                                 })
+                          .value());
+  }
+  for (std::size_t begin = 0; begin < told.size(); begin += 1000) {
+    std::vector<redis::Command> ends;
+    for (std::size_t i = begin; i < begin + 1000; ++i) ends.push_back({"HDEL", key_of(i), id_of(i)});
+    server.commands(ends);
+    cut();
+  }
+  await("all ends", [&] { return all >= told.size(); });
+  EXPECT_EQ(all, told.size());
+  for (const auto& times : told) EXPECT_EQ(times, 1);
+  EXPECT_GT(watch.statistics().connection_losses, 0U);
+}
+
 TEST_P(SessionWatchTest, AChildIsToldNothingAndEnds) {
   if (!can_fork_beside_busy_threads) GTEST_SKIP() << "the sanitizer cannot fork beside threads";
   const auto session = stored();
