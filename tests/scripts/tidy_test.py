@@ -43,17 +43,18 @@ class Tidy(unittest.TestCase):
         file.write_text(text)
         return file
 
-    def tidy(self, files, without_command=(), arguments=()):
+    def tidy(self, files, without_command=(), arguments=(), drogon=""):
         commands = []
         for name, text in files.items():
             file = self.write(name, text)
             if name not in without_command:
                 commands.append({"directory": "/", "file": str(file), "command": f"clang++-19 -DONE -o x.o -c {file}"})
         self.write("build/lint/compile_commands.json", json.dumps(commands))
-        for words in (["init", "-q"], ["add", "src", "tests"]):
+        for words in (["init", "-q"], ["add", "."]):
             subprocess.run(["git", *words], cwd=self.root, check=True)
+        environment = {**os.environ, "PATH": f"{self.root}/bin:{os.environ['PATH']}", "OBOL_DROGON": drogon}
         done = subprocess.run([sys.executable, self.root / "scripts" / "tidy", *arguments], cwd=self.root, text=True, check=False,
-                              capture_output=True, env={**os.environ, "PATH": f"{self.root}/bin:{os.environ['PATH']}"})
+                              capture_output=True, env=environment)
         log = self.root / "batches"
         return done, sorted(log.read_text().splitlines()) if log.exists() else []
 
@@ -90,6 +91,21 @@ class Tidy(unittest.TestCase):
         done, _ = self.tidy({"src/one.cpp": "", "src/two.cpp": ""}, without_command=["src/two.cpp"])
         self.assertEqual(done.returncode, 1)
         self.assertIn("does not compile src/two.cpp", done.stderr)
+
+    def test_skips_the_example_of_a_library_that_the_system_lacks(self):
+        files = {"src/one.cpp": "", "examples/drogon/main.cpp": "FINDING in it\n"}
+        done, batches = self.tidy(files, without_command=["examples/drogon/main.cpp"])
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("examples/drogon/main.cpp is skipped; it needs OBOL_DROGON", done.stdout)
+        self.assertEqual([batch[0] for batch in batches], ["1"])
+
+    def test_checks_the_example_of_a_library_that_the_system_has(self):
+        files = {"src/one.cpp": "", "examples/drogon/main.cpp": "FINDING in it\n"}
+        done, _ = self.tidy(files)
+        self.assertIn("in it\n", done.stdout)
+        done, _ = self.tidy(files, without_command=["examples/drogon/main.cpp"], drogon="/somewhere")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("does not compile examples/drogon/main.cpp", done.stderr)
 
     def test_finds_names_that_a_file_does_not_use(self):
         done, _ = self.tidy({"src/one.cpp": "using std::string;\nusing std::vector;\nvector<int> a;\n"})
