@@ -26,7 +26,7 @@ Stores::Stores(const RedisStoreOptions& options, const StoresOptions& wanted) {
 
 NearCacheStatistics Stores::near_cache_statistics() const {
   if (blocking_) return blocking_->near_cache_statistics();
-  return static_cast<const AsyncRedisStore&>(async_.front()->store()).near_cache_statistics();
+  return async_.front()->near_cache_statistics();
 }
 
 }  // namespace obol::testing::history

@@ -35,7 +35,7 @@ class Stores {
   NearCacheStatistics near_cache_statistics() const;
 
  private:
-  using Facade = BlockingFacade<Impatient>;
+  using Facade = BlockingFacade<Impatient, AsyncRedisStore>;
 
   std::unique_ptr<RedisStore> blocking_;
   std::vector<std::unique_ptr<Facade>> async_;

@@ -9,8 +9,8 @@
 
 #include "support/fault_proxy.hpp"
 #include "support/replicated_server.hpp"
-#include "support/server_test.hpp"
 #include "support/store_calls.hpp"
+#include "support/tested_store.hpp"
 #include "support/tls_front.hpp"
 
 namespace obol::testing { namespace {
@@ -58,8 +58,8 @@ TimedCall timed(std::string_view name, Call call) {
   return {.call = name, .code = code_of(outcome), .took = std::chrono::steady_clock::now() - start};
 }
 
-/// What a RedisStore has beside a SessionStore's first calls, each made in a thread of its own.
-std::vector<TimedCall> make_other_calls(RedisStore& store) {
+/// What a store has beside a SessionStore's first calls, each made in a thread of its own.
+std::vector<TimedCall> make_other_calls(TestedStore& store) {
   const SessionKey key{.user_id = "caller", .id = "absent"};
   std::vector<std::future<TimedCall>> calls;
   const auto make = [&](std::string_view name, auto call) {
@@ -102,7 +102,7 @@ class Watchdog {
 
 enum class DeadlineWire { plain, tls };
 
-class Flooded : public ::testing::TestWithParam<std::tuple<ServerKind, DeadlineWire, Flood>> {
+class Flooded : public ::testing::TestWithParam<std::tuple<StoreOnServer, DeadlineWire, Flood>> {
  protected:
   RedisStoreOptions options() {
     auto options = options_for(server);
@@ -121,13 +121,14 @@ class Flooded : public ::testing::TestWithParam<std::tuple<ServerKind, DeadlineW
     if (!flood.word.empty()) server.command({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
   }
 
-  TestServer server{std::get<ServerKind>(GetParam())};
+  const StoreOnServer place = std::get<StoreOnServer>(GetParam());
+  TestServer server{place.server};
   FaultProxy proxy{server};
   std::optional<TlsFront> front;
 };
 
 TEST_P(Flooded, EveryCallEndsByItsDeadlineAndTheStoreWorksAgainAfterwards) {
-  auto store = connected(options());
+  TestedStore store(place.store, options());
   ASSERT_TRUE(comes_to_work(store));
   {
     const Watchdog watchdog(proxy);
@@ -141,17 +142,17 @@ TEST_P(Flooded, EveryCallEndsByItsDeadlineAndTheStoreWorksAgainAfterwards) {
 }
 
 INSTANTIATE_TEST_SUITE_P(By, Flooded,
-                         ::testing::Combine(::testing::Values(ServerKind::redis, ServerKind::valkey),
+                         ::testing::Combine(::testing::ValuesIn(all_stores_once()),
                                             ::testing::Values(DeadlineWire::plain, DeadlineWire::tls),
                                             ::testing::ValuesIn(floods())),
                          [](const auto& parameter) {
                            const auto way =
                                std::get<DeadlineWire>(parameter.param) == DeadlineWire::tls ? "_OverTls_" : "_";
                            return std::get<Flood>(parameter.param).name + way +
-                                  name_of(std::get<ServerKind>(parameter.param));
+                                  name_of(std::get<StoreOnServer>(parameter.param));
                          });
 
-class FloodTest : public ServerTest {
+class FloodTest : public TestedStoreTest {
  protected:
   RedisStoreOptions options() const {
     auto options = options_for(server);
@@ -169,7 +170,7 @@ class FloodTest : public ServerTest {
 TEST_P(FloodTest, EndsForEveryCallerOfABatch) {
   auto crowded = options();
   crowded.pool = {.size = 1, .max_overflow = 0};
-  auto store = connected(crowded);
+  auto store = tested_store(crowded);
   const Watchdog watchdog(proxy);
   proxy.always(Fault::push_without_end());
   std::vector<std::future<TimedCall>> calls;
@@ -186,12 +187,12 @@ TEST_P(FloodTest, EndsForEveryCallerOfABatch) {
 }
 
 TEST_P(FloodTest, EndsForDeletesThatWaitForReplicas) {
-  const ReplicatedServer servers(GetParam());
+  const ReplicatedServer servers(GetParam().server);
   FaultProxy primary(servers.primary);
   auto durable = options();
   durable.connection = primary.tcp_connection();
   durable.delete_durability = {.replicas = 1, .timeout = milliseconds(100)};
-  auto store = connected(durable);
+  auto store = tested_store(durable);
   const Watchdog watchdog(primary);
   const SessionKey key{.user_id = "user", .id = "session"};
   for (const auto* word : {"HDEL", "UNLINK", "FCALL", "WAIT"}) {
@@ -202,7 +203,10 @@ TEST_P(FloodTest, EndsForDeletesThatWaitForReplicas) {
   }
 }
 
-TEST_P(FloodTest, EndsForAStoreThatConnects) {
+/// Both stores connect alike.
+class FloodOfAConnect : public FloodTest {};
+
+TEST_P(FloodOfAConnect, EndsForAStoreThatConnects) {
   const Watchdog watchdog(proxy);
   for (const auto* word : {"HELLO", "FUNCTION"}) {
     server.command({"FUNCTION", "FLUSH"});
@@ -216,7 +220,7 @@ TEST_P(FloodTest, EndsForAStoreThatConnects) {
 TEST_P(FloodTest, EndsForTheNearCache) {
   auto cached = options();
   cached.near_cache = {.enabled = true, .max_staleness = milliseconds(300)};
-  std::optional<RedisStore> store(connected(cached));
+  std::optional<TestedStore> store(tested_store(cached));
   const Watchdog watchdog(proxy);
   for (const auto& [fault, word] : {std::pair{Fault::push_without_end(), "HELLO"},
                                     std::pair{Fault::flood(">2\r\n+invalidate\r\n*1\r\n+key\r\n"), "CLIENT"}}) {
@@ -231,7 +235,7 @@ TEST_P(FloodTest, EndsForTheNearCache) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, much_too_long);
 }
 
-TEST_P(FloodTest, EndsForQuestionsToSentinels) {
+TEST_P(FloodOfAConnect, EndsForQuestionsToSentinels) {
   const Watchdog watchdog(proxy);
   proxy.follow([](std::string_view word) {
     if (word == "SENTINEL") return Fault::push_without_end();
@@ -248,7 +252,7 @@ TEST_P(FloodTest, EndsForQuestionsToSentinels) {
   EXPECT_GE(proxy.faults(), 2U);
 }
 
-TEST_P(FloodTest, EndsForQuestionsToAClustersNodes) {
+TEST_P(FloodOfAConnect, EndsForQuestionsToAClustersNodes) {
   const Watchdog watchdog(proxy);
   proxy.always(Fault::push_without_end(), "CLUSTER");
   auto clustered = options();
@@ -261,7 +265,7 @@ TEST_P(FloodTest, EndsForQuestionsToAClustersNodes) {
 }
 
 TEST_P(FloodTest, EndsForReadsFromReplicas) {
-  ReplicatedServer servers(GetParam());
+  ReplicatedServer servers(GetParam().server);
   FaultProxy replica(servers.replica);
   const auto port = std::to_string(replica.tcp_connection().port);
   servers.replica.command({"CONFIG", "SET", "replica-announce-ip", "127.0.0.1"});
@@ -274,7 +278,7 @@ TEST_P(FloodTest, EndsForReadsFromReplicas) {
   reading.timeouts = hurried;
   reading.max_reply_bytes = no_limit;
   reading.replica_reads = {.enabled = true, .max_lag = seconds(30)};
-  auto store = connected(reading);
+  auto store = tested_store(reading);
   const Watchdog watchdog(replica);
   for (const auto* word : {"HELLO", "HGET"}) {
     replica.always(Fault::push_without_end(), word);
@@ -292,7 +296,7 @@ TEST_P(FloodTest, OfSessionTicketsEndsForEveryCaller) {
   TlsFront front(proxy.connection().unix_socket);
   auto encrypted = options();
   encrypted.connection = front.connection();
-  auto store = connected(encrypted);
+  auto store = tested_store(encrypted);
   const Watchdog watchdog([&front] { front.send_tickets(false); });
   front.send_tickets(true);
   for (const auto& outcome : make_all_calls(store)) {
@@ -303,6 +307,7 @@ TEST_P(FloodTest, OfSessionTicketsEndsForEveryCaller) {
   EXPECT_TRUE(comes_to_work(store));
 }
 
-OBOL_ON_BOTH_SERVERS(FloodTest);
+OBOL_ON_STORES(FloodTest, all_stores_once());
+OBOL_ON_STORES(FloodOfAConnect, blocking_stores());
 
 }}  // namespace obol::testing

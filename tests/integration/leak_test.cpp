@@ -9,10 +9,11 @@
 #include <thread>
 #include <vector>
 
+#include "support/descriptors.hpp"
 #include "support/fault_proxy.hpp"
 #include "support/sanitizers.hpp"
-#include "support/server_test.hpp"
 #include "support/store_calls.hpp"
+#include "support/tested_store.hpp"
 
 namespace obol::testing { namespace {
 
@@ -22,13 +23,10 @@ constexpr std::size_t faults_to_warm_up = 500;
 /// Far less than one allocation a fault would be.
 constexpr std::size_t heap_allowance = std::size_t{128} * 1024;
 
-std::size_t entries_of(const char* folder) {
+std::size_t threads() {
   return static_cast<std::size_t>(
-      std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()));
+      std::distance(std::filesystem::directory_iterator("/proc/self/task"), std::filesystem::directory_iterator()));
 }
-
-std::size_t descriptors() { return entries_of("/proc/self/fd"); }
-std::size_t threads() { return entries_of("/proc/self/task"); }
 std::size_t heap() { return is_sanitized ? 0 : ::mallinfo2().uordblks; }
 
 /// The least that `measure` shows within ten seconds: what others close late is none of the store's.
@@ -42,14 +40,14 @@ std::size_t settled(const std::function<std::size_t()>& measure, std::size_t goa
   return value;
 }
 
-class Leak : public ServerTest {
+class Leak : public TestedStoreTest {
  protected:
-  RedisStore store_through_proxy() {
+  TestedStore store_through_proxy() {
     auto options = options_for(server);
     options.connection = proxy.connection();
     options.pool = {.size = connections, .max_overflow = 0};
     options.timeouts.command = std::chrono::milliseconds(500);
-    return connected(options);
+    return tested_store(options);
   }
 
   /// Calls until the proxy has done so many faults of every kind that ends a connection at once.
@@ -95,7 +93,7 @@ class Leak : public ServerTest {
 };
 
 TEST_P(Leak, TenThousandConnectionFaultsLeaveNoDescriptorThreadOrMemory) {
-  const auto descriptors_without_store = descriptors();
+  const auto descriptors_without_store = open_descriptors();
   const auto threads_at_first = threads();
   {
     auto store = store_through_proxy();
@@ -104,13 +102,14 @@ TEST_P(Leak, TenThousandConnectionFaultsLeaveNoDescriptorThreadOrMemory) {
     meet(store, faults_to_meet);
     // Each connection has three ends in this process: the store's, and the proxy's two.
     const auto most = descriptors_without_store + 3 * connections;
-    EXPECT_LE(settled(descriptors, most), most);
+    EXPECT_LE(settled(open_descriptors, most), most);
     EXPECT_EQ(settled(threads, threads_at_first), threads_at_first);
     EXPECT_LE(settled(heap, heap_at_first + heap_allowance), heap_at_first + heap_allowance);
   }
-  EXPECT_EQ(settled(descriptors, descriptors_without_store), descriptors_without_store);
+  EXPECT_EQ(settled(open_descriptors, descriptors_without_store), descriptors_without_store);
 }
 
-OBOL_ON_BOTH_SERVERS(Leak);
+// By hand: a driver has a thread of its own.
+OBOL_ON_STORES(Leak, all_stores_once(StoreKind::async_by_hand));
 
 }}  // namespace obol::testing

@@ -9,14 +9,14 @@
 #include "support/await.hpp"
 #include "support/fault_proxy.hpp"
 #include "support/replicated_server.hpp"
-#include "support/server_test.hpp"
+#include "support/tested_store.hpp"
 
 namespace obol::testing { namespace {
 
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-class Primary : public ServerTest {
+class Primary : public TestedStoreTest {
  protected:
   std::shared_ptr<RecordingObserver> observer = std::make_shared<RecordingObserver>();
 
@@ -45,7 +45,7 @@ class Primary : public ServerTest {
 };
 
 TEST_P(Primary, ThatWasDemotedServesNoReadAfterTwoSeconds) {
-  auto store = connected(options());
+  auto store = tested_store(options());
   auto session = new_session();
   ASSERT_TRUE(store_on(server).upsert(session).has_value());
   await("a read", [&] { return store.get(session.key()).has_value(); });
@@ -64,7 +64,10 @@ TEST_P(Primary, ThatWasDemotedServesNoReadAfterTwoSeconds) {
   await("a read from the primary", [&] { return store.get(session.key()).has_value(); });
 }
 
-TEST_P(Primary, ThatRefusesAWriteIsLeftByEveryConnection) {
+/// An asynchronous store has one connection, and connects like the other.
+class PrimaryOfAPool : public Primary {};
+
+TEST_P(PrimaryOfAPool, ThatRefusesAWriteIsLeftByEveryConnection) {
   std::atomic<int> writes = 0;
   FaultProxy proxy(server);
   auto through_proxy = options();
@@ -98,7 +101,7 @@ TEST_P(Primary, ThatRefusesAWriteIsLeftByEveryConnection) {
   EXPECT_TRUE(is_out_of_reach(found.error())) << found.error().message;
 }
 
-TEST_P(Primary, IsWhatConnectAsksFor) {
+TEST_P(PrimaryOfAPool, IsWhatConnectAsksFor) {
   demote();
   const auto store = RedisStore::connect(options_for(server));
   ASSERT_FALSE(store.has_value());
@@ -106,23 +109,24 @@ TEST_P(Primary, IsWhatConnectAsksFor) {
   EXPECT_NE(store.error().message.find("replica"), std::string::npos) << store.error().message;
 }
 
-OBOL_ON_BOTH_SERVERS(Primary);
+OBOL_ON_STORES(Primary, all_stores());
+OBOL_ON_STORES(PrimaryOfAPool, blocking_stores());
 
-class DurableDelete : public ::testing::TestWithParam<ServerKind> {
+class DurableDelete : public ::testing::TestWithParam<StoreOnServer> {
  protected:
-  RedisStore store(std::size_t replicas, milliseconds timeout = milliseconds(8000)) const {
+  TestedStore store(std::size_t replicas, milliseconds timeout = milliseconds(8000)) const {
     auto options = options_for(primary);
     options.delete_durability = {.replicas = replicas, .timeout = timeout};
-    return RedisStore::connect(options).value();
+    return {GetParam().store, options};
   }
 
-  Session stored(RedisStore& in, std::string id) const {
+  Session stored(SessionStore& in, std::string id) const {
     auto session = new_session("user", std::move(id));
     EXPECT_TRUE(in.upsert(session).has_value());
     return session;
   }
 
-  ReplicatedServer servers{GetParam()};
+  ReplicatedServer servers{GetParam().server};
   TestServer& primary = servers.primary;
   TestServer& replica = servers.replica;
 };
@@ -170,7 +174,6 @@ TEST_P(DurableDelete, LeavesNothingBehind) {
   EXPECT_EQ(primary.command({"DBSIZE"}).integer, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(On, DurableDelete, ::testing::Values(ServerKind::redis, ServerKind::valkey),
-                         [](const auto& parameter) { return name_of(parameter.param); });
+OBOL_ON_STORES(DurableDelete, all_stores());
 
 }}  // namespace obol::testing

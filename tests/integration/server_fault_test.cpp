@@ -1,7 +1,4 @@
 // What a store promises while its server is killed, stopped, paused, full, busy, misconfigured or demoted.
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -12,8 +9,9 @@
 
 #include "redis/connection/dialer.hpp"
 #include "support/await.hpp"
-#include "support/server_test.hpp"
+#include "support/descriptors.hpp"
 #include "support/store_calls.hpp"
+#include "support/tested_store.hpp"
 
 namespace obol::testing { namespace {
 
@@ -39,12 +37,12 @@ void expect_all_fail_in_time(SessionStore& store) {
   }
 }
 
-class ServerFault : public ServerTest {
+class ServerFault : public TestedStoreTest {
  protected:
-  RedisStore store_with(const Timeouts& timeouts) {
+  TestedStore store_with(const Timeouts& timeouts) {
     auto options = options_for(server, observer);
     options.timeouts = timeouts;
-    return connected(options);
+    return tested_store(options);
   }
 
   /// By a store that has more patience.
@@ -307,7 +305,7 @@ TEST_P(ServerFault, WithAChangedPasswordIsAuthAtOnceUntilTheOldOneIsBack) {
   set_password(server.connection(), "old");
   auto options = options_for(server);
   options.connection.password = "old";
-  auto store = RedisStore::connect(options).value();
+  auto store = tested_store(options);
   ASSERT_FALSE(live_a_session(store));
 
   set_password(options.connection, "new");
@@ -369,24 +367,6 @@ TEST_P(ServerFault, DemotedUnderLiveConnectionsFailsWritesUntilItIsPrimaryAgain)
 
 // ---- no descriptors
 
-/// As long as it lives, the process can open no descriptor.
-class NoDescriptors {
- public:
-  NoDescriptors() {
-    ::getrlimit(RLIMIT_NOFILE, &before_);
-    const int lowest_free = ::dup(0);
-    ::close(lowest_free);
-    const rlimit limit{.rlim_cur = static_cast<rlim_t>(lowest_free), .rlim_max = before_.rlim_max};
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-  }
-  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-  NoDescriptors(const NoDescriptors&) = delete;
-  NoDescriptors& operator=(const NoDescriptors&) = delete;
-
- private:
-  rlimit before_{};
-};
-
 TEST_P(ServerFault, RunningOutOfDescriptorsIsAnErrorAndPasses) {
   auto store = store_with(hurried);
   const auto session = created();
@@ -402,11 +382,11 @@ TEST_P(ServerFault, RunningOutOfDescriptorsIsAnErrorAndPasses) {
   EXPECT_TRUE(comes_to_work(store));
 }
 
-OBOL_ON_BOTH_SERVERS(ServerFault);
+OBOL_ON_STORES(ServerFault, all_stores());
 
 // ---- loading
 
-class LoadingServer : public ::testing::TestWithParam<ServerKind> {
+class LoadingServer : public ::testing::TestWithParam<StoreOnServer> {
  protected:
   /// Reads its data anew, at leisure, for six seconds or until `load_fast`; returns once it has begun.
   std::jthread load() {
@@ -425,11 +405,12 @@ class LoadingServer : public ::testing::TestWithParam<ServerKind> {
 
   bool is_loading() { return server.command({"GET", "key:0"}).error_word() == "LOADING"; }
 
-  TestServer server{GetParam(), {"--enable-debug-command", "yes", "--loading-process-events-interval-bytes", "1024"}};
+  TestServer server{GetParam().server,
+                    {"--enable-debug-command", "yes", "--loading-process-events-interval-bytes", "1024"}};
 };
 
 TEST_P(LoadingServer, IsWaitedForAsLongAsTheDeadlineAllows) {
-  auto store = store_on(server);
+  TestedStore store(GetParam().store, options_for(server));
   auto session = new_session();
   ASSERT_FALSE(code_of(store.upsert(session)));
   const auto reload = load();
@@ -442,7 +423,7 @@ TEST_P(LoadingServer, IsWaitedForAsLongAsTheDeadlineAllows) {
 TEST_P(LoadingServer, FailsCallsInTimeAndIsUsedOnceItHasLoaded) {
   auto options = options_for(server);
   options.timeouts = hurried;
-  auto store = connected(options);
+  TestedStore store(GetParam().store, options);
   auto reload = load();
   expect_all_fail_in_time(store);
   EXPECT_TRUE(is_loading());
@@ -451,6 +432,6 @@ TEST_P(LoadingServer, FailsCallsInTimeAndIsUsedOnceItHasLoaded) {
   EXPECT_TRUE(comes_to_work(store));
 }
 
-OBOL_ON_BOTH_SERVERS(LoadingServer);
+OBOL_ON_STORES(LoadingServer, all_stores());
 
 }}  // namespace obol::testing

@@ -19,6 +19,7 @@
 
 #include "obol/async_session_store.hpp"
 #include "obol/background_driver.hpp"
+#include "obol/keyring.hpp"
 #include "obol/session_store.hpp"
 
 namespace obol::testing {
@@ -54,21 +55,38 @@ class DrivenByHand {
     for (;;) {
       changed_.wait(lock, [&] { return is_there() || !is_driven_; });
       if (is_there()) return outcome.get();
-      is_driven_ = true;
-      lock.unlock();
+      const Turn turn(*this, lock);
       run_round();
-      lock.lock();
-      is_driven_ = false;
-      changed_.notify_all();
     }
   }
 
  private:
+  /// In which this caller drives, and others find the lock free.
+  class Turn {
+   public:
+    Turn(DrivenByHand& driving, std::unique_lock<std::mutex>& lock) : driving_(driving), lock_(lock) {
+      driving_.is_driven_ = true;
+      lock_.unlock();
+    }
+    ~Turn() {
+      lock_.lock();
+      driving_.is_driven_ = false;
+      driving_.changed_.notify_all();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    DrivenByHand& driving_;
+    std::unique_lock<std::mutex>& lock_;
+  };
+
   void run_round() {
     pollfd watched{.fd = store_.descriptor(), .events = POLLIN, .revents = 0};
     constexpr int minute = 60'000;
-    if (::poll(&watched, 1, minute) != 1) throw std::runtime_error("the store's descriptor was not readable in time");
-    store_.run_ready();
+    const auto ready = ::poll(&watched, 1, minute);
+    if (ready == 0) throw std::runtime_error("the store's descriptor was not readable in time");
+    if (ready == 1) store_.run_ready();  // Otherwise a signal came.
   }
 
   AsyncSessionStore& store_;
@@ -79,14 +97,14 @@ class DrivenByHand {
 
 /// `Driving` is made of the store; its `options` are those of the next call, and its `outcome_of` gives the outcome of
 /// a call that has not begun.
-template <class Driving>
+template <class Driving, class Store = AsyncSessionStore>
 class BlockingFacade final : public SessionStore {
  public:
   template <class... Arguments>
-  explicit BlockingFacade(std::unique_ptr<AsyncSessionStore> store, Arguments&&... of_driving)
+  explicit BlockingFacade(std::unique_ptr<Store> store, Arguments&&... of_driving)
       : store_(std::move(store)), driving_(*store_, std::forward<Arguments>(of_driving)...) {}
 
-  AsyncSessionStore& store() { return *store_; }
+  Store& store() { return *store_; }
 
   Result<std::optional<Session>> get(const SessionKey& key) override {
     return driving_.outcome_of(store_->get(key, driving_.options()));
@@ -131,8 +149,23 @@ class BlockingFacade final : public SessionStore {
     return driving_.outcome_of(store_->delete_others(keep, driving_.options()));
   }
 
+  // What an AsyncRedisStore has beside these.
+
+  auto get_from_replica(const SessionKey& key) {
+    return driving_.outcome_of(store_->get_from_replica(key, driving_.options()));
+  }
+  auto get_all_from_replica(std::string_view user_id, std::string_view type) {
+    return driving_.outcome_of(
+        store_->get_all_from_replica(std::string(user_id), std::string(type), driving_.options()));
+  }
+  auto diagnose() { return driving_.outcome_of(store_->diagnose(driving_.options())); }
+  auto pool_statistics() const { return store_->pool_statistics(); }
+  auto near_cache_statistics() const { return store_->near_cache_statistics(); }
+  auto replace_keyring(Keyring keyring) { return store_->replace_keyring(std::move(keyring)); }
+  void close() { store_->close(); }
+
  private:
-  std::unique_ptr<AsyncSessionStore> store_;
+  std::unique_ptr<Store> store_;
   Driving driving_;
 };
 
