@@ -11,17 +11,17 @@
 
 #include "redis/protocol/key_slot.hpp"
 #include "store/session_commands.hpp"
-#include "support/async_calls.hpp"
 #include "support/await.hpp"
 #include "support/reserved_port.hpp"
 #include "support/sessions.hpp"
 #include "support/test_cluster.hpp"
+#include "support/tested_store.hpp"
 
 namespace obol::testing { namespace {
 
 using std::chrono::milliseconds;
 
-class ClusterTest : public ::testing::TestWithParam<ServerKind> {
+class ClusterTest : public ::testing::TestWithParam<StoreOnServer> {
  protected:
   std::shared_ptr<RecordingObserver> observer = std::make_shared<RecordingObserver>();
 
@@ -29,9 +29,10 @@ class ClusterTest : public ::testing::TestWithParam<ServerKind> {
     return testing::options_for(cluster.connection(), observer);
   }
 
-  RedisStore store_on(const TestCluster& cluster) const { return RedisStore::connect(options_for(cluster)).value(); }
+  TestedStore tested_store(const RedisStoreOptions& options) const { return {GetParam().store, options}; }
+  TestedStore store_on(const TestCluster& cluster) const { return tested_store(options_for(cluster)); }
 
-  static Session stored(RedisStore& store, std::string user) {
+  static Session stored(SessionStore& store, std::string user) {
     auto session = new_session(std::move(user));
     const auto outcome = store.upsert(session);
     EXPECT_TRUE(outcome.has_value()) << outcome.error().message;
@@ -39,13 +40,13 @@ class ClusterTest : public ::testing::TestWithParam<ServerKind> {
   }
 
   /// Enough users that every primary has some.
-  static std::vector<Session> stored_for_many(RedisStore& store, const std::string& name = "user") {
+  static std::vector<Session> stored_for_many(SessionStore& store, const std::string& name = "user") {
     std::vector<Session> sessions;
     for (int i = 0; i < 30; ++i) sessions.push_back(stored(store, name + std::to_string(i)));
     return sessions;
   }
 
-  static void expect_found(RedisStore& store, const std::vector<Session>& sessions) {
+  static void expect_found(SessionStore& store, const std::vector<Session>& sessions) {
     std::vector<SessionKey> keys;
     for (const auto& session : sessions) {
       keys.push_back(session.key());
@@ -59,7 +60,7 @@ class ClusterTest : public ::testing::TestWithParam<ServerKind> {
   }
 
   /// Every slot is served; what a fail-over may have lost is stored anew.
-  static void expect_served(RedisStore& store, const std::string& name) {
+  static void expect_served(SessionStore& store, const std::string& name) {
     await("the store to serve every slot", [&] {
       for (int i = 0; i < 12; ++i) {
         auto session = new_session(name + std::to_string(i));
@@ -90,7 +91,7 @@ class ClusterTest : public ::testing::TestWithParam<ServerKind> {
 };
 
 TEST_P(ClusterTest, HoldsEachUsersSessionsAtThePrimaryOfTheirSlot) {
-  const TestCluster cluster(GetParam(), {.replicas_each = 0});
+  const TestCluster cluster(GetParam().server, {.replicas_each = 0});
   auto store = store_on(cluster);
   const auto sessions = stored_for_many(store);
   expect_found(store, sessions);
@@ -124,11 +125,11 @@ TEST_P(ClusterTest, HoldsEachUsersSessionsAtThePrimaryOfTheirSlot) {
 
 // Their second keys would be in other slots if nothing were done about it.
 TEST_P(ClusterTest, ServesUserIdsThatEndTheHashTag) {
-  const TestCluster cluster(GetParam(), {.primaries = 3, .replicas_each = 1});
+  const TestCluster cluster(GetParam().server, {.primaries = 3, .replicas_each = 1});
   auto options = options_for(cluster);
   options.policy = {.max_sessions = 2, .revocation_mark_lifetime = std::chrono::seconds(60)};
   options.delete_durability = {.replicas = 1, .timeout = milliseconds(8000)};
-  auto store = RedisStore::connect(options).value();
+  auto store = tested_store(options);
   for (const auto* user : {"}", "}x", "{}", "a}b", "{a}", "plain"}) {
     auto session = new_session(user);
     session.created_at -= std::chrono::seconds(10);
@@ -152,19 +153,14 @@ TEST_P(ClusterTest, ServesUserIdsThatEndTheHashTag) {
 
 // One command with all keys would have to wait until the slot has moved.
 TEST_P(ClusterTest, DeletesEveryTypeWhileTheSlotIsHalfWayThere) {
-  TestCluster cluster(GetParam(), {.replicas_each = 0});
+  TestCluster cluster(GetParam().server, {.replicas_each = 0});
   auto options = options_for(cluster);
-  auto plain = RedisStore::connect(options).value();
-  auto asynchronous = async_connected(options);
+  auto plain = tested_store(options);
   options.delete_durability = {.replicas = 1, .timeout = milliseconds(50)};
-  auto waiting = RedisStore::connect(options).value();
+  auto waiting = tested_store(options);
   const std::vector<std::string> types{"full", "pending", "oauth2"};
-  const std::vector<std::function<Result<Deleted>(const std::string&)>> ways{
-      [&](const auto& user) { return plain.delete_all(user, types); },
-      [&](const auto& user) { return waiting.delete_all(user, types); },
-      [&](const auto& user) { return outcome_of(asynchronous, asynchronous.delete_all(user, types)); }};
-  for (std::size_t way = 0; way < ways.size(); ++way) {
-    const auto user = "user " + std::to_string(way);
+  for (auto* const store : {&plain, &waiting}) {
+    const std::string user = store == &plain ? "user" : "other user";
     const auto old = stored(plain, user);
     const auto slot = slot_of(user);
     const auto from = cluster.primary_of(slot);
@@ -175,16 +171,16 @@ TEST_P(ClusterTest, DeletesEveryTypeWhileTheSlotIsHalfWayThere) {
     ASSERT_TRUE(plain.upsert(fresh).has_value());
     ASSERT_EQ(cluster.command(from, {"EXISTS", stored_key("obol_", user, "full")}).integer, 1);
     ASSERT_EQ(cluster.command(from, {"EXISTS", stored_key("obol_", user, "pending")}).error_word(), "ASK");
-    const auto deleted = ways[way](user);
-    ASSERT_TRUE(deleted.has_value()) << way << ": " << deleted.error().message;
+    const auto deleted = store->delete_all(user, types);
+    ASSERT_TRUE(deleted.has_value()) << user << ": " << deleted.error().message;
     EXPECT_EQ(deleted->confirmed_replicas, 0U);
     cluster.finish_move(slot, to);
-    for (const auto& type : types) EXPECT_TRUE(plain.get_all(user, type)->empty()) << way << ", " << type;
+    for (const auto& type : types) EXPECT_TRUE(plain.get_all(user, type)->empty()) << user << ", " << type;
   }
 }
 
 TEST_P(ClusterTest, FollowsSlotsThatMoveAndThatAreBeingMoved) {
-  TestCluster cluster(GetParam(), {.replicas_each = 0});
+  TestCluster cluster(GetParam().server, {.replicas_each = 0});
   auto store = store_on(cluster);
   const auto kept = stored(store, "kept");
   const auto slot = slot_of("kept");
@@ -217,10 +213,10 @@ TEST_P(ClusterTest, FollowsSlotsThatMoveAndThatAreBeingMoved) {
 }
 
 TEST_P(ClusterTest, WaitsForASlotThatIsHalfWayThere) {
-  TestCluster cluster(GetParam(), {.replicas_each = 0});
+  TestCluster cluster(GetParam().server, {.replicas_each = 0});
   auto options = options_for(cluster);
   options.policy.revocation_mark_lifetime = std::chrono::seconds(60);
-  auto store = RedisStore::connect(options).value();
+  auto store = tested_store(options);
   stored(store, "user");
   const auto slot = slot_of("user");
   const auto to = other_primary(cluster, cluster.primary_of(slot));
@@ -238,10 +234,10 @@ TEST_P(ClusterTest, WaitsForASlotThatIsHalfWayThere) {
 
 // A key that is gone from a slot on its way cannot be written any more.
 TEST_P(ClusterTest, LosesNoSessionThatIsKeptOrNewWhileItsSlotMoves) {
-  TestCluster cluster(GetParam(), {.replicas_each = 0});
+  TestCluster cluster(GetParam().server, {.replicas_each = 0});
   auto options = options_for(cluster);
   options.policy.max_sessions = 1;
-  auto capped = RedisStore::connect(options).value();
+  auto capped = tested_store(options);
   auto store = store_on(cluster);
   const auto kept = stored(store, "user");
   for (int i = 0; i < 5; ++i) {
@@ -260,7 +256,7 @@ TEST_P(ClusterTest, LosesNoSessionThatIsKeptOrNewWhileItsSlotMoves) {
 }
 
 TEST_P(ClusterTest, WaitsForASlotOnItsWayBeforeManySessionsAreDeletedTogether) {
-  TestCluster cluster(GetParam(), {.replicas_each = 0});
+  TestCluster cluster(GetParam().server, {.replicas_each = 0});
   auto store = store_on(cluster);
   const auto kept = stored(store, "user");
   for (int i = 0; i < 600; ++i) {
@@ -280,11 +276,11 @@ TEST_P(ClusterTest, WaitsForASlotOnItsWayBeforeManySessionsAreDeletedTogether) {
 }
 
 TEST_P(ClusterTest, HoldsARevocationMarkWithItsUserWhoeverLeftItAndWhereverTheSlotGoes) {
-  TestCluster cluster(GetParam(), {.replicas_each = 0});
+  TestCluster cluster(GetParam().server, {.replicas_each = 0});
   auto options = options_for(cluster);
   options.policy = {
       .revocation_mark_lifetime = std::chrono::minutes(10), .mark_on_delete_others = true, .mark_on_rotate_id = true};
-  auto store = RedisStore::connect(options).value();
+  auto store = tested_store(options);
   const std::vector<std::function<bool(Session&)>> leave_mark{
       [&](Session& session) { return store.delete_all(session.user_id, session.type).has_value(); },
       [&](Session& session) { return store.delete_others(session.key()).has_value(); },
@@ -319,7 +315,7 @@ TEST_P(ClusterTest, HoldsARevocationMarkWithItsUserWhoeverLeftItAndWhereverTheSl
 }
 
 TEST_P(ClusterTest, UsesPrimariesThatComeAndLetsGoOfThoseThatLeave) {
-  TestCluster cluster(GetParam(), {.replicas_each = 0});
+  TestCluster cluster(GetParam().server, {.replicas_each = 0});
   auto store = store_on(cluster);
   const auto sessions = stored_for_many(store);
   std::vector<TestCluster::Slot> slots;
@@ -347,10 +343,10 @@ TEST_P(ClusterTest, UsesPrimariesThatComeAndLetsGoOfThoseThatLeave) {
 }
 
 TEST_P(ClusterTest, FollowsFailOversAfterAKillAHangAndByHandAndARestartOfAll) {
-  TestCluster cluster(GetParam(), {.node_timeout = milliseconds(1000)});
+  TestCluster cluster(GetParam().server, {.node_timeout = milliseconds(1000)});
   auto options = options_for(cluster);
   options.timeouts = {.connect = milliseconds(1000), .command = milliseconds(1000), .total = milliseconds(8000)};
-  auto store = connected(options);
+  auto store = tested_store(options);
   expect_served(store, "first");
 
   cluster.kill(0);
@@ -374,17 +370,20 @@ TEST_P(ClusterTest, FollowsFailOversAfterAKillAHangAndByHandAndARestartOfAll) {
   expect_served(store, "restarted");
 }
 
-TEST_P(ClusterTest, IsReachedByNameAndTlsAndWithAPassword) {
-  const TestCluster cluster(GetParam(),
+/// Both stores dial alike, and a child cannot use an asynchronous one.
+class ClusterOfABlockingStore : public ClusterTest {};
+
+TEST_P(ClusterOfABlockingStore, IsReachedByNameAndTlsAndWithAPassword) {
+  const TestCluster cluster(GetParam().server,
                             {.replicas_each = 0, .uses_tls = true, .hostname = "localhost", .password = "p4ssword"});
   auto options = options_for(cluster);
-  auto store = RedisStore::connect(options).value();
+  auto store = tested_store(options);
   expect_found(store, stored_for_many(store));
   EXPECT_GT(observer->count("connection_opened localhost:"), 0U);
 }
 
-TEST_P(ClusterTest, IsUsableInAForkedChild) {
-  const TestCluster cluster(GetParam(), {.replicas_each = 0});
+TEST_P(ClusterOfABlockingStore, IsUsableInAForkedChild) {
+  const TestCluster cluster(GetParam().server, {.replicas_each = 0});
   auto store = store_on(cluster);
   const auto sessions = stored_for_many(store);
   const pid_t child = ::fork();
@@ -399,9 +398,9 @@ TEST_P(ClusterTest, IsUsableInAForkedChild) {
   expect_found(store, sessions);
 }
 
-TEST_P(ClusterTest, ThatIsNoneIsAnInvalidArgumentAndItsSlotsNeedARight) {
+TEST_P(ClusterOfABlockingStore, ThatIsNoneIsAnInvalidArgumentAndItsSlotsNeedARight) {
   const ReservedPort port;
-  const TestServer alone(GetParam(), {"--port", std::to_string(port.number()), "--bind", "127.0.0.1"});
+  const TestServer alone(GetParam().server, {"--port", std::to_string(port.number()), "--bind", "127.0.0.1"});
   auto options = testing::options_for(ConnectionOptions{});
   options.connection.cluster.seeds = {{.host = "127.0.0.1", .port = port.number()}};
   const auto error = refused(options);
@@ -417,11 +416,11 @@ TEST_P(ClusterTest, ThatIsNoneIsAnInvalidArgumentAndItsSlotsNeedARight) {
 }
 
 TEST_P(ClusterTest, TellsAStoreForOneServerWhatToDo) {
-  const TestCluster cluster(GetParam(), {.replicas_each = 0});
+  const TestCluster cluster(GetParam().server, {.replicas_each = 0});
   auto options = testing::options_for(ConnectionOptions{});
   options.connection.host = cluster.host();
   options.connection.port = cluster.port(0);
-  auto store = RedisStore::connect(options).value();
+  auto store = tested_store(options);
   std::optional<Error> error;
   for (int i = 0; i < 30 && !error; ++i) {
     const auto found = store.get({.user_id = std::to_string(i), .id = "session"});
@@ -432,7 +431,7 @@ TEST_P(ClusterTest, TellsAStoreForOneServerWhatToDo) {
   EXPECT_NE(error->message.find("redis+cluster://"), std::string::npos) << error->message;
 }
 
-INSTANTIATE_TEST_SUITE_P(On, ClusterTest, ::testing::Values(ServerKind::redis, ServerKind::valkey),
-                         [](const auto& parameter) { return name_of(parameter.param); });
+OBOL_ON_STORES(ClusterTest, all_stores_once());
+OBOL_ON_STORES(ClusterOfABlockingStore, blocking_stores());
 
 }}  // namespace obol::testing

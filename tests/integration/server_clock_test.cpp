@@ -1,8 +1,12 @@
 // A server whose clock is ahead of the host's by more than a session lives: it drops what it is told to store, and says
 // that it has stored it.
+#include <atomic>
+#include <functional>
+#include <utility>
+
 #include "store/session_commands.hpp"
-#include "support/server_test.hpp"
 #include "support/store_calls.hpp"
+#include "support/tested_store.hpp"
 
 namespace obol::testing { namespace {
 
@@ -10,13 +14,18 @@ using std::chrono::seconds;
 
 constexpr std::chrono::minutes behind{10};
 
-class ServerClockTest : public ServerTest {
+class ServerClockTest : public TestedStoreTest {
  protected:
-  RedisStore store_behind(SessionPolicy policy = {}) {
+  TestedStore store_behind(SessionPolicy policy = {}) {
+    return store_of_host([] { return -behind; }, policy);
+  }
+
+  /// `ahead` says how far the host's clock is ahead of the server's at that moment.
+  TestedStore store_of_host(std::function<std::chrono::minutes()> ahead, SessionPolicy policy = {}) {
     auto options = options_for(server);
     options.policy = policy;
-    options.clock = [] { return std::chrono::system_clock::now() - behind; };
-    return RedisStore::connect(options).value();
+    options.clock = [ahead = std::move(ahead)] { return std::chrono::system_clock::now() + ahead(); };
+    return tested_store(options);
   }
 
   /// On the host's clock.
@@ -32,7 +41,7 @@ class ServerClockTest : public ServerTest {
   }
 
   /// A new session that is past for the server alone is refused as expired, and nothing else happens to the user's.
-  void expect_create_refused(RedisStore& store) {
+  void expect_create_refused(SessionStore& store) {
     auto standing = session_of("standing", hours_there());
     ASSERT_TRUE(store.upsert(standing).has_value());
     auto brief = session_of("brief", seconds(300));
@@ -104,9 +113,7 @@ TEST_P(ServerClockTest, AnExchangeThatIsPastForTheServerLeavesTheStoredSessionAl
 }
 
 TEST_P(ServerClockTest, AHostAheadOfTheServerStoresAndReads) {
-  auto options = options_for(server);
-  options.clock = [] { return std::chrono::system_clock::now() + behind; };
-  auto store = RedisStore::connect(options).value();
+  auto store = store_of_host([] { return behind; });
   auto session = new_session();
   session.refresh_expires_at = now_in_seconds() + behind + seconds(300);
   ASSERT_TRUE(store.upsert(session).has_value());
@@ -114,6 +121,29 @@ TEST_P(ServerClockTest, AHostAheadOfTheServerStoresAndReads) {
   EXPECT_EQ(store.get(session.key()).value(), session);
 }
 
-OBOL_ON_BOTH_SERVERS(ServerClockTest);
+TEST_P(ServerClockTest, AHostWhoseClockJumpsReadsAndWritesByTheTimeThatItHasThen) {
+  std::atomic<int> ahead = 0;
+  auto store = store_of_host([&ahead] { return std::chrono::minutes(ahead); });
+  auto session = new_session();
+  session.refresh_expires_at = now_in_seconds() + seconds(300);
+  ASSERT_TRUE(store.upsert(session).has_value());
+
+  ahead = 10;
+  EXPECT_EQ(store.get(session.key()).value(), std::nullopt);
+  EXPECT_TRUE(store.get_all("user", "full")->empty());
+  auto late = session;
+  EXPECT_EQ(code_of(store.upsert(late)), ErrorCode::expired);
+
+  ahead = -10;
+  EXPECT_EQ(store.get(session.key()).value(), session);
+  auto brief = session_of("brief", seconds(300));
+  EXPECT_EQ(code_of(store.upsert(brief)), ErrorCode::expired) << "it is past for the server";
+
+  ahead = 0;
+  ASSERT_TRUE(store.upsert(session).has_value());
+  EXPECT_EQ(store.get_all("user", "full").value(), std::vector{session});
+}
+
+OBOL_ON_STORES(ServerClockTest, all_stores_once());
 
 }}  // namespace obol::testing

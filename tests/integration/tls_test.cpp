@@ -8,25 +8,25 @@
 #include <thread>
 #include <vector>
 
-#include "obol/redis_store.hpp"
 #include "support/await.hpp"
 #include "support/certificates.hpp"
 #include "support/child.hpp"
 #include "support/listener.hpp"
 #include "support/reserved_port.hpp"
-#include "support/server_test.hpp"
+#include "support/tested_store.hpp"
+#include "support/tls_front.hpp"
 
 namespace obol::testing { namespace {
 
 using std::chrono::milliseconds;
 
-class Tls : public ::testing::TestWithParam<ServerKind> {
+class Tls : public ::testing::TestWithParam<StoreOnServer> {
  protected:
   void start_server(const Authority::Files& files, const std::string& asks_for_certificates = "no") {
     auto arguments = authority.server_arguments(files);
     arguments.insert(arguments.end(), {"--tls-port", std::to_string(port.number()), "--bind", "127.0.0.1",
                                        "--tls-auth-clients", asks_for_certificates});
-    server.emplace(GetParam(), std::move(arguments));
+    server.emplace(GetParam().server, std::move(arguments));
   }
 
   RedisStoreOptions options() const {
@@ -44,21 +44,57 @@ class Tls : public ::testing::TestWithParam<ServerKind> {
   std::optional<TestServer> server;
 };
 
-TEST_P(Tls, CarriesEveryCall) {
+/// A store that is connected.
+class TlsStore : public Tls {
+ protected:
+  /// More than the kernel takes at once, both ways at the same time: writes wait for room while replies come in.
+  static void expect_large_sessions_to_pass(SessionStore& store) {
+    std::vector<std::jthread> callers;
+    for (int caller = 0; caller < 8; ++caller) {
+      callers.emplace_back([&store, name = std::to_string(caller)] {
+        auto session = new_session(name, name);
+        for (const char content : {'a', 'b'}) {
+          session.extra_payload.assign(400'000, content);
+          const auto stored = store.upsert(session);
+          ASSERT_TRUE(stored.has_value()) << stored.error().message;
+          EXPECT_EQ(store.get(session.key()).value(), session);
+        }
+      });
+    }
+  }
+};
+
+TEST_P(TlsStore, CarriesEveryCall) {
   start_server(authority.issue("server", "DNS:localhost,IP:127.0.0.1"));
   for (const auto* host : {"127.0.0.1", "localhost"}) {
     auto with_host = options();
     with_host.connection.host = host;
-    auto store = RedisStore::connect(with_host);
-    ASSERT_TRUE(store.has_value()) << store.error().message;
+    TestedStore store(GetParam().store, with_host);
     auto session = new_session("user", host);
     session.extra_payload.assign(1'000'000, 'x');
-    ASSERT_TRUE(store->upsert(session).has_value());
-    ASSERT_TRUE(store->upsert(session).has_value());
-    EXPECT_EQ(store->get(session.key()).value(), session);
-    EXPECT_TRUE(store->delete_one(session.key()).has_value());
+    ASSERT_TRUE(store.upsert(session).has_value());
+    ASSERT_TRUE(store.upsert(session).has_value());
+    EXPECT_EQ(store.get(session.key()).value(), session);
+    EXPECT_TRUE(store.delete_one(session.key()).has_value());
   }
 }
+
+TEST_P(TlsStore, CarriesMuchBothWaysAtOnce) {
+  start_server(authority.issue("server", "IP:127.0.0.1"));
+  TestedStore store(GetParam().store, options());
+  expect_large_sessions_to_pass(store);
+}
+
+// OpenSSL answers with the next write, which may be one that waits.
+TEST_P(TlsStore, CarriesMuchWhileThePeerAsksForNewKeys) {
+  const TestServer behind(GetParam().server);
+  TlsFront front(behind.socket_path());
+  front.ask_for_keys(true);
+  TestedStore store(GetParam().store, options_for(front.connection()));
+  expect_large_sessions_to_pass(store);
+}
+
+OBOL_ON_STORES(TlsStore, all_stores());
 
 TEST_P(Tls, RefusesACertificateForAnotherName) {
   start_server(authority.issue("server", "DNS:other.example,IP:10.1.1.1"));
@@ -162,7 +198,7 @@ TEST_P(Tls, AHandshakeThatCannotBeginKeepsNoForkWaiting) {
 TEST_P(Tls, ToAPortWithoutItSaysSo) {
   start_server(authority.issue("server", "IP:127.0.0.1"));
   const ReservedPort plain_port;
-  const TestServer plain(GetParam(), {"--port", std::to_string(plain_port.number()), "--bind", "127.0.0.1"});
+  const TestServer plain(GetParam().server, {"--port", std::to_string(plain_port.number()), "--bind", "127.0.0.1"});
   auto wrong_port = options();
   wrong_port.connection.port = plain_port.number();
   wrong_port.timeouts.connect = milliseconds(1000);
@@ -171,7 +207,8 @@ TEST_P(Tls, ToAPortWithoutItSaysSo) {
   EXPECT_NE(store.error().message.find("does this port speak TLS"), std::string::npos) << store.error().message;
 }
 
-OBOL_ON_BOTH_SERVERS(Tls);
+// Both stores dial alike.
+OBOL_ON_STORES(Tls, blocking_stores());
 
 TEST(TlsHandshake, EndsByTheConnectDeadlineWhereThePeerSaysNothing) {
   const Listener silent;

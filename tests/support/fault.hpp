@@ -23,6 +23,7 @@ struct Fault {
     reset_in_reply,
     half_open,
     garbage,
+    refusal,
     push_before_reply,
     duplicate_reply,
     endless,
@@ -70,6 +71,9 @@ struct Fault {
 
   /// The server acts; these bytes come in place of its reply.
   static Fault garbage(std::string text) { return {.kind = Kind::garbage, .text = std::move(text)}; }
+
+  /// The server never sees the command; this error comes as its reply, such as "MOVED 1 127.0.0.1:6379".
+  static Fault refuse(const std::string& error) { return {.kind = Kind::refusal, .text = "-" + error + "\r\n"}; }
 
   static Fault push_before_reply() { return {.kind = Kind::push_before_reply}; }
   /// The server acts; in place of its reply comes a beginning, and behind it a text again and again: as fast as the

@@ -241,6 +241,8 @@ class FaultProxy::Channel {
 
   void deliver(std::string command, Time now) {
     ended_ = fault_->kind == Fault::Kind::cut_before_delivery;
+    // Its reply keeps the place for the error.
+    if (fault_->kind == Fault::Kind::refusal) command = "*1\r\n$4\r\nPING\r\n";
     if (!ended_) {
       to_server_.add(std::move(command), fault_->kind == Fault::Kind::deliver_late ? now + fault_->span : now);
     }
@@ -276,6 +278,7 @@ class FaultProxy::Channel {
       case Kind::reset_in_reply:
         return to_client_.add(reply.substr(0, fault.bytes), now, End::reset);
       case Kind::garbage:
+      case Kind::refusal:
         return to_client_.add(fault.text, now);
       case Kind::push_before_reply:
         return to_client_.add(">2\r\n+news\r\n+unasked\r\n" + reply, now);

@@ -130,6 +130,7 @@ void TlsFront::pump(SSL* session, int client, int server) {
     if (entries[1].revents != 0) {
       const auto received = ::recv(server, buffer.data(), buffer.size(), 0);
       if (received <= 0) return;
+      if (asks_for_keys_ && ::SSL_key_update(session, SSL_KEY_UPDATE_REQUESTED) != 1) return;
       int sent = 0;
       while ((sent = ::SSL_write(session, buffer.data(), static_cast<int>(received))) <= 0) {
         if (!is_only_late(sent)) return;

@@ -32,6 +32,9 @@ class TlsFront {
   /// While it is on, what a client says is answered with session tickets without an end, and with nothing else.
   void send_tickets(bool is_on) { sends_tickets_ = is_on; }
 
+  /// While it is on, each piece of what the server says is preceded by a request for new keys, which clients answer.
+  void ask_for_keys(bool is_on) { asks_for_keys_ = is_on; }
+
  private:
   void accept();
   void serve(Descriptor client);
@@ -43,6 +46,7 @@ class TlsFront {
   Descriptor listener_;
   std::uint16_t port_ = 0;
   std::atomic<bool> sends_tickets_ = false;
+  std::atomic<bool> asks_for_keys_ = false;
   std::atomic<bool> stopping_ = false;
   std::mutex mutex_;
   std::vector<std::jthread> sessions_;
