@@ -28,35 +28,6 @@ class NoMemory : public ServerTest {
     return options;
   }
 
-  /// Makes the call again and again, each time with a later one of its allocations failing, until it needs no more.
-  /// `prepare` comes before each, `check` behind it; it is told whether the call came back.
-  static void fail_each(Failing failing, const std::function<void()>& prepare, const std::function<void()>& call,
-                        const std::function<void(bool came_back)>& check) {
-    for (std::size_t passed = 0;; ++passed) {
-      SCOPED_TRACE(passed);
-      ASSERT_LT(passed, most_allocations);
-      prepare();
-      bool came_back = false;
-      bool has_failed = false;
-      {
-        const FailingAllocation allocation(passed, failing);
-        try {
-          call();
-          came_back = true;
-        } catch (const std::bad_alloc&) {
-          came_back = false;
-        }
-        has_failed = allocation.has_failed();
-      }
-      check(came_back);
-      if (!has_failed) {
-        ASSERT_TRUE(came_back);
-        return;
-      }
-      if (::testing::Test::HasFailure()) return;
-    }
-  }
-
   /// That the store serves as if nothing had happened.
   static void expect_well(RedisStore& store) {
     const SessionKey absent{.user_id = "nobody", .id = "absent"};

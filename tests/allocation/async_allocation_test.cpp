@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <new>
@@ -13,6 +14,8 @@
 #include "failing_allocation.hpp"
 #include "obol/session_id.hpp"
 #include "support/async_calls.hpp"
+#include "support/descriptors.hpp"
+#include "support/replicated_server.hpp"
 #include "support/server_test.hpp"
 
 namespace obol::testing { namespace {
@@ -29,38 +32,42 @@ class AsyncNoMemory : public ServerTest {
  protected:
   using Begin = std::function<void(const Session&, bool& is_told)>;
 
-  /// Makes the call again and again, each time with a later one of the allocations failing, until none fails.
+  /// For a call that is made on a stored session.
   void expect_harmless(const Begin& begin) {
-    for (const auto failing : {Failing::once, Failing::from_then_on}) {
-      bool has_failed = true;
-      for (std::size_t passed = 0; has_failed && !HasFailure(); ++passed) {
-        SCOPED_TRACE(passed);
-        ASSERT_LT(passed, most_allocations);
-        has_failed = make(begin, passed, failing);
-      }
-    }
+    Session session;
+    bool has_begun = false;
+    bool is_told = false;
+    const auto prepare = [&] {
+      has_begun = is_told = false;
+      ASSERT_TRUE(outcome_of(store, store.delete_all("user", "full")));
+      session = outcome_of(store, store.upsert(new_session())).value().session;
+    };
+    const auto call = [&] {
+      begin(session, is_told);
+      has_begun = true;
+      for (int round = 0; round < 10 && !is_told; ++round) drive_once(store);
+    };
+    const auto check = [&](bool) {
+      if (has_begun) drive_until(store, "the outcome", [&] { return is_told; });
+      expect_well();
+    };
+    for (const auto failing : {Failing::once, Failing::from_then_on}) fail_each(failing, prepare, call, check);
   }
 
-  /// True if an allocation failed.
-  bool make(const Begin& begin, std::size_t passed, Failing failing) {
-    EXPECT_TRUE(outcome_of(store, store.delete_all("user", "full")));
-    const auto session = outcome_of(store, store.upsert(new_session())).value().session;
-    bool is_told = false;
-    bool has_begun = false;
-    bool has_failed = false;
-    {
-      const FailingAllocation allocation(passed, failing);
-      try {
-        begin(session, is_told);
-        has_begun = true;
-        for (int round = 0; round < 10 && !is_told; ++round) drive_once(store);
-      } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): out of begin() or run_ready().
-      }
-      has_failed = allocation.has_failed();
-    }
-    if (has_begun) drive_until(store, "the outcome", [&] { return is_told; });
+  /// For what makes a store and destroys it.
+  void expect_nothing_left_behind(const std::function<void()>& prepare, const std::function<void()>& make) {
+    expect_well();
+    const auto before = open_descriptors();
+    const auto check = [&](bool) {
+      expect_well();
+      ASSERT_EQ(open_descriptors(), before);
+    };
+    for (const auto failing : {Failing::once, Failing::from_then_on}) fail_each(failing, prepare, make, check);
+  }
+
+  /// That the store serves as if nothing had happened.
+  void expect_well() {
     EXPECT_EQ(outcome_of(store, store.get({.user_id = "nobody", .id = "absent"})).value(), std::nullopt);
-    return has_failed;
   }
 
   /// A handler that needs no memory.
@@ -68,7 +75,9 @@ class AsyncNoMemory : public ServerTest {
     return [&is_told](const auto&) { is_told = true; };
   }
 
-  AsyncRedisStore store = async_connected(options_for(server, std::make_shared<Observer>()));
+  RedisStoreOptions options() const { return options_for(server, std::make_shared<Observer>()); }
+
+  AsyncRedisStore store = async_connected(options());
 };
 
 TEST_P(AsyncNoMemory, ForAReadHurtsNobody) {
@@ -98,6 +107,43 @@ TEST_P(AsyncNoMemory, ForADeleteHurtsNobody) {
   expect_harmless([&](const Session&, bool& is_told) {
     store.delete_all("user", {"full", "a type with a name that is not short"}).start(told(is_told));
   });
+}
+
+TEST_P(AsyncNoMemory, ForACreateUnderACapHurtsNobody) {
+  auto managed = options();
+  managed.policy = {.max_sessions = 3};
+  store = async_connected(managed);
+  expect_harmless(
+      [&](const Session&, bool& is_told) { store.upsert(new_session("user", "new")).start(told(is_told)); });
+}
+
+TEST_P(AsyncNoMemory, ForCallsThatReplicasHaveAPartInHurtsNobody) {
+  const ReplicatedServer replicated(GetParam());
+  auto durable = options_for(replicated.primary, std::make_shared<Observer>());
+  durable.delete_durability = {.replicas = 1, .timeout = std::chrono::milliseconds(5000)};
+  durable.replica_reads = {.enabled = true, .max_lag = std::chrono::seconds(30)};
+  store = async_connected(durable);
+  expect_harmless([&](const Session& session, bool& is_told) { store.delete_one(session.key()).start(told(is_told)); });
+  expect_harmless(
+      [&](const Session& session, bool& is_told) { store.get_from_replica(session.key()).start(told(is_told)); });
+  expect_harmless(
+      [&](const Session&, bool& is_told) { store.get_all_from_replica("user", "full").start(told(is_told)); });
+}
+
+TEST_P(AsyncNoMemory, ForAnotherKeyringHurtsNobody) {
+  const auto keyring = options().keyring;
+  for (const auto failing : {Failing::once, Failing::from_then_on}) {
+    fail_each(failing, [] {}, [&] { (void)store.replace_keyring(keyring); }, [&](bool) { expect_well(); });
+  }
+}
+
+TEST_P(AsyncNoMemory, ForAnotherStoreLeavesNothingBehind) {
+  expect_nothing_left_behind([] {}, [&] { (void)store.another(); });
+}
+
+TEST_P(AsyncNoMemory, AtConnectLeavesNothingBehind) {
+  std::optional<RedisStoreOptions> given;
+  expect_nothing_left_behind([&] { given = options(); }, [&] { (void)AsyncRedisStore::connect(std::move(*given)); });
 }
 
 TEST_P(AsyncNoMemory, ForADiagnosisHurtsNobody) {

@@ -11,9 +11,6 @@
 
 namespace obol::testing { namespace {
 
-/// More than the rounds of one step make.
-constexpr std::size_t most_allocations = 5'000;
-
 class EngineNoMemory : public EngineServerTest {
  protected:
   static constexpr std::size_t crowd = 8;

@@ -1,6 +1,7 @@
 // Replaces operator new for the whole program, and hiredis' allocators.
 #include "failing_allocation.hpp"
 
+#include <gtest/gtest.h>
 #include <hiredis/alloc.h>
 #include <malloc.h>
 
@@ -71,6 +72,33 @@ FailingAllocation::FailingAllocation(std::size_t passed, Failing failing) {
 FailingAllocation::~FailingAllocation() { state.is_armed = false; }
 bool FailingAllocation::has_failed() const { return state.has_failed; }
 std::size_t FailingAllocation::count() const { return state.count; }
+
+void fail_each(Failing failing, const std::function<void()>& prepare, const std::function<void()>& call,
+               const std::function<void(bool came_back)>& check) {
+  for (std::size_t passed = 0;; ++passed) {
+    SCOPED_TRACE(passed);
+    ASSERT_LT(passed, most_allocations);
+    prepare();
+    bool came_back = false;
+    bool has_failed = false;
+    {
+      const FailingAllocation allocation(passed, failing);
+      try {
+        call();
+        came_back = true;
+      } catch (const std::bad_alloc&) {
+        came_back = false;
+      }
+      has_failed = allocation.has_failed();
+    }
+    check(came_back);
+    if (!has_failed) {
+      ASSERT_TRUE(came_back);
+      return;
+    }
+    if (::testing::Test::HasFailure()) return;
+  }
+}
 
 std::size_t allocated_bytes() { return allocated; }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 
 namespace obol::testing {
 
@@ -25,6 +26,11 @@ class FailingAllocation {
   /// How many were asked for until now.
   std::size_t count() const;
 };
+
+/// Makes the call again and again, each time with a later one of its allocations failing, until it needs no more.
+/// `prepare` comes before each, `check` behind it; it is told whether the call came back, or threw std::bad_alloc.
+void fail_each(Failing failing, const std::function<void()>& prepare, const std::function<void()>& call,
+               const std::function<void(bool came_back)>& check);
 
 /// What the program holds now.
 std::size_t allocated_bytes();

@@ -29,6 +29,7 @@
 #include "support/async_calls.hpp"
 #include "support/await.hpp"
 #include "support/child.hpp"
+#include "support/descriptors.hpp"
 #include "support/server_test.hpp"
 
 namespace obol::testing { namespace {
@@ -95,6 +96,22 @@ TEST_P(AsyncStoreLifeTest, ATimeLimitThatPassesInTheMiddleOfARoundIsTold) {
     }
     EXPECT_FALSE(told->has_value());
   }
+}
+
+// It needs several, and any of them may be the last.
+TEST_P(AsyncStoreLifeTest, AnotherStoreForWhichThereAreNoDescriptorsIsAnErrorThatSaysWhatToDo) {
+  const auto before = open_descriptors();
+  std::size_t spare = 0;
+  for (;; ++spare) {
+    ASSERT_LT(spare, 20U);
+    const NoDescriptors few(spare);
+    const auto another = store->another();
+    if (another) break;
+    EXPECT_TRUE(another.error().message.contains("open files")) << another.error().message;
+  }
+  EXPECT_GE(spare, 3U);
+  EXPECT_EQ(open_descriptors(), before);
+  EXPECT_TRUE(outcome_of(*store, store->get(key)));
 }
 
 TEST_P(AsyncStoreLifeTest, ACallThatWasCancelledBeforeItBeganIsKnownAtOnce) {
