@@ -40,7 +40,7 @@ bool send_all(int descriptor, const char* bytes, int size) {
 
 }  // namespace
 
-TlsFront::TlsFront(std::string socket_path)
+TlsFront::TlsFront(std::string socket_path, int receive_buffer)
     : socket_path_(std::move(socket_path)),
       context_(::SSL_CTX_new(::TLS_server_method()), ::SSL_CTX_free),
       listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -49,6 +49,10 @@ TlsFront::TlsFront(std::string socket_path)
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
+  // What is accepted has the same.
+  if (receive_buffer > 0) {
+    ::setsockopt(listener_.number(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+  }
   if (::SSL_CTX_use_certificate_chain_file(context_.get(), files.certificate.c_str()) != 1 ||
       ::SSL_CTX_use_PrivateKey_file(context_.get(), files.private_key.c_str(), SSL_FILETYPE_PEM) != 1 ||
       ::bind(listener_.number(), reinterpret_cast<const sockaddr*>(&address), size) != 0 ||

@@ -21,7 +21,8 @@ namespace obol::testing {
 /// A thread for each connection.
 class TlsFront {
  public:
-  explicit TlsFront(std::string socket_path);
+  /// `receive_buffer`: in bytes, of what comes from clients; 0: the system's.
+  explicit TlsFront(std::string socket_path, int receive_buffer = 0);
   ~TlsFront();
   TlsFront(const TlsFront&) = delete;
   TlsFront& operator=(const TlsFront&) = delete;
