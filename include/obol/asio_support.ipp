@@ -14,7 +14,8 @@ struct DefaultToken;  // Asio 1.22 knows no coroutines of Clang unless ASIO_HAS_
 
 /// What a call may be completed with: all but the options that stand before it.
 template <class Token>
-concept CompletionToken = !std::same_as<std::remove_cvref_t<Token>, CallOptions>;
+concept CompletionToken =
+    !std::same_as<std::remove_cvref_t<Token>, CallOptions> && !std::same_as<std::remove_cvref_t<Token>, AccessCheck>;
 
 namespace detail {
 
@@ -246,6 +247,48 @@ class Initiation {
   MakeCall make_call_;
 };
 
+/// Whose calls take completion tokens: a store, or a session manager.
+template <class Wrapped>
+class Face {
+ public:
+  using executor_type = OBOL_ASIO::any_io_executor;  ///< As Asio's own objects have it.
+
+  Face(const Face&) = delete;
+  Face& operator=(const Face&) = delete;
+
+  /// Returns the executor of the constructor.
+  executor_type get_executor() const noexcept { return poster_->executor(); }
+
+ protected:
+  Face(Wrapped& wrapped, executor_type executor)
+      : wrapped_(wrapped), poster_(std::make_shared<RoundPoster>(std::move(executor))) {}
+  ~Face() = default;
+
+  template <class T, class Token, class MakeCall, class... Arguments>
+  auto read(std::remove_reference_t<Token>& token, MakeCall make_call, CallOptions&& options,
+            Arguments&&... arguments) {
+    return initiate<T, Token>(Cancelled::by_each_type, token, std::move(make_call), std::move(options),
+                              std::forward<Arguments>(arguments)...);
+  }
+  template <class T, class Token, class MakeCall, class... Arguments>
+  auto write(std::remove_reference_t<Token>& token, MakeCall make_call, CallOptions&& options,
+             Arguments&&... arguments) {
+    return initiate<T, Token>(Cancelled::not_by_total, token, std::move(make_call), std::move(options),
+                              std::forward<Arguments>(arguments)...);
+  }
+  template <class T, class Token, class MakeCall, class... Arguments>
+  auto initiate(Cancelled cancelled, std::remove_reference_t<Token>& token, MakeCall make_call, CallOptions&& options,
+                Arguments&&... arguments) {
+    return OBOL_ASIO::async_initiate<Token, void(T)>(
+        Initiation<T, Wrapped, MakeCall>(wrapped_, poster_, cancelled, std::move(make_call)), token, std::move(options),
+        std::forward<Arguments>(arguments)...);
+  }
+
+ private:
+  Wrapped& wrapped_;
+  std::shared_ptr<RoundPoster> poster_;
+};
+
 /// The store of a Driver, and the wait for its descriptor, which keeps this alive.
 class Watch : public std::enable_shared_from_this<Watch> {
  public:
@@ -310,24 +353,18 @@ class Watch : public std::enable_shared_from_this<Watch> {
 /// Somebody must drive the store: a Driver, for example. The store must outlive this, and the executor's context the
 /// store. This may be destroyed before its calls have ended, but not while a `deferred` call has not begun.
 template <class Wrapped = AsyncSessionStore>
-class Store {
+class Store : public detail::Face<Wrapped> {
  public:
-  using executor_type = OBOL_ASIO::any_io_executor;  ///< As Asio's own objects have it.
-
   /// A store, and where its calls are completed if a handler has no executor of its own.
-  Store(Wrapped& store, executor_type executor)
-      : store_(store), poster_(std::make_shared<detail::RoundPoster>(std::move(executor))) {}
+  Store(Wrapped& store, OBOL_ASIO::any_io_executor executor) : detail::Face<Wrapped>(store, std::move(executor)) {}
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
   ~Store() = default;
 
-  /// Returns the executor of the constructor.
-  executor_type get_executor() const noexcept { return poster_->executor(); }
-
   /// See AsyncSessionStore::get. CallOptions::executor has no effect, here and below.
   template <CompletionToken Token = DefaultToken>
   auto get(SessionKey key, CallOptions options, Token&& token = Token()) {
-    return read<Result<std::optional<Session>>, Token>(
+    return this->template read<Result<std::optional<Session>>, Token>(
         token, [](Wrapped& store, auto&&... with) { return store.get(std::forward<decltype(with)>(with)...); },
         std::move(options), std::move(key));
   }
@@ -340,7 +377,7 @@ class Store {
   /// See AsyncSessionStore::get_many.
   template <CompletionToken Token = DefaultToken>
   auto get_many(std::vector<SessionKey> keys, CallOptions options, Token&& token = Token()) {
-    return read<Result<std::vector<std::optional<Session>>>, Token>(
+    return this->template read<Result<std::vector<std::optional<Session>>>, Token>(
         token, [](Wrapped& store, auto&&... with) { return store.get_many(std::forward<decltype(with)>(with)...); },
         std::move(options), std::move(keys));
   }
@@ -353,7 +390,7 @@ class Store {
   /// See AsyncSessionStore::upsert.
   template <CompletionToken Token = DefaultToken>
   auto upsert(Session session, CallOptions options, Token&& token = Token()) {
-    return write<std::expected<UpsertedSession, UpsertError>, Token>(
+    return this->template write<std::expected<UpsertedSession, UpsertError>, Token>(
         token, [](Wrapped& store, auto&&... with) { return store.upsert(std::forward<decltype(with)>(with)...); },
         std::move(options), std::move(session));
   }
@@ -366,7 +403,7 @@ class Store {
   /// See AsyncSessionStore::rotate_id.
   template <CompletionToken Token = DefaultToken>
   auto rotate_id(Session session, CallOptions options, Token&& token = Token()) {
-    return write<std::expected<Session, UpsertError>, Token>(
+    return this->template write<std::expected<Session, UpsertError>, Token>(
         token, [](Wrapped& store, auto&&... with) { return store.rotate_id(std::forward<decltype(with)>(with)...); },
         std::move(options), std::move(session));
   }
@@ -379,7 +416,7 @@ class Store {
   /// See AsyncSessionStore::delete_one.
   template <CompletionToken Token = DefaultToken>
   auto delete_one(SessionKey key, CallOptions options, Token&& token = Token()) {
-    return write<Result<Deleted>, Token>(
+    return this->template write<Result<Deleted>, Token>(
         token, [](Wrapped& store, auto&&... with) { return store.delete_one(std::forward<decltype(with)>(with)...); },
         std::move(options), std::move(key));
   }
@@ -392,7 +429,7 @@ class Store {
   /// See AsyncSessionStore::get_all.
   template <CompletionToken Token = DefaultToken>
   auto get_all(std::string user_id, std::string type, CallOptions options, Token&& token = Token()) {
-    return read<Result<std::vector<Session>>, Token>(
+    return this->template read<Result<std::vector<Session>>, Token>(
         token, [](Wrapped& store, auto&&... with) { return store.get_all(std::forward<decltype(with)>(with)...); },
         std::move(options), std::move(user_id), std::move(type));
   }
@@ -405,7 +442,7 @@ class Store {
   /// See AsyncSessionStore::delete_all.
   template <CompletionToken Token = DefaultToken>
   auto delete_all(std::string user_id, std::string type, CallOptions options, Token&& token = Token()) {
-    return write<Result<Deleted>, Token>(
+    return this->template write<Result<Deleted>, Token>(
         token, [](Wrapped& store, auto&&... with) { return store.delete_all(std::forward<decltype(with)>(with)...); },
         std::move(options), std::move(user_id), std::move(type));
   }
@@ -418,7 +455,7 @@ class Store {
   /// See AsyncSessionStore::delete_all.
   template <CompletionToken Token = DefaultToken>
   auto delete_all(std::string user_id, std::vector<std::string> types, CallOptions options, Token&& token = Token()) {
-    return write<Result<Deleted>, Token>(
+    return this->template write<Result<Deleted>, Token>(
         token, [](Wrapped& store, auto&&... with) { return store.delete_all(std::forward<decltype(with)>(with)...); },
         std::move(options), std::move(user_id), std::move(types));
   }
@@ -431,7 +468,7 @@ class Store {
   /// See AsyncSessionStore::delete_others.
   template <CompletionToken Token = DefaultToken>
   auto delete_others(SessionKey keep, CallOptions options, Token&& token = Token()) {
-    return write<Result<Deleted>, Token>(
+    return this->template write<Result<Deleted>, Token>(
         token,
         [](Wrapped& store, auto&&... with) { return store.delete_others(std::forward<decltype(with)>(with)...); },
         std::move(options), std::move(keep));
@@ -446,7 +483,7 @@ class Store {
   template <CompletionToken Token = DefaultToken>
     requires std::derived_from<Wrapped, AsyncRedisStore>
   auto get_from_replica(SessionKey key, CallOptions options, Token&& token = Token()) {
-    return read<Result<std::optional<Session>>, Token>(
+    return this->template read<Result<std::optional<Session>>, Token>(
         token,
         [](Wrapped& store, auto&&... with) { return store.get_from_replica(std::forward<decltype(with)>(with)...); },
         std::move(options), std::move(key));
@@ -462,7 +499,7 @@ class Store {
   template <CompletionToken Token = DefaultToken>
     requires std::derived_from<Wrapped, AsyncRedisStore>
   auto get_all_from_replica(std::string user_id, std::string type, CallOptions options, Token&& token = Token()) {
-    return read<Result<std::vector<Session>>, Token>(
+    return this->template read<Result<std::vector<Session>>, Token>(
         token,
         [](Wrapped& store, auto&&... with) {
           return store.get_all_from_replica(std::forward<decltype(with)>(with)...);
@@ -480,7 +517,7 @@ class Store {
   template <CompletionToken Token = DefaultToken>
     requires std::derived_from<Wrapped, AsyncRedisStore>
   auto diagnose(CallOptions options, Token&& token = Token()) {
-    return initiate<Result<std::vector<Finding>>, Token>(
+    return this->template initiate<Result<std::vector<Finding>>, Token>(
         detail::Cancelled::never, token,
         [](Wrapped& store, auto&&... with) { return store.diagnose(std::forward<decltype(with)>(with)...); },
         std::move(options));
@@ -491,30 +528,203 @@ class Store {
   auto diagnose(Token&& token = Token()) {
     return diagnose(CallOptions{}, std::forward<Token>(token));
   }
+};
 
- private:
-  template <class T, class Token, class MakeCall, class... Arguments>
-  auto read(std::remove_reference_t<Token>& token, MakeCall make_call, CallOptions&& options,
-            Arguments&&... arguments) {
-    return initiate<T, Token>(detail::Cancelled::by_each_type, token, std::move(make_call), std::move(options),
-                              std::forward<Arguments>(arguments)...);
+/// A session manager whose calls take completion tokens. What is said of Store holds for it: `authenticate` and `list`
+/// are calls that read, the others write. The manager must outlive this.
+class SessionManager : public detail::Face<AsyncSessionManager> {
+ public:
+  /// A manager, and where its calls are completed if a handler has no executor of its own.
+  SessionManager(AsyncSessionManager& manager, OBOL_ASIO::any_io_executor executor)
+      : Face(manager, std::move(executor)) {}
+  SessionManager(const SessionManager&) = delete;
+  SessionManager& operator=(const SessionManager&) = delete;
+  ~SessionManager() = default;
+
+  /// See SessionManager::log_in.
+  template <CompletionToken Token = DefaultToken>
+  auto log_in(std::string user_id, std::string extra_payload, std::chrono::sys_seconds credentials_read_at,
+              CallOptions options, Token&& token = Token()) {
+    return write<Result<LoggedIn>, Token>(
+        token,
+        [](AsyncSessionManager& manager, auto&&... with) {
+          return manager.log_in(std::forward<decltype(with)>(with)...);
+        },
+        std::move(options), std::move(user_id), std::move(extra_payload), credentials_read_at);
   }
-  template <class T, class Token, class MakeCall, class... Arguments>
-  auto write(std::remove_reference_t<Token>& token, MakeCall make_call, CallOptions&& options,
-             Arguments&&... arguments) {
-    return initiate<T, Token>(detail::Cancelled::not_by_total, token, std::move(make_call), std::move(options),
-                              std::forward<Arguments>(arguments)...);
-  }
-  template <class T, class Token, class MakeCall, class... Arguments>
-  auto initiate(detail::Cancelled cancelled, std::remove_reference_t<Token>& token, MakeCall make_call,
-                CallOptions&& options, Arguments&&... arguments) {
-    return OBOL_ASIO::async_initiate<Token, void(T)>(
-        detail::Initiation<T, Wrapped, MakeCall>(store_, poster_, cancelled, std::move(make_call)), token,
-        std::move(options), std::forward<Arguments>(arguments)...);
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto log_in(std::string user_id, std::string extra_payload, std::chrono::sys_seconds credentials_read_at,
+              Token&& token = Token()) {
+    return log_in(std::move(user_id), std::move(extra_payload), credentials_read_at, CallOptions{},
+                  std::forward<Token>(token));
   }
 
-  Wrapped& store_;
-  std::shared_ptr<detail::RoundPoster> poster_;
+  /// See SessionManager::authenticate.
+  template <CompletionToken Token = DefaultToken>
+  auto authenticate(std::string access_token, CallOptions options, Token&& token = Token()) {
+    return read<Result<std::optional<Authenticated>>, Token>(
+        token,
+        [](AsyncSessionManager& manager, auto&&... with) {
+          return manager.authenticate(std::forward<decltype(with)>(with)...);
+        },
+        std::move(options), std::move(access_token));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto authenticate(std::string access_token, Token&& token = Token()) {
+    return authenticate(std::move(access_token), CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// The same with another check than that of the options.
+  template <CompletionToken Token = DefaultToken>
+  auto authenticate(std::string access_token, AccessCheck check, CallOptions options, Token&& token = Token()) {
+    return read<Result<std::optional<Authenticated>>, Token>(
+        token,
+        [](AsyncSessionManager& manager, auto&&... with) {
+          return manager.authenticate(std::forward<decltype(with)>(with)...);
+        },
+        std::move(options), std::move(access_token), check);
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto authenticate(std::string access_token, AccessCheck check, Token&& token = Token()) {
+    return authenticate(std::move(access_token), check, CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// See SessionManager::refresh.
+  template <CompletionToken Token = DefaultToken>
+  auto refresh(std::string refresh_token, CallOptions options, Token&& token = Token()) {
+    return write<Result<std::optional<LoggedIn>>, Token>(
+        token,
+        [](AsyncSessionManager& manager, auto&&... with) {
+          return manager.refresh(std::forward<decltype(with)>(with)...);
+        },
+        std::move(options), std::move(refresh_token));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto refresh(std::string refresh_token, Token&& token = Token()) {
+    return refresh(std::move(refresh_token), CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// The same with a change of the payload; options must be given.
+  template <CompletionToken Token = DefaultToken>
+  auto refresh(std::string refresh_token, PayloadChange change, CallOptions options, Token&& token = Token()) {
+    return write<Result<std::optional<LoggedIn>>, Token>(
+        token,
+        [](AsyncSessionManager& manager, auto&&... with) {
+          return manager.refresh(std::forward<decltype(with)>(with)...);
+        },
+        std::move(options), std::move(refresh_token), std::move(change));
+  }
+
+  /// See SessionManager::secure.
+  template <CompletionToken Token = DefaultToken>
+  auto secure(Session session, CallOptions options, Token&& token = Token()) {
+    return write<Result<std::optional<LoggedIn>>, Token>(
+        token,
+        [](AsyncSessionManager& manager, auto&&... with) {
+          return manager.secure(std::forward<decltype(with)>(with)...);
+        },
+        std::move(options), std::move(session));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto secure(Session session, Token&& token = Token()) {
+    return secure(std::move(session), CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// The same with a change of the payload; options must be given.
+  template <CompletionToken Token = DefaultToken>
+  auto secure(Session session, PayloadChange change, CallOptions options, Token&& token = Token()) {
+    return write<Result<std::optional<LoggedIn>>, Token>(
+        token,
+        [](AsyncSessionManager& manager, auto&&... with) {
+          return manager.secure(std::forward<decltype(with)>(with)...);
+        },
+        std::move(options), std::move(session), std::move(change));
+  }
+
+  /// See SessionManager::touch.
+  template <CompletionToken Token = DefaultToken>
+  auto touch(Session session, CallOptions options, Token&& token = Token()) {
+    return write<Result<std::optional<Session>>, Token>(
+        token,
+        [](AsyncSessionManager& manager, auto&&... with) {
+          return manager.touch(std::forward<decltype(with)>(with)...);
+        },
+        std::move(options), std::move(session));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto touch(Session session, Token&& token = Token()) {
+    return touch(std::move(session), CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// See SessionManager::list.
+  template <CompletionToken Token = DefaultToken>
+  auto list(std::string user_id, CallOptions options, Token&& token = Token()) {
+    return read<Result<std::vector<Session>>, Token>(
+        token,
+        [](AsyncSessionManager& manager, auto&&... with) {
+          return manager.list(std::forward<decltype(with)>(with)...);
+        },
+        std::move(options), std::move(user_id));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto list(std::string user_id, Token&& token = Token()) {
+    return list(std::move(user_id), CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// See SessionManager::log_out.
+  template <CompletionToken Token = DefaultToken>
+  auto log_out(SessionKey session, CallOptions options, Token&& token = Token()) {
+    return write<Result<Deleted>, Token>(
+        token,
+        [](AsyncSessionManager& manager, auto&&... with) {
+          return manager.log_out(std::forward<decltype(with)>(with)...);
+        },
+        std::move(options), std::move(session));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto log_out(SessionKey session, Token&& token = Token()) {
+    return log_out(std::move(session), CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// See SessionManager::log_out_others.
+  template <CompletionToken Token = DefaultToken>
+  auto log_out_others(SessionKey keep, CallOptions options, Token&& token = Token()) {
+    return write<Result<Deleted>, Token>(
+        token,
+        [](AsyncSessionManager& manager, auto&&... with) {
+          return manager.log_out_others(std::forward<decltype(with)>(with)...);
+        },
+        std::move(options), std::move(keep));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto log_out_others(SessionKey keep, Token&& token = Token()) {
+    return log_out_others(std::move(keep), CallOptions{}, std::forward<Token>(token));
+  }
+
+  /// See SessionManager::log_out_everywhere.
+  template <CompletionToken Token = DefaultToken>
+  auto log_out_everywhere(std::string user_id, CallOptions options, Token&& token = Token()) {
+    return write<Result<Deleted>, Token>(
+        token,
+        [](AsyncSessionManager& manager, auto&&... with) {
+          return manager.log_out_everywhere(std::forward<decltype(with)>(with)...);
+        },
+        std::move(options), std::move(user_id));
+  }
+  /// The same, without options.
+  template <CompletionToken Token = DefaultToken>
+  auto log_out_everywhere(std::string user_id, Token&& token = Token()) {
+    return log_out_everywhere(std::move(user_id), CallOptions{}, std::forward<Token>(token));
+  }
 };
 
 /// Drives a store from an executor of Asio: waits for its descriptor, and calls run_ready(). Handlers of calls without

@@ -7,6 +7,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <utility>
 
@@ -48,19 +49,13 @@ class Receiver {
   ~Receiver() = default;
 };
 
-/// The store's side of a call. Stores derive from it; callers use AsyncCall.
-template <class T>
-class PendingCall {
+/// What the calls of a store have in common, whatever their outcome is.
+class CallControl {
  public:
-  PendingCall() = default;
-  PendingCall(const PendingCall&) = delete;
-  PendingCall& operator=(const PendingCall&) = delete;
-  virtual ~PendingCall() = default;
-
-  /// Begins the call. True if its outcome is known at once: the receiver is not told then. Otherwise the call owns
-  /// itself from now on, may have ended already in another thread, and gives itself to the receiver, once. If this
-  /// throws, which only std::bad_alloc does, the call has not begun.
-  virtual bool begin(Receiver<T>& receiver) = 0;
+  CallControl() = default;
+  CallControl(const CallControl&) = delete;
+  CallControl& operator=(const CallControl&) = delete;
+  virtual ~CallControl() = default;
 
   /// After begin() has returned true: the call owns itself, and gives itself to the receiver of begin(), not inside
   /// this function but where a call that takes time would.
@@ -70,9 +65,26 @@ class PendingCall {
   /// cancelled. Must work after the store was destroyed if the call was posted to an executor before that.
   virtual void abandon() noexcept = 0;
 
+  /// After begin() has returned false, until the call is destroyed: does what CallOptions::stop does, if the call can
+  /// be cancelled. The receiver is still told. Must work when abandon() must, and in any thread.
+  virtual void cancel() noexcept = 0;
+
+  /// The time limit of the call, which counts from begin(); nullopt if there is none.
+  virtual std::optional<std::chrono::milliseconds> time_limit() const = 0;
+
   /// How long the calling thread may wait for the outcome: the time limit of the call and some time for its delivery.
   /// `invalid_argument` if this thread drives the store, since it would wait for itself.
   virtual Result<std::chrono::milliseconds> longest_wait() const = 0;
+};
+
+/// The store's side of a call. Stores derive from it; callers use AsyncCall.
+template <class T>
+class PendingCall : public CallControl {
+ public:
+  /// Begins the call. True if its outcome is known at once: the receiver is not told then. Otherwise the call owns
+  /// itself from now on, may have ended already in another thread, and gives itself to the receiver, once. If this
+  /// throws, which only std::bad_alloc does, the call has not begun.
+  virtual bool begin(Receiver<T>& receiver) = 0;
 
   T outcome{};           ///< Once it has ended.
   Handler<T> handler{};  ///< Kept here by AsyncCall, so that a call with a handler is one piece of memory.

@@ -35,6 +35,7 @@ class OBOL_EXPORT AsyncAdapter : public AsyncSessionStore {
 
   int descriptor() const override;
   void run_ready() override;
+  void post(Completion& ended, Executor* executor) noexcept override;
 
  protected:
   /// See AsyncOver.

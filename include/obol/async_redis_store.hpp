@@ -63,6 +63,7 @@ class OBOL_EXPORT AsyncRedisStore final : public AsyncSessionStore {
 
   int descriptor() const override;
   void run_ready() override;
+  void post(Completion& ended, Executor* executor) noexcept override;
 
   /// Returns statistics of this store's connections and calls. Two differ: `opened` and `failed` count for all stores
   /// made by another() together, and `maximum` is that of one server, also in a cluster. Thread-safe.

@@ -11,6 +11,7 @@
 
 #include "obol/async_call.hpp"
 #include "obol/error.hpp"
+#include "obol/executor.hpp"
 #include "obol/export.hpp"
 #include "obol/session.hpp"
 #include "obol/session_store.hpp"
@@ -87,6 +88,11 @@ class OBOL_EXPORT AsyncSessionStore {
   /// not from within a handler of the same store. If a handler throws, the exception leaves this function, and the
   /// handlers behind that one run in the next call.
   virtual void run_ready() = 0;
+
+  /// Completes `ended` as the store completes a call whose outcome is known at once: on the executor, or if that is
+  /// null in the thread that drives; never inside this function. For what is built on a store and has outcomes of its
+  /// own, such as AsyncSessionManager. Thread-safe.
+  virtual void post(Completion& ended, Executor* executor) noexcept = 0;
 
  protected:
   /// For derived stores that can be moved.

@@ -16,6 +16,7 @@
 #include <boost/asio/recycling_allocator.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/version.hpp>
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <expected>
@@ -29,6 +30,7 @@
 #include <vector>
 
 #include "obol/async_redis_store.hpp"
+#include "obol/async_session_manager.hpp"
 #include "obol/async_session_store.hpp"
 
 #if BOOST_ASIO_VERSION < 102600

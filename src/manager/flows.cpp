@@ -1,6 +1,8 @@
 // The flows of a session manager.
 #include "manager/flows.hpp"
 
+#include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "obol/session_limits.hpp"
@@ -60,9 +62,10 @@ Step<LogInFlow::Outcome> LogInFlow::receive(StoreReply reply) {
 }
 
 AuthenticateFlow::AuthenticateFlow(const SessionIssuer& issuer, std::string_view access_token, AccessCheck check)
-    : token_(issuer.open(sealing::TokenKind::access, access_token)), check_(check) {}
+    : issuer_(issuer), presented_(access_token), check_(check) {}
 
 Step<AuthenticateFlow::Outcome> AuthenticateFlow::begin() {
+  token_ = issuer_.open(sealing::TokenKind::access, presented_);
   if (!token_) return Outcome();
   if (check_ == AccessCheck::token_and_session) return GetSession{token_->session};
   return Outcome(Authenticated{.session_key = std::move(token_->session), .expires_at = token_->expires_at});
@@ -76,9 +79,10 @@ Step<AuthenticateFlow::Outcome> AuthenticateFlow::receive(StoreReply reply) {
 }
 
 RefreshFlow::RefreshFlow(const SessionIssuer& issuer, std::string_view refresh_token, PayloadChange change)
-    : issuer_(issuer), token_(issuer.open(sealing::TokenKind::refresh, refresh_token)), change_(std::move(change)) {}
+    : issuer_(issuer), presented_(refresh_token), change_(std::move(change)) {}
 
 Step<LogInOutcome> RefreshFlow::begin() {
+  token_ = issuer_.open(sealing::TokenKind::refresh, presented_);
   if (!token_) return nobody();
   return GetSession{token_->session};
 }
@@ -192,6 +196,23 @@ Step<TouchFlow::Outcome> TouchFlow::receive(StoreReply reply) {
       break;
   }
   return Outcome(failure(std::move(reply.error())));
+}
+
+ListFlow::ListFlow(const SessionIssuer& issuer, std::string user_id) : issuer_(issuer), user_id_(std::move(user_id)) {}
+
+Step<ListFlow::Outcome, ListFlow::Request> ListFlow::begin() {
+  return Request(GetAllSessions{std::move(user_id_), issuer_.options().session_type});
+}
+
+// The most recently used first.
+Step<ListFlow::Outcome, ListFlow::Request> ListFlow::receive(Reply reply) {
+  if (reply) {
+    std::ranges::sort(*reply, [](const Session& one, const Session& other) {
+      return std::tie(other.refreshed_at, other.created_at, other.id) <
+             std::tie(one.refreshed_at, one.created_at, one.id);
+    });
+  }
+  return reply;
 }
 
 }}}  // namespace obol::v0::manager

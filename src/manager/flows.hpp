@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "manager/session_issuer.hpp"
 #include "obol/session_manager.hpp"
@@ -31,6 +32,11 @@ struct DeleteOtherSessions {
   SessionKey keep;
 };
 
+struct GetAllSessions {
+  std::string user_id;
+  std::string type;
+};
+
 /// A call of the store.
 using StoreRequest = std::variant<GetSession, UpsertSession, RotateSessionId, DeleteSession, DeleteOtherSessions>;
 
@@ -38,14 +44,20 @@ using StoreRequest = std::variant<GetSession, UpsertSession, RotateSessionId, De
 using StoreReply = std::expected<std::optional<Session>, UpsertError>;
 
 /// What comes next: a call of the store, or the outcome.
-template <class Outcome>
-using Step = std::variant<StoreRequest, Outcome>;
+template <class Outcome, class Request = StoreRequest>
+using Step = std::variant<Request, Outcome>;
+
+/// What a flow about one session asks the store, and is told.
+struct SessionFlow {
+  using Request = StoreRequest;
+  using Reply = StoreReply;
+};
 
 /// A session and new tokens, or "not logged in".
 using LogInOutcome = Result<std::optional<LoggedIn>>;
 
 /// `log_in`: one write.
-class LogInFlow {
+class LogInFlow : public SessionFlow {
  public:
   using Outcome = Result<LoggedIn>;
   LogInFlow(const SessionIssuer& issuer, std::string user_id, std::string extra_payload,
@@ -61,8 +73,8 @@ class LogInFlow {
   std::chrono::sys_seconds credentials_read_at_;
 };
 
-/// `authenticate`: one read, or nothing.
-class AuthenticateFlow {
+/// `authenticate`: one read, or nothing. The token must live until begin() has returned.
+class AuthenticateFlow : public SessionFlow {
  public:
   using Outcome = Result<std::optional<Authenticated>>;
   AuthenticateFlow(const SessionIssuer& issuer, std::string_view access_token, AccessCheck check);
@@ -71,6 +83,8 @@ class AuthenticateFlow {
   Step<Outcome> receive(StoreReply reply);
 
  private:
+  const SessionIssuer& issuer_;
+  std::string_view presented_;
   std::optional<sealing::TokenClaims> token_;
   AccessCheck check_;
 };
@@ -79,7 +93,8 @@ class AuthenticateFlow {
 constexpr int max_attempts = 16;
 
 /// `refresh`: a read, and a write if it begins a generation or changes the payload. A reused token ends the session.
-class RefreshFlow {
+/// The token must live until begin() has returned.
+class RefreshFlow : public SessionFlow {
  public:
   using Outcome = LogInOutcome;
   RefreshFlow(const SessionIssuer& issuer, std::string_view refresh_token, PayloadChange change);
@@ -96,6 +111,7 @@ class RefreshFlow {
   Step<Outcome> refuse_reuse();
 
   const SessionIssuer& issuer_;
+  std::string_view presented_;
   std::optional<sealing::TokenClaims> token_;
   PayloadChange change_;
   Asked asked_ = Asked::read;
@@ -103,7 +119,7 @@ class RefreshFlow {
 };
 
 /// `secure`: the other sessions first, so that a failure leaves the caller its tokens; then the new id.
-class SecureFlow {
+class SecureFlow : public SessionFlow {
  public:
   using Outcome = LogInOutcome;
   SecureFlow(const SessionIssuer& issuer, Session session, PayloadChange change);
@@ -122,7 +138,7 @@ class SecureFlow {
 };
 
 /// `touch`: one write, or nothing.
-class TouchFlow {
+class TouchFlow : public SessionFlow {
  public:
   using Outcome = Result<std::optional<Session>>;
   TouchFlow(const SessionIssuer& issuer, Session session);
@@ -134,6 +150,22 @@ class TouchFlow {
   const SessionIssuer& issuer_;
   Session session_;
   int attempts_left_ = max_attempts;
+};
+
+/// `list`: one read.
+class ListFlow {
+ public:
+  using Outcome = Result<std::vector<Session>>;
+  using Request = std::variant<GetAllSessions>;
+  using Reply = Result<std::vector<Session>>;
+  ListFlow(const SessionIssuer& issuer, std::string user_id);
+
+  Step<Outcome, Request> begin();
+  Step<Outcome, Request> receive(Reply reply);
+
+ private:
+  const SessionIssuer& issuer_;
+  std::string user_id_;
 };
 
 }}}  // namespace obol::v0::manager

@@ -56,7 +56,8 @@ Result<void> check_durations(const SessionManagerOptions& options) {
 
 }  // namespace
 
-Result<void> validate(const SessionManagerOptions& options) {
+Result<void> validate(bool has_store, const SessionManagerOptions& options) {
+  if (!has_store) return refuse("there is no store; give the manager one, for example a RedisStore or a MemoryStore");
   if (options.keyring.empty()) return refuse("the keyring is empty; make one with Keyring::from_base_secret");
   if (!options.clock) return refuse("the clock is empty; leave it at obol::system_clock()");
   if (auto valid = obol::validate("user", options.session_type); !valid) return valid;

@@ -45,7 +45,7 @@ class SessionIssuer {
   sealing::ReplaceableKeyring keyring_;
 };
 
-/// `invalid_argument` if options are missing or contradict each other.
-Result<void> validate(const SessionManagerOptions& options);
+/// `invalid_argument` if there is no store, or if options are missing or contradict each other.
+Result<void> validate(bool has_store, const SessionManagerOptions& options);
 
 }}}  // namespace obol::v0::manager

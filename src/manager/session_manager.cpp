@@ -1,60 +1,41 @@
 // Runs the flows of a session manager over a store that blocks.
 #include "obol/session_manager.hpp"
 
-#include <algorithm>
-#include <tuple>
+#include <string>
 #include <utility>
 #include <variant>
 
 #include "manager/flows.hpp"
 #include "manager/session_issuer.hpp"
-#include "values/refusal.hpp"
+#include "manager/store_calls.hpp"
+#include "store/written_session.hpp"
 
 namespace obol { inline namespace v0 {
 namespace {
 
-using manager::StoreReply;
-
-std::unexpected<UpsertError> failed(Error&& error) { return std::unexpected(UpsertError{std::move(error)}); }
-
-/// Calls the store for a flow.
-class StoreCaller {
+/// A store that blocks, with the functions of an asynchronous one.
+class BlockingCalls {
  public:
-  explicit StoreCaller(SessionStore& store) : store_(store) {}
+  explicit BlockingCalls(SessionStore& store) : store_(store) {}
 
-  StoreReply operator()(manager::GetSession& request) {
-    auto session = store_.get(request.key);
-    if (!session) return failed(std::move(session.error()));
-    return std::move(*session);
-  }
-  StoreReply operator()(manager::UpsertSession& request) {
-    return stored(store_.upsert(request.session), request.session);
-  }
-  StoreReply operator()(manager::RotateSessionId& request) {
-    return stored(store_.rotate_id(request.session), request.session);
-  }
-  StoreReply operator()(manager::DeleteSession& request) { return deleted(store_.delete_one(request.key)); }
-  StoreReply operator()(manager::DeleteOtherSessions& request) { return deleted(store_.delete_others(request.keep)); }
+  auto get(const SessionKey& key) { return store_.get(key); }
+  auto upsert(Session session) { return upserted(store_, std::move(session)); }
+  auto rotate_id(Session session) { return with_new_id(store_, std::move(session)); }
+  auto delete_one(const SessionKey& key) { return store_.delete_one(key); }
+  auto delete_others(const SessionKey& keep) { return store_.delete_others(keep); }
+  auto get_all(const std::string& user_id, const std::string& type) { return store_.get_all(user_id, type); }
 
  private:
-  template <class Written>
-  static StoreReply stored(Written written, Session& session) {
-    if (!written) return std::unexpected(std::move(written.error()));
-    return std::move(session);
-  }
-  static StoreReply deleted(Result<Deleted> outcome) {
-    if (!outcome) return failed(std::move(outcome.error()));
-    return std::nullopt;
-  }
-
   SessionStore& store_;
 };
 
 template <class Flow>
 typename Flow::Outcome run(SessionStore& store, Flow flow) {
+  BlockingCalls calls(store);
   auto step = flow.begin();
-  while (auto* request = std::get_if<manager::StoreRequest>(&step)) {
-    step = flow.receive(std::visit(StoreCaller(store), *request));
+  while (auto* request = std::get_if<typename Flow::Request>(&step)) {
+    step = flow.receive(
+        std::visit([&](auto& each) { return manager::reply_of(manager::make_call(calls, each)); }, *request));
   }
   return std::get<typename Flow::Outcome>(std::move(step));
 }
@@ -71,8 +52,8 @@ class SessionManager::Implementation {
 };
 
 Result<SessionManager> SessionManager::create(std::shared_ptr<SessionStore> store, SessionManagerOptions options) {
-  if (!store) return refuse("there is no store; give the manager a RedisStore or a MemoryStore");
-  if (auto valid = manager::validate(options); !valid) return std::unexpected(std::move(valid.error()));
+  if (auto valid = manager::validate(store != nullptr, options); !valid)
+    return std::unexpected(std::move(valid.error()));
   return SessionManager(std::make_unique<Implementation>(std::move(store), std::move(options)));
 }
 
@@ -109,14 +90,7 @@ Result<std::optional<Session>> SessionManager::touch(Session session) {
 }
 
 Result<std::vector<Session>> SessionManager::list(std::string_view user_id) {
-  auto sessions = implementation_->store->get_all(user_id, options().session_type);
-  if (sessions) {
-    std::ranges::sort(*sessions, [](const Session& one, const Session& other) {
-      return std::tie(other.refreshed_at, other.created_at, other.id) <
-             std::tie(one.refreshed_at, one.created_at, one.id);
-    });
-  }
-  return sessions;
+  return run(*implementation_->store, manager::ListFlow(implementation_->issuer, std::string(user_id)));
 }
 
 Result<Deleted> SessionManager::log_out(const SessionKey& session) {

@@ -23,6 +23,7 @@ class AsyncDiagnosis final : public AsyncStoreCall<Result<std::vector<Finding>>,
 
   bool begin(Receiver<Outcome>& receiver) override;
   void abandon() noexcept override;
+  void cancel() noexcept override {}
 
  private:
   static CallOptions without_limits(CallOptions options) {

@@ -57,7 +57,7 @@ class AsyncOperationCall final : public AsyncStoreCall<typename Work::Outcome, r
   bool begin(Receiver<Outcome>& receiver) override {
     this->set_receiver(receiver);
     begun_ = CallReports::Time::now();
-    this->deadline = redis::Deadline::at(begun_ + this->time_limit());
+    this->deadline = redis::Deadline::at(begun_ + *this->time_limit());
     this->executor = this->options().executor;
     if (ask(first_request())) return false;
     end();
@@ -68,6 +68,12 @@ class AsyncOperationCall final : public AsyncStoreCall<typename Work::Outcome, r
     const auto lock = this->lock();
     this->set_abandoned();
     this->core().with_engine([this](redis::Engine& engine) { engine.cancel(*this); });
+  }
+
+  void cancel() noexcept override {
+    const auto lock = this->lock();
+    is_cancelled_ = true;
+    if (was_begun_) this->core().with_engine([this](redis::Engine& engine) { engine.cancel(*this); });
   }
 
  private:
@@ -96,12 +102,6 @@ class AsyncOperationCall final : public AsyncStoreCall<typename Work::Outcome, r
   }
 
   redis::Command make_write(bool checks_clock) const override { return work_.make_write(checks_clock); }
-
-  void cancel() noexcept {
-    const auto lock = this->lock();
-    if (!was_begun_) return;
-    this->core().with_engine([this](redis::Engine& engine) { engine.cancel(*this); });
-  }
 
   std::optional<Request> first_request() noexcept {
     if (this->core().is_closed()) return fail(error_from(ErrorCode::closed, closed_error));
@@ -163,7 +163,7 @@ class AsyncOperationCall final : public AsyncStoreCall<typename Work::Outcome, r
     std::unique_lock<std::mutex> lock;
     began_under_lock_ = was_begun_ || cancel_on_stop_;
     if (began_under_lock_) lock = this->lock();
-    if (this->options().stop.stop_requested() || this->is_abandoned()) return Asked::cancelled;
+    if (is_cancelled_ || this->options().stop.stop_requested() || this->is_abandoned()) return Asked::cancelled;
     was_begun_ = true;
     if (engine.begin(*this)) return Asked::begun;
     was_begun_ = false;
@@ -181,6 +181,7 @@ class AsyncOperationCall final : public AsyncStoreCall<typename Work::Outcome, r
   Work work_;
   CallReports::Time::time_point begun_{};
   std::optional<std::stop_callback<Cancel>> cancel_on_stop_{};
+  bool is_cancelled_ = false;
   bool was_begun_ = false;
   bool began_under_lock_ = false;
   bool has_ended_ = false;

@@ -12,6 +12,7 @@
 #include "base/on_exit.hpp"
 #include "base/one_at_a_time.hpp"
 #include "redis/loop/poller.hpp"
+#include "store/written_session.hpp"
 #include "values/async_errors.hpp"
 #include "values/closed_error.hpp"
 #include "values/last_handlers.hpp"
@@ -111,6 +112,8 @@ class AdaptedCall final : public PendingCall<std::invoke_result_t<Work&, Session
   }
   void defer() noexcept override { adapter_.deliver(*this, options_.executor); }
   void abandon() noexcept override { receiver_ = nullptr; }
+  void cancel() noexcept override {}
+  std::optional<std::chrono::milliseconds> time_limit() const override { return std::nullopt; }
   Result<std::chrono::milliseconds> longest_wait() const override {
     if (adapter_.is_driven_by_this_thread()) return std::unexpected(driving_thread_error());
     return std::chrono::milliseconds(0);
@@ -147,6 +150,7 @@ AsyncAdapter::~AsyncAdapter() = default;
 SessionStore& AsyncAdapter::adapted() const noexcept { return implementation_->store(); }
 int AsyncAdapter::descriptor() const { return implementation_->descriptor(); }
 void AsyncAdapter::run_ready() { implementation_->run_ready(); }
+void AsyncAdapter::post(Completion& ended, Executor* executor) noexcept { implementation_->deliver(ended, executor); }
 
 AsyncCall<Result<std::optional<Session>>> AsyncAdapter::get(SessionKey key, CallOptions options) {
   return implementation_->call(std::move(options),
@@ -160,19 +164,14 @@ AsyncCall<Result<std::vector<std::optional<Session>>>> AsyncAdapter::get_many(st
 }
 
 AsyncCall<std::expected<UpsertedSession, UpsertError>> AsyncAdapter::upsert(Session session, CallOptions options) {
-  using Outcome = std::expected<UpsertedSession, UpsertError>;
   return implementation_->call(std::move(options), [session = std::move(session)](SessionStore& store) mutable {
-    auto upserted = store.upsert(session);
-    if (!upserted) return Outcome(std::unexpect, std::move(upserted.error()));
-    return Outcome(UpsertedSession{std::move(*upserted), std::move(session)});
+    return upserted(store, std::move(session));
   });
 }
 
 AsyncCall<std::expected<Session, UpsertError>> AsyncAdapter::rotate_id(Session session, CallOptions options) {
-  using Outcome = std::expected<Session, UpsertError>;
   return implementation_->call(std::move(options), [session = std::move(session)](SessionStore& store) mutable {
-    auto rotated = store.rotate_id(session);
-    return rotated ? Outcome(std::move(session)) : Outcome(std::unexpect, std::move(rotated.error()));
+    return with_new_id(store, std::move(session));
   });
 }
 

@@ -144,6 +144,9 @@ AsyncCall<Result<std::vector<Finding>>> AsyncRedisStore::diagnose(CallOptions op
 
 int AsyncRedisStore::descriptor() const { return implementation_->engine().descriptor(); }
 void AsyncRedisStore::run_ready() { implementation_->core().run_ready(); }
+void AsyncRedisStore::post(Completion& ended, Executor* executor) noexcept {
+  if (!implementation_->core().deliver(ended, executor)) const Completions dropped(ended);
+}
 
 PoolStatistics AsyncRedisStore::pool_statistics() const { return implementation_->engine().statistics(); }
 NearCacheStatistics AsyncRedisStore::near_cache_statistics() const {

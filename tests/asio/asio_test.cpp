@@ -17,7 +17,9 @@
 #include <vector>
 
 #include "asio/library.hpp"
-#include "asio/scripted_store.hpp"
+#include "obol/async_over.hpp"
+#include "obol/memory_store.hpp"
+#include "support/scripted_store.hpp"
 
 namespace obol::testing { namespace {
 
@@ -118,6 +120,66 @@ TEST_F(AsioTest, EachCallIsTheStoresCallOfItsName) {
   EXPECT_EQ(store_.called(), (std::vector<std::string>{"get a", "get_many", "upsert s", "rotate_id s", "delete_one b",
                                                        "get_all ann full", "delete_all ann trial",
                                                        "delete_all ann trial full", "delete_others c"}));
+}
+
+net::awaitable<void> log_in_and_out(face::SessionManager& manager, std::vector<std::string>& done) {
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  const Result<LoggedIn> login = co_await manager.log_in("ann", "payload", now, net::use_awaitable);
+  done.push_back(login.value().session.extra_payload);
+  auto sender = co_await manager.authenticate(login->tokens.access, net::use_awaitable);
+  done.emplace_back(sender.value()->session ? "with session" : "");
+  sender = co_await manager.authenticate(login->tokens.access, AccessCheck::token, net::use_awaitable);
+  done.emplace_back(sender.value()->session ? "" : "by token");
+  auto refreshed = co_await manager.refresh(login->tokens.refresh, net::use_awaitable);
+  done.emplace_back(refreshed.value() ? "refreshed" : "");
+  const PayloadChange change = [](std::string& payload) { payload += '!'; };
+  refreshed = co_await manager.refresh(login->tokens.refresh, change, {}, net::use_awaitable);
+  done.push_back(refreshed.value()->session.extra_payload);
+  refreshed = co_await manager.secure(refreshed.value()->session, net::use_awaitable);
+  refreshed = co_await manager.secure(refreshed.value()->session, change, {}, net::use_awaitable);
+  done.push_back(refreshed.value()->session.extra_payload);
+  const auto session = refreshed.value()->session;
+  done.emplace_back((co_await manager.touch(session, net::use_awaitable)).value() ? "touched" : "");
+  done.push_back(std::to_string((co_await manager.list("ann", net::use_awaitable)).value().size()));
+  auto ended = co_await manager.log_out(session.key(), net::use_awaitable);
+  done.emplace_back(ended ? "out" : "");
+  ended = co_await manager.log_out_others(session.key(), net::use_awaitable);
+  done.emplace_back(ended ? "others out" : "");
+  ended = co_await manager.log_out_everywhere("ann", net::use_awaitable);
+  done.emplace_back(ended ? "all out" : "");
+}
+
+TEST(AsioManagerTest, EachCallIsTheManagersCallOfItsName) {
+  net::io_context context;
+  const auto store = std::make_shared<AsyncOver<MemoryStore>>();
+  auto async_manager =
+      AsyncSessionManager::create(store, {.keyring = Keyring(SigningKey::from_bytes(std::string(32, 'k')).value())})
+          .value();
+  face::SessionManager manager(async_manager, context.get_executor());
+  std::vector<std::string> done;
+  net::co_spawn(context, log_in_and_out(manager, done), net::detached);
+  context.run();
+  EXPECT_EQ(done, (std::vector<std::string>{"payload", "with session", "by token", "refreshed", "payload!", "payload!!",
+                                            "touched", "1", "out", "others out", "all out"}));
+}
+
+TEST_F(AsioTest, CancellingAManagersCallCancelsThatOfTheStore) {
+  // Shared with the manager, but owned by the test.
+  const std::shared_ptr<AsyncSessionStore> shared(&store_, [](AsyncSessionStore*) {});
+  auto async_manager =
+      AsyncSessionManager::create(shared, {.keyring = Keyring(SigningKey::from_bytes(std::string(32, 'k')).value())})
+          .value();
+  face::SessionManager manager(async_manager, context_.get_executor());
+  net::cancellation_signal signal;
+  std::optional<Result<std::vector<Session>>> listed;
+  manager.list("ann", net::bind_cancellation_slot(
+                          signal.slot(), [&](Result<std::vector<Session>> outcome) { listed = std::move(outcome); }));
+  EXPECT_EQ(store_.in_flight(), 1U);
+  signal.emit(net::cancellation_type::total);
+  EXPECT_EQ(store_.in_flight(), 0U);
+  run_context();
+  ASSERT_TRUE(listed);
+  EXPECT_EQ(listed->error().code, ErrorCode::cancelled);
 }
 
 TEST_F(AsioTest, PassesTheTimeLimitOn) {

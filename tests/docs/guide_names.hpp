@@ -24,6 +24,7 @@ extern std::chrono::sys_seconds now;
 
 // Of hosts on an event loop.
 extern obol::AsyncRedisStore async_store;
+extern obol::AsyncSessionManager async_manager;
 struct Task {
   struct promise_type {
     Task get_return_object();

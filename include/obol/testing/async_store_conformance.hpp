@@ -81,6 +81,22 @@ class AsyncStoreConformance : public ::testing::Test {
     return outcome ? std::move(outcome->session) : Session{};
   }
 
+  /// Counts what becomes of it.
+  struct Posted final : Completion {
+    void complete() override { ++completed; }
+    void drop() noexcept override { ++dropped; }
+    int completed = 0;
+    int dropped = 0;
+  };
+
+  /// Keeps a call that has ended.
+  template <class T>
+  struct Keeping final : Receiver<T> {
+    void receive(std::unique_ptr<PendingCall<T>> told) override { ended = std::move(told); }
+    void drop() noexcept override {}
+    std::unique_ptr<PendingCall<T>> ended;
+  };
+
   static constexpr int functions = 9;
 
   /// Begins a call of each function (delete_all: with one type, and with several), and calls `ended` when one has
@@ -439,6 +455,44 @@ TYPED_TEST_P(AsyncStoreConformance, ACallIsStoppedFromAnotherThread) {
   }
 }
 
+TYPED_TEST_P(AsyncStoreConformance, ACallIsCancelledByWhoeverBeganIt) {
+  for (const bool has_run : {false, true}) {
+    typename TestFixture::template Keeping<typename TestFixture::Found> receiver;
+    auto call = this->store->get(this->make_session().key()).release();
+    if (call->begin(receiver)) continue;
+    auto* const begun = call.release();
+    if (has_run) this->drive_once();
+    if (!receiver.ended) begun->cancel();
+    this->drive_until([&] { return receiver.ended != nullptr; });
+    // Also one that has ended.
+    receiver.ended->cancel();
+    const auto& outcome = receiver.ended->outcome;
+    if (!outcome) {
+      EXPECT_EQ(outcome.error().code, ErrorCode::cancelled) << outcome.error().message;
+    }
+  }
+  EXPECT_TRUE(this->outcome_of(this->store->get(this->make_session().key())).has_value());
+}
+
+TYPED_TEST_P(AsyncStoreConformance, WhatIsPostedRunsWhereHandlersDo) {
+  QueueingExecutor executor;
+  typename TestFixture::Posted here;
+  typename TestFixture::Posted there;
+  this->store->post(here, nullptr);
+  this->store->post(there, &executor);
+  EXPECT_EQ(here.completed + there.completed, 0);
+  this->drive_until([&] { return here.completed > 0; });
+  EXPECT_EQ(there.completed, 0);
+  executor.take().run();
+  EXPECT_EQ(here.completed, 1);
+  EXPECT_EQ(there.completed, 1);
+  typename TestFixture::Posted late;
+  this->store->post(late, nullptr);
+  this->store.reset();
+  EXPECT_EQ(late.completed, 1);
+  EXPECT_EQ(here.dropped + there.dropped + late.dropped, 0);
+}
+
 TYPED_TEST_P(AsyncStoreConformance, AnExceptionOfAHandlerLeavesRunReadyAndTheOthersAreTold) {
   int told = 0;
   for (int call = 0; call < 3; ++call) {
@@ -484,21 +538,19 @@ TYPED_TEST_P(AsyncStoreConformance, TheDestructorTellsWhatItsHandlersBegin) {
   EXPECT_EQ(told, 3);
 }
 
-REGISTER_TYPED_TEST_SUITE_P(AsyncStoreConformance, ACallThatIsNotBegunDoesNothing,
-                            AHandlerIsCalledOnceAndNeverInsideStart, ACallOfEachFunctionEnds, ACallNeedsNoHandler,
-                            UpsertGivesTheSessionAsItIsStored, RotateIdGivesTheSessionWithItsNewId,
-                            DeleteAllOfSeveralTypesDeletesThoseTypesOnly, HandlersRunOnTheExecutorOfTheirCall,
-                            HandlersWithoutAnExecutorRunInTheThreadThatDrives, CallsOfManyThreadsAreToldOnceEach,
-                            AnObserverIsToldOfACallBeforeItsHandler, ACoroutineGoesOnWithTheOutcome,
-                            ACoroutineGoesOnOnTheExecutorOfItsCall, ACoroutineThatIsDestroyedIsNotResumed,
-                            ACoroutineMayBeDestroyedBetweenPostAndRun, AHandlerMayDestroyACoroutine,
-                            ChainsOfHandlersDoNotGrowTheStack, ARoundEndsThoughItsHandlersBeginCalls,
-                            ALoopOfOutcomesDoesNotGrowACoroutinesStack, AFutureHasTheOutcome,
-                            WaitGivesTheOutcomeIfAnotherThreadDrives, WaitIsRefusedInTheThreadThatDrives,
-                            WaitEndsThoughNobodyDrives, ACallThatIsStoppedBeforeItBeginsIsCancelled,
-                            ACallThatIsStoppedEndsOnceAsCancelledOrDone, ACallIsStoppedFromAnotherThread,
-                            AnExceptionOfAHandlerLeavesRunReadyAndTheOthersAreTold,
-                            TheDescriptorStaysTheSameAndIsQuietIfNothingIsDue, RunReadyWithoutWorkDoesNothing,
-                            TheDestructorTellsEveryCall, TheDestructorTellsWhatItsHandlersBegin);
+REGISTER_TYPED_TEST_SUITE_P(
+    AsyncStoreConformance, ACallThatIsNotBegunDoesNothing, AHandlerIsCalledOnceAndNeverInsideStart,
+    ACallOfEachFunctionEnds, ACallNeedsNoHandler, UpsertGivesTheSessionAsItIsStored,
+    RotateIdGivesTheSessionWithItsNewId, DeleteAllOfSeveralTypesDeletesThoseTypesOnly,
+    HandlersRunOnTheExecutorOfTheirCall, HandlersWithoutAnExecutorRunInTheThreadThatDrives,
+    CallsOfManyThreadsAreToldOnceEach, AnObserverIsToldOfACallBeforeItsHandler, ACoroutineGoesOnWithTheOutcome,
+    ACoroutineGoesOnOnTheExecutorOfItsCall, ACoroutineThatIsDestroyedIsNotResumed,
+    ACoroutineMayBeDestroyedBetweenPostAndRun, AHandlerMayDestroyACoroutine, ChainsOfHandlersDoNotGrowTheStack,
+    ARoundEndsThoughItsHandlersBeginCalls, ALoopOfOutcomesDoesNotGrowACoroutinesStack, AFutureHasTheOutcome,
+    WaitGivesTheOutcomeIfAnotherThreadDrives, WaitIsRefusedInTheThreadThatDrives, WaitEndsThoughNobodyDrives,
+    ACallThatIsStoppedBeforeItBeginsIsCancelled, ACallThatIsStoppedEndsOnceAsCancelledOrDone,
+    ACallIsStoppedFromAnotherThread, ACallIsCancelledByWhoeverBeganIt, WhatIsPostedRunsWhereHandlersDo,
+    AnExceptionOfAHandlerLeavesRunReadyAndTheOthersAreTold, TheDescriptorStaysTheSameAndIsQuietIfNothingIsDue,
+    RunReadyWithoutWorkDoesNothing, TheDestructorTellsEveryCall, TheDestructorTellsWhatItsHandlersBegin);
 
 }  // namespace obol::testing

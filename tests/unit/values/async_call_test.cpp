@@ -60,6 +60,8 @@ class ScriptedCall final : public PendingCall<Outcome>, public Completion {
     ++script_.abandoned;
     receiver_ = nullptr;
   }
+  void cancel() noexcept override {}
+  std::optional<std::chrono::milliseconds> time_limit() const override { return std::nullopt; }
   Result<std::chrono::milliseconds> longest_wait() const override { return script_.longest_wait; }
 
  private:

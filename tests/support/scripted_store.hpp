@@ -10,6 +10,7 @@
 #include <exception>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -19,13 +20,16 @@
 #include <vector>
 
 #include "obol/async_session_store.hpp"
+#include "obol/session_store.hpp"
+#include "store/written_session.hpp"
 
 namespace obol::testing {
 
-/// Thread-safe, but for run_ready().
+/// Thread-safe, but for run_ready(). Answers that say nothing, or what another store says when the call ends.
 class ScriptedStore final : public AsyncSessionStore {
  public:
-  ScriptedStore() : descriptor_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+  explicit ScriptedStore(std::shared_ptr<SessionStore> answers = nullptr)
+      : descriptor_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), answers_(std::move(answers)) {}
   // Ends what is left with `closed`, as stores do.
   ~ScriptedStore() override {
     end_all(ErrorCode::closed);
@@ -50,47 +54,72 @@ class ScriptedStore final : public AsyncSessionStore {
     return in_flight_.size();
   }
   /// The functions that were called, in order.
-  std::vector<std::string> called() const { return called_; }
+  std::vector<std::string> called() const {
+    const std::lock_guard lock(mutex_);
+    return called_;
+  }
   CallOptions last_options() const { return last_options_; }
   bool was_driven_by_two_threads() const { return was_driven_by_two_threads_; }
 
   AsyncCall<Result<std::optional<Session>>> get(SessionKey key, CallOptions options) override {
-    return call<Result<std::optional<Session>>>("get " + key.id, std::move(options), session_of(key));
+    return call("get " + key.id, std::move(options), [answers = answers_, key] {
+      return answers ? answers->get(key) : Result<std::optional<Session>>(session_of(key));
+    });
   }
   AsyncCall<Result<std::vector<std::optional<Session>>>> get_many(std::vector<SessionKey> keys,
                                                                   CallOptions options) override {
-    return call<Result<std::vector<std::optional<Session>>>>("get_many", std::move(options),
-                                                             std::vector<std::optional<Session>>(keys.size()));
+    return call("get_many", std::move(options), [answers = answers_, keys = std::move(keys)] {
+      using Found = Result<std::vector<std::optional<Session>>>;
+      return answers ? answers->get_many(keys) : Found(std::vector<std::optional<Session>>(keys.size()));
+    });
   }
   AsyncCall<std::expected<UpsertedSession, UpsertError>> upsert(Session session, CallOptions options) override {
-    ++session.lock_version;
-    return call<std::expected<UpsertedSession, UpsertError>>("upsert " + session.id, std::move(options),
-                                                             UpsertedSession{{}, session});
+    return call("upsert " + session.id, std::move(options), [answers = answers_, session]() mutable {
+      if (answers) return upserted(*answers, session);
+      ++session.lock_version;
+      return std::expected<UpsertedSession, UpsertError>(UpsertedSession{{}, session});
+    });
   }
   AsyncCall<std::expected<Session, UpsertError>> rotate_id(Session session, CallOptions options) override {
-    return call<std::expected<Session, UpsertError>>("rotate_id " + session.id, std::move(options), session);
+    return call("rotate_id " + session.id, std::move(options), [answers = answers_, session]() mutable {
+      return answers ? with_new_id(*answers, session) : std::expected<Session, UpsertError>(session);
+    });
   }
   AsyncCall<Result<Deleted>> delete_one(SessionKey key, CallOptions options) override {
-    return call<Result<Deleted>>("delete_one " + key.id, std::move(options), Deleted{});
+    return call("delete_one " + key.id, std::move(options),
+                [answers = answers_, key] { return answers ? answers->delete_one(key) : Result<Deleted>(); });
   }
   AsyncCall<Result<std::vector<Session>>> get_all(std::string user_id, std::string type, CallOptions options) override {
-    return call<Result<std::vector<Session>>>("get_all " + user_id + " " + type, std::move(options),
-                                              std::vector<Session>(3));
+    return call("get_all " + user_id + " " + type, std::move(options), [answers = answers_, user_id, type] {
+      return answers ? answers->get_all(user_id, type) : Result<std::vector<Session>>(std::vector<Session>(3));
+    });
   }
   AsyncCall<Result<Deleted>> delete_all(std::string user_id, std::string type, CallOptions options) override {
-    return call<Result<Deleted>>("delete_all " + user_id + " " + type, std::move(options), Deleted{});
+    return call("delete_all " + user_id + " " + type, std::move(options), [answers = answers_, user_id, type] {
+      return answers ? answers->delete_all(user_id, type) : Result<Deleted>();
+    });
   }
   AsyncCall<Result<Deleted>> delete_all(std::string user_id, std::vector<std::string> types,
                                         CallOptions options) override {
     std::string words = "delete_all " + user_id;
     for (const auto& type : types) words += " " + type;
-    return call<Result<Deleted>>(words, std::move(options), Deleted{});
+    return call(words, std::move(options), [answers = answers_, user_id, types] {
+      return answers ? answers->delete_all(user_id, types) : Result<Deleted>();
+    });
   }
   AsyncCall<Result<Deleted>> delete_others(SessionKey keep, CallOptions options) override {
-    return call<Result<Deleted>>("delete_others " + keep.id, std::move(options), Deleted{});
+    return call("delete_others " + keep.id, std::move(options),
+                [answers = answers_, keep] { return answers ? answers->delete_others(keep) : Result<Deleted>(); });
   }
 
   int descriptor() const override { return descriptor_; }
+
+  void post(Completion& ended, Executor* executor) noexcept override {
+    if (executor != nullptr) return executor->post(Completions(ended));
+    const std::lock_guard lock(mutex_);
+    posted_.push_back(ended);
+    signal();
+  }
 
   void run_ready() override {
     if (is_driven_.exchange(true)) was_driven_by_two_threads_ = true;
@@ -114,10 +143,12 @@ class ScriptedStore final : public AsyncSessionStore {
     bool is_cancelled = false;
   };
 
-  template <class T>
-  class Call final : public PendingCall<T>, public Scripted {
+  template <class Answer>
+  class Call final : public PendingCall<std::invoke_result_t<Answer&>>, public Scripted {
    public:
-    Call(ScriptedStore& store, CallOptions options, T answer)
+    using T = std::invoke_result_t<Answer&>;
+
+    Call(ScriptedStore& store, CallOptions options, Answer answer)
         : store_(store), options_(std::move(options)), answer_(std::move(answer)) {
       executor = options_.executor;
     }
@@ -125,7 +156,7 @@ class ScriptedStore final : public AsyncSessionStore {
     bool begin(Receiver<T>& receiver) override {
       receiver_ = &receiver;
       if (store_.outcomes_are_known_) {
-        this->outcome = std::move(answer_);
+        this->outcome = answer_();
         return true;
       }
       cancelled_by_.emplace(options_.stop, Cancel{*this});
@@ -134,6 +165,8 @@ class ScriptedStore final : public AsyncSessionStore {
     }
     void defer() noexcept override { store_.defer(*this); }
     void abandon() noexcept override {}
+    void cancel() noexcept override { store_.cancel(*this); }
+    std::optional<std::chrono::milliseconds> time_limit() const override { return std::chrono::seconds(9); }
     Result<std::chrono::milliseconds> longest_wait() const override { return std::chrono::seconds(10); }
 
    private:
@@ -149,7 +182,7 @@ class ScriptedStore final : public AsyncSessionStore {
         failure.code = *error;
         this->outcome = std::unexpected(std::move(failure));
       } else {
-        this->outcome = std::move(answer_);
+        this->outcome = answer_();
       }
       receiver_->receive(std::unique_ptr<PendingCall<T>>(this));
     }
@@ -160,17 +193,18 @@ class ScriptedStore final : public AsyncSessionStore {
 
     ScriptedStore& store_;
     CallOptions options_;
-    T answer_;
+    Answer answer_;
     Receiver<T>* receiver_ = nullptr;
     std::optional<std::stop_callback<Cancel>> cancelled_by_;
   };
 
-  template <class T>
-  AsyncCall<T> call(std::string name, CallOptions options, std::type_identity_t<T> answer) {
+  template <class Answer>
+  AsyncCall<std::invoke_result_t<Answer&>> call(std::string name, CallOptions options, Answer answer) {
     const std::lock_guard lock(mutex_);
     called_.push_back(std::move(name));
     last_options_ = options;
-    return AsyncCall<T>(std::make_unique<Call<T>>(*this, std::move(options), std::move(answer)));
+    return AsyncCall<std::invoke_result_t<Answer&>>(
+        std::make_unique<Call<Answer>>(*this, std::move(options), std::move(answer)));
   }
   static std::optional<Session> session_of(const SessionKey& key) {
     Session session;
@@ -210,6 +244,7 @@ class ScriptedStore final : public AsyncSessionStore {
     {
       const std::lock_guard lock(mutex_);
       ended.swap(ended_);
+      here_.append(std::move(posted_));
     }
     std::map<Executor*, Completions> rounds;
     for (Scripted* const call : ended) {
@@ -219,12 +254,14 @@ class ScriptedStore final : public AsyncSessionStore {
   }
 
   const int descriptor_;
+  const std::shared_ptr<SessionStore> answers_;
   std::atomic<bool> outcomes_are_known_ = false;
   mutable std::mutex mutex_;
   std::vector<Scripted*> in_flight_;
   std::vector<Scripted*> ended_;
   std::vector<std::string> called_;
   CallOptions last_options_;
+  Completions posted_;
   Completions here_;  ///< Of calls without an executor.
   std::atomic<bool> is_driven_ = false;
   std::atomic<bool> was_driven_by_two_threads_ = false;
