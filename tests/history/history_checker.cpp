@@ -24,6 +24,7 @@
 
 #include "history/forks.hpp"
 #include "history/history.hpp"
+#include "history/manager_workload.hpp"
 #include "history/outage.hpp"
 #include "history/random_faults.hpp"
 #include "history/stores.hpp"
@@ -58,6 +59,7 @@ struct Arguments {
   bool near_cache = false;
   bool forks = false;
   bool clock_jumps = false;
+  bool managers = false;
   bool durable_deletes = false;
   std::string_view stores_name = "blocking";
   Kinds stores = Kinds::blocking;
@@ -71,12 +73,15 @@ constexpr std::string_view usage =
     "usage: obol_history_checker [--server redis|valkey] [--near-cache on|off] [--forks on|off]\n"
     "                            [--clock-jumps on|off] [--calls N] [--threads N] [--seed S]\n"
     "                            [--store blocking|async|both] [--drivers N]\n"
+    "       obol_history_checker --managers on [--server redis|valkey] [--calls N] [--threads N] [--seed S]\n"
+    "                            [--store blocking|async]\n"
     "       obol_history_checker --topology sentinel|cluster [--events NAME,NAME] [--rounds N]\n"
     "                            [--durable-deletes on|off] [--server redis|valkey] [--near-cache on|off]\n"
     "                            [--threads N] [--seed S] [--store blocking|async|both] [--drivers N]\n"
     "The first makes calls to one server through a proxy that does faults; with forks, children use the store "
     "meanwhile.\n"
-    "The second makes them for as long as it takes to let every event happen in random order, as often as said; a "
+    "The second makes calls of session managers.\n"
+    "The third makes them for as long as it takes to let every event happen in random order, as often as said; a "
     "wrong\n"
     "name gets the list of events.\n"
     "With --store async or both, calls go to one asynchronous store for each driver, too, and some are given up.\n";
@@ -107,6 +112,7 @@ bool take(Arguments& arguments, std::string_view option, std::string_view value)
   if (option == "--rounds") return read_number(value, arguments.rounds);
   if (option == "--near-cache") return read_switch(value, arguments.near_cache);
   if (option == "--forks") return read_switch(value, arguments.forks);
+  if (option == "--managers") return read_switch(value, arguments.managers);
   if (option == "--clock-jumps") return read_switch(value, arguments.clock_jumps);
   if (option == "--durable-deletes") return read_switch(value, arguments.durable_deletes);
   if (option == "--store") {
@@ -137,6 +143,8 @@ std::optional<Arguments> parse(int count, char** words) {
   // A blocking store does not share its near cache with an asynchronous one.
   if (arguments.near_cache && arguments.stores == Kinds::both) return std::nullopt;
   if (arguments.forks && arguments.stores == Kinds::async) return std::nullopt;
+  if (arguments.managers && (arguments.topology != Where::single || arguments.stores == Kinds::both))
+    return std::nullopt;
   return arguments;
 }
 
@@ -353,7 +361,22 @@ std::string describe(const Arguments& arguments) {
                      fmt::join(arguments.events, ","));
 }
 
+int run_managers(const Arguments& arguments) {
+  const auto& workload = arguments.workload;
+  fmt::print("obol_history_checker --managers on --server {} --store {} --calls {} --threads {} --seed {}\n",
+             arguments.server == ServerKind::redis ? "redis" : "valkey", arguments.stores_name, workload.calls,
+             workload.threads, workload.seed);
+  const auto broken = act_with_managers({.server = arguments.server,
+                                         .is_async = arguments.stores == Kinds::async,
+                                         .calls = workload.calls,
+                                         .threads = workload.threads,
+                                         .seed = workload.seed});
+  for (const auto& each : broken) fmt::print("broken: {}\n", each);
+  return broken.empty() ? 0 : 1;
+}
+
 int run(Arguments arguments) {
+  if (arguments.managers) return run_managers(arguments);
   fmt::print("{}\n", describe(arguments));
   std::optional<JumpingClock> jumping;
   if (arguments.clock_jumps) arguments.workload.clock = jumping.emplace().clock();
