@@ -51,9 +51,10 @@ class RedisWatchFeed::Channel final : private redis::Tracking::Listener {
     feed_.core_.change(work);
   }
 
-  void on_listening(redis::ServerIdentity) noexcept override {
-    ++feed_.connections_;
+  void on_listening(redis::ServerIdentity) override {
     change([&](WatchTable& table) { table.on_listening(id, WatchTable::Steady::now()); });
+    ++feed_.connections_;
+    is_listening_ = true;
   }
   void on_change(std::string_view key) noexcept override {
     change([&](WatchTable& table) { table.on_change(id, key); });
@@ -65,12 +66,12 @@ class RedisWatchFeed::Channel final : private redis::Tracking::Listener {
     change([&](WatchTable& table) { table.on_alive(id, then, WatchTable::Steady::now()); });
   }
   void on_lost(std::string_view) noexcept override {
-    ++feed_.losses_;
+    if (std::exchange(is_listening_, false)) ++feed_.losses_;
     awaited_.clear();
     change([&](WatchTable& table) { table.on_lost(id); });
   }
   void on_fork() noexcept override {}
-  void on_unreachable() noexcept override {
+  void on_unreachable() override {
     if (!feed_.topology_->is_sharded()) return;
     feed_.topology_->suspect(node_, redis::Deadline::after(feed_.connect_timeout_));
     std::vector<std::string> keys;
@@ -78,7 +79,7 @@ class RedisWatchFeed::Channel final : private redis::Tracking::Listener {
     feed_.rehome(id, keys);
   }
 
-  Reads next_reads(std::size_t most) noexcept override {
+  Reads next_reads(std::size_t most) override {
     Reads reads;
     change([&](WatchTable& table) {
       while (reads.count < most && reads.commands.size() < most_bytes_read_at_once) {
@@ -97,7 +98,7 @@ class RedisWatchFeed::Channel final : private redis::Tracking::Listener {
     awaited_.push_back(awaited);
   }
 
-  Result<void> on_reply(const redis::Reply& reply) noexcept override {
+  Result<void> on_reply(const redis::Reply& reply) override {
     if (awaited_.empty()) return unexpected_reply();
     const auto awaited = awaited_.front();
     awaited_.pop_front();
@@ -130,6 +131,7 @@ class RedisWatchFeed::Channel final : private redis::Tracking::Listener {
 
   RedisWatchFeed& feed_;
   const redis::NodeHandle node_;
+  bool is_listening_ = false;
   std::deque<Awaited> awaited_;  ///< Of the commands sent, in order. The tracking's thread's.
   redis::Tracking tracking_;
 };
@@ -222,10 +224,7 @@ WatchTable::NodeId RedisWatchFeed::node_of(std::string_view key) {
 void RedisWatchFeed::wake(Id node) noexcept {
   if (const auto channel = channel_at(node)) return channel->tracking().wake();
   // It is gone, or never was.
-  core_.change([&](WatchTable& table) {
-    if (node == WatchTable::nobody) return;
-    for (const auto& key : table.keys_of(node)) table.assign(key, WatchTable::nobody);
-  });
+  core_.change([&](WatchTable& table) { table.abandon(node); });
   core_.wake_keeper();
 }
 

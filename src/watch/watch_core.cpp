@@ -2,6 +2,7 @@
 #include "watch/watch_core.hpp"
 
 #include <algorithm>
+#include <new>
 #include <system_error>
 
 #include "base/on_exit.hpp"
@@ -14,6 +15,8 @@ namespace {
 
 /// A sleeper looks again then, in case that it was woken for nothing.
 constexpr std::chrono::seconds longest_sleep{60};
+
+constexpr std::chrono::milliseconds pause_without_memory{10};
 
 SessionWatchEvent event_of(const WatchTable::Watched& watched) {
   switch (watched.status) {
@@ -227,7 +230,12 @@ void WatchCore::keep() {
 // False once it shall end.
 bool WatchCore::keep_once() {
   signal_.clear();
-  const auto tend_at = feed_->tend(WatchTable::Steady::now());
+  std::optional<Time> tend_at;
+  try {
+    tend_at = feed_->tend(WatchTable::Steady::now());
+  } catch (const std::bad_alloc&) {
+    tend_at = WatchTable::Steady::now() + pause_without_memory;
+  }
   change([](WatchTable& table) { table.on_time(WatchTable::Steady::now()); });
   Completions ready;
   Time due = WatchTable::Steady::now() + longest_sleep;
@@ -249,12 +257,12 @@ bool WatchCore::keep_once() {
 // Of what the table says, under the lock. One Completion of a watch at a time is on its way.
 Completions WatchCore::take_news() {
   Completions news;
-  for (auto* const watched : table_.take_changed()) {
-    auto& watch = static_cast<WatchHandle::Watch&>(*watched);
-    if (watch.queued_) continue;
+  table_.take_changed([&](WatchTable::Watched& watched) {
+    auto& watch = static_cast<WatchHandle::Watch&>(watched);
+    if (watch.queued_) return;
     watch.queued_ = watch.shared_from_this();
     news.push_back(watch);
-  }
+  });
   return news;
 }
 

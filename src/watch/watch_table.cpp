@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/on_exit.hpp"
+
 namespace obol { inline namespace v0 {
 namespace {
 
@@ -26,12 +28,14 @@ class WatchTable::Hash {
   std::string key;
   NodeId node = nobody;
   Hashes::iterator self{};
-  std::vector<Watched*> watches{};  ///< By id.
-  Time confirmed_at{};              ///< What is known of it was true then; of a settled one its node knows better.
-  Time read_at{};                   ///< When the present read of it began.
+  Watches watches{};    ///< By id.
+  Time confirmed_at{};  ///< What is known of it was true then; of a settled one its node knows better.
+  Time read_at{};       ///< When the present read of it began.
   std::optional<Time> due{};
-  std::string cursor{};      ///< The last session that the present read of it has seen.
-  bool has_changed = false;  ///< Since the present read of it began.
+  Dues::iterator scheduled{};     ///< If it is due.
+  Dues::node_type unscheduled{};  ///< If not, so that it can be due without memory.
+  std::string cursor{};           ///< The last session that the present read of it has seen.
+  bool has_changed = false;       ///< Since the present read of it began.
   bool asks = false;
   std::uint8_t moves = 0;  ///< Without an answer.
   Place place = Place::queued;
@@ -55,22 +59,14 @@ struct WatchTable::Node {
   std::deque<Flight> flights{};
 };
 
-WatchTable::WatchTable(std::chrono::milliseconds max_staleness) : max_staleness_(max_staleness) {}
+WatchTable::WatchTable(std::chrono::milliseconds max_staleness) : max_staleness_(max_staleness) { nodes_[nobody]; }
 WatchTable::~WatchTable() = default;
 
 void WatchTable::add(Watched& watched, std::string_view key, NodeId node, Time now) {
-  auto found = index_.find(key);
-  if (found == index_.end()) {
-    auto& queued = nodes_[node].queued;
-    auto& made = queued.emplace_back();
-    made.key = key;
-    made.node = node;
-    made.self = std::prev(queued.end());
-    made.confirmed_at = now;
-    found = index_.emplace(made.key, &made).first;
-    set_due(made, now + max_staleness_);
-  }
-  auto& hash = *found->second;
+  const auto named = changed_.size() + counts_.watched;
+  if (changed_.capacity() <= named) changed_.reserve(2 * named + 16);
+  auto& hash = hash_of(key, node, now);
+  const OnExit tidy([&] { erase_if_unused(hash); });
   const auto place = std::ranges::upper_bound(hash.watches, watched.id, {}, &Watched::id);
   hash.watches.insert(place, &watched);
   watched.hash = &hash;
@@ -79,27 +75,47 @@ void WatchTable::add(Watched& watched, std::string_view key, NodeId node, Time n
   mark_changed(hash);
 }
 
+// A new one if need be.
+auto WatchTable::hash_of(std::string_view key, NodeId node, Time now) -> Hash& {
+  if (const auto found = index_.find(key); found != index_.end()) return *found->second;
+  Dues dues;
+  dues.emplace(now, nullptr);
+  auto& queued = nodes_[node].queued;
+  Hashes made(1);
+  auto& hash = made.front();
+  hash.key = key;
+  hash.node = node;
+  hash.self = made.begin();
+  hash.confirmed_at = now;
+  hash.unscheduled = dues.extract(dues.begin());
+  index_.emplace(hash.key, &hash);
+  queued.splice(queued.end(), made);
+  set_due(hash, now + max_staleness_);
+  return hash;
+}
+
 void WatchTable::remove(Watched& watched) noexcept {
+  if (watched.is_named) std::erase(changed_, &watched);
+  watched.is_named = false;
   if (watched.hash == nullptr) return;
   auto& hash = *watched.hash;
   leave(watched);
-  std::erase(changed_, &watched);
   erase_if_unused(hash);
 }
 
-// Out of its hash, which may be left without any.
-void WatchTable::leave(Watched& watched) noexcept {
+// Out of its hash, which may be left without any. Returns what was behind it.
+auto WatchTable::leave(Watched& watched) noexcept -> Watches::iterator {
   auto& watches = watched.hash->watches;
   const auto same_id = std::ranges::equal_range(watches, watched.id, {}, &Watched::id);
-  watches.erase(std::ranges::find(same_id, &watched));
   watched.hash = nullptr;
   --counts_.watched;
   if (watched.status == Status::unknown) --counts_.unknown;
+  return watches.erase(std::ranges::find(same_id, &watched));
 }
 
 void WatchTable::erase_if_unused(Hash& hash) noexcept {
   if (!hash.watches.empty() || hash.place == Hash::Place::flying) return;
-  if (hash.due) due_.erase({*hash.due, &hash});
+  set_due(hash, std::nullopt);
   index_.erase(hash.key);
   list_of(hash).erase(hash.self);
 }
@@ -108,6 +124,7 @@ void WatchTable::clear() noexcept {
   for (const auto& [key, hash] : index_) {
     for (auto* const watched : hash->watches) watched->hash = nullptr;
   }
+  for (auto* const watched : changed_) watched->is_named = false;
   index_.clear();
   due_.clear();
   changed_.clear();
@@ -166,9 +183,19 @@ void WatchTable::settle(Hash& hash) {
 
 void WatchTable::set_due(Hash& hash, std::optional<Time> due) {
   if (hash.due == due) return;
-  if (hash.due) due_.erase({*hash.due, &hash});
-  if (due) due_.emplace(*due, &hash);
+  auto entry = hash.due ? due_.extract(hash.scheduled) : std::move(hash.unscheduled);
   hash.due = due;
+  if (!due) {
+    hash.unscheduled = std::move(entry);
+    return;
+  }
+  entry.value() = {*due, &hash};
+  hash.scheduled = due_.insert(std::move(entry)).position;
+}
+
+auto WatchTable::find(NodeId id) -> Node* {
+  const auto node = nodes_.find(id);
+  return node == nodes_.end() ? nullptr : &node->second;
 }
 
 void WatchTable::on_listening(NodeId id, Time now) {
@@ -180,7 +207,8 @@ void WatchTable::on_listening(NodeId id, Time now) {
 }
 
 void WatchTable::on_lost(NodeId id) {
-  auto& node = nodes_[id];
+  if (find(id) == nullptr) return;
+  auto& node = *find(id);
   node.flights.clear();
   on_flush(id);
   while (!node.flying.empty()) {
@@ -192,7 +220,9 @@ void WatchTable::on_lost(NodeId id) {
   node.is_listening = false;
 }
 
-void WatchTable::on_alive(NodeId id, Time then, Time now) { hear_from(nodes_[id], then, now); }
+void WatchTable::on_alive(NodeId id, Time then, Time now) {
+  if (auto* const node = find(id)) hear_from(*node, then, now);
+}
 
 void WatchTable::hear_from(Node& node, Time then, Time now) {
   node.alive_at = std::max(node.alive_at, then);
@@ -209,7 +239,8 @@ void WatchTable::on_change(NodeId node, std::string_view key) {
 }
 
 void WatchTable::on_flush(NodeId id) {
-  auto& node = nodes_[id];
+  if (find(id) == nullptr) return;
+  auto& node = *find(id);
   while (!node.settled.empty()) mark_changed(node.settled.front());
   for (auto* const list : {&node.queued, &node.flying}) {
     for (auto& hash : *list) mark_changed(hash);
@@ -258,9 +289,10 @@ void WatchTable::finish_read(Hash& hash) {
 }
 
 bool WatchTable::on_answer(NodeId id, std::span<const std::int64_t> lifetimes, Time now) {
-  auto& node = nodes_[id];
+  if (find(id) == nullptr) return false;
+  auto& node = *find(id);
   if (node.flights.empty() || node.flights.front().ids.size() != lifetimes.size()) return false;
-  const auto flight = std::move(node.flights.front());
+  auto flight = std::move(node.flights.front());
   node.flights.pop_front();
   auto& hash = *flight.hash;
   hash.moves = 0;
@@ -269,7 +301,7 @@ bool WatchTable::on_answer(NodeId id, std::span<const std::int64_t> lifetimes, T
   if (!flight.is_last) {
     node.queued.splice(node.queued.begin(), node.flying, hash.self);
     hash.place = Hash::Place::queued;
-    hash.cursor = flight.ids.back();
+    hash.cursor = std::move(flight.ids.back());
   } else {
     finish_read(hash);
   }
@@ -280,31 +312,32 @@ bool WatchTable::on_answer(NodeId id, std::span<const std::int64_t> lifetimes, T
 // Of one session of the hash. A watch that was added after the question is told by the next answer.
 void WatchTable::take_lifetime(Hash& hash, const std::string& id, const Flight& flight, std::int64_t lifetime,
                                Time now) {
-  const auto same_id = std::ranges::equal_range(hash.watches, id, {}, &Watched::id);
-  const std::vector<Watched*> watches(same_id.begin(), same_id.end());
-  for (auto* const watched : watches) {
-    if (watched->since >= flight.read) continue;
+  auto next = std::ranges::lower_bound(hash.watches, id, {}, &Watched::id);
+  while (next != hash.watches.end() && (*next)->id == id) {
+    auto& watched = **next++;
+    if (watched.since >= flight.read) continue;
     if (lifetime == not_there) {
-      watched->has_expired = watched->expires_at && now >= *watched->expires_at - precision;
-      leave(*watched);
-      watched->status = Status::ended;
+      watched.has_expired = watched.expires_at && now >= *watched.expires_at - precision;
+      next = leave(watched);
+      watched.status = Status::ended;
       ++counts_.ended;
-      changed_.push_back(watched);
+      name(watched);
       continue;
     }
-    set_status(*watched, Status::live);
-    watched->expires_at.reset();
+    set_status(watched, Status::live);
+    watched.expires_at.reset();
     if (lifetime == never_expires) continue;
     const auto left = std::clamp<std::int64_t>(lifetime, 0, longest_lifetime.count());
-    watched->expires_at = flight.asked_at + std::chrono::milliseconds(left);
+    watched.expires_at = flight.asked_at + std::chrono::milliseconds(left);
   }
 }
 
 void WatchTable::on_moved(NodeId id, NodeId to, bool asks) {
-  auto& node = nodes_[id];
-  if (node.flights.empty()) return;
-  auto& hash = *node.flights.front().hash;
-  node.flights.pop_front();
+  if (to != nobody) nodes_[to];
+  auto* const node = find(id);
+  if (node == nullptr || node->flights.empty()) return;
+  auto& hash = *node->flights.front().hash;
+  node->flights.pop_front();
   const bool is_lost = to == nobody || ++hash.moves > most_moves;
   if (is_lost) hash.moves = 0;
   hash.asks = asks && !is_lost;
@@ -317,12 +350,20 @@ void WatchTable::assign(std::string_view key, NodeId node) {
   // What flies comes back, and says where the hash is.
   if (found == index_.end() || found->second->place == Hash::Place::flying || found->second->node == node) return;
   found->second->asks = false;
+  nodes_[node];
   place_at(*found->second, node);
+}
+
+void WatchTable::abandon(NodeId id) noexcept {
+  auto* const node = find(id);
+  if (node == nullptr || id == nobody) return;
+  on_lost(id);
+  while (!node->queued.empty()) place_at(node->queued.front(), nobody);
 }
 
 void WatchTable::place_at(Hash& hash, NodeId node) {
   if (hash.place == Hash::Place::settled) mark_changed(hash);
-  auto& queued = nodes_[node].queued;
+  auto& queued = find(node)->queued;
   queued.splice(queued.end(), list_of(hash), hash.self);
   hash.place = Hash::Place::queued;
   hash.node = node;
@@ -392,7 +433,12 @@ void WatchTable::set_status(Watched& watched, Status status) {
   if (watched.status == Status::unknown) --counts_.unknown;
   const bool is_expected = watched.status == Status::awaited && status == Status::live;
   watched.status = status;
-  if (!is_expected) changed_.push_back(&watched);
+  if (!is_expected) name(watched);
+}
+
+void WatchTable::name(Watched& watched) noexcept {
+  if (std::exchange(watched.is_named, true)) return;
+  changed_.push_back(&watched);
 }
 
 }}  // namespace obol::v0

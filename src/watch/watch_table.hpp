@@ -22,6 +22,8 @@ namespace obol { inline namespace v0 {
 ///
 /// A hash is `settled` while its server would tell of every change. It is read when it has a new watch, has changed, a
 /// session should have expired, or the connection is new. What was confirmed last counts for `max_staleness`.
+///
+/// Needs memory only where it says so: there it may throw std::bad_alloc, and has changed nothing.
 class WatchTable {
  public:
   using Steady = std::chrono::steady_clock;
@@ -42,6 +44,7 @@ class WatchTable {
     std::optional<Time> expires_at{};  ///< As far as is known; never later than it really does.
     Status status = Status::awaited;
     bool has_expired = false;  ///< How it ended.
+    bool is_named = false;     ///< Among those that have changed.
   };
 
   /// What must be read: the lifetimes of these sessions of a hash.
@@ -69,7 +72,7 @@ class WatchTable {
   WatchTable(const WatchTable&) = delete;
   WatchTable& operator=(const WatchTable&) = delete;
 
-  /// Of a hash that is watched already the node is left as it is.
+  /// Of a hash that is watched already the node is left as it is. Needs memory.
   void add(Watched& watched, std::string_view key, NodeId node, Time now);
   /// Does nothing if it has ended.
   void remove(Watched& watched) noexcept;
@@ -78,7 +81,7 @@ class WatchTable {
 
   // What a node's connection tells, in its order.
 
-  /// All hashes of the node must be read; from then on it tells of changes of those that were.
+  /// All hashes of the node must be read; from then on it tells of changes of those that were. Needs memory.
   void on_listening(NodeId id, Time now);
   void on_lost(NodeId id);
   /// The node has told of all changes up to then.
@@ -87,17 +90,20 @@ class WatchTable {
   void on_flush(NodeId id);
 
   /// The next read for the node; nothing if there is none, or it does not listen. Answers come in the same order.
+  /// Needs memory.
   std::optional<Read> next_read(NodeId id, Time now);
   /// The answer: for each session the milliseconds that it has left, `not_there` or `never_expires`. False if it is no
   /// answer to what was read; then the connection is of no use any more.
   bool on_answer(NodeId id, std::span<const std::int64_t> lifetimes, Time now);
   /// Instead of an answer: the hash is at another node, which wants ASKING if it `asks`. After too many moves in a row
-  /// it is at `nobody`.
+  /// it is at `nobody`. Needs memory.
   void on_moved(NodeId id, NodeId to, bool asks);
 
-  /// Where a hash is now; it is read there.
+  /// Where a hash is now; it is read there. Needs memory.
   void assign(std::string_view key, NodeId node);
-  /// The keys of all hashes of a node.
+  /// All hashes of the node are at `nobody`.
+  void abandon(NodeId node) noexcept;
+  /// The keys of all hashes of a node. Needs memory.
   std::vector<std::string> keys_of(NodeId id) const;
   bool has_hashes(NodeId id) const;
 
@@ -108,15 +114,24 @@ class WatchTable {
   std::optional<Time> next_due() const;
   void on_time(Time now);
 
-  /// Watches whose status has changed since the last call, as their handlers must know it. Those that have ended are
-  /// not in the table any more. May name one twice.
-  std::vector<Watched*> take_changed() { return std::exchange(changed_, {}); }
+  /// Gives each watch whose status has changed since the last call, as its handler must know it. Those that have ended
+  /// are not in the table any more. `take` must not use the table.
+  template <class Take>
+  void take_changed(const Take& take) {
+    for (auto* const watched : changed_) {
+      watched->is_named = false;
+      take(*watched);
+    }
+    changed_.clear();
+  }
 
   Counts counts() const { return counts_; }
   std::size_t hashes() const { return index_.size(); }
 
  private:
   using Hashes = std::list<Hash>;
+  using Watches = std::vector<Watched*>;
+  using Dues = std::set<std::pair<Time, Hash*>>;
   struct Flight;
   struct Node;
 
@@ -129,17 +144,20 @@ class WatchTable {
   void place_at(Hash& hash, NodeId node);
   void hear_from(Node& node, Time then, Time now);
   void take_lifetime(Hash& hash, const std::string& id, const Flight& flight, std::int64_t lifetime, Time now);
+  Hash& hash_of(std::string_view key, NodeId node, Time now);
+  Node* find(NodeId node);
+  void name(Watched& watched) noexcept;
   void set_status(Watched& watched, Status status);
   void lose_sight_of(Hash& hash);
   void set_due(Hash& hash, std::optional<Time> due);
-  void leave(Watched& watched) noexcept;
+  Watches::iterator leave(Watched& watched) noexcept;
   void erase_if_unused(Hash& hash) noexcept;
 
   const std::chrono::milliseconds max_staleness_;
   std::unordered_map<std::string_view, Hash*> index_;  ///< The keys are in the hashes.
   std::unordered_map<NodeId, Node> nodes_;
-  std::set<std::pair<Time, Hash*>> due_;
-  std::vector<Watched*> changed_;
+  Dues due_;
+  std::vector<Watched*> changed_;  ///< Has room for every watch.
   std::uint64_t reads_begun_ = 0;
   Counts counts_;
 };

@@ -12,6 +12,7 @@
 #include "base/signals_blocked.hpp"
 #include "redis/core/backoff.hpp"
 #include "redis/protocol/reply_error.hpp"
+#include "values/out_of_memory.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
 namespace {
@@ -166,19 +167,23 @@ void Tracking::run(std::optional<Connection> connection) {
       pause(backoff.next());
     }
     if (is_stopping()) return;
-    if (auto begun = begin()) {
+    if (auto begun = within_memory([this] { return begin(); })) {
       connection.emplace(std::move(*begun));
-    } else {
-      listener_.on_unreachable();
-      pause(backoff.next());
+      continue;
     }
+    listener_.on_lost("no connection could be opened");
+    static_cast<void>(within_memory([this]() -> Result<void> {
+      listener_.on_unreachable();
+      return {};
+    }));
+    pause(backoff.next());
   }
 }
 
 // Returns why it ended.
 std::string Tracking::follow(Connection& connection) {
   if (!set_descriptor(connection.descriptor())) return {};
-  const auto ended = listen(connection);
+  const auto ended = within_memory([&] { return listen(connection); });
   set_descriptor(-1);
   return ended ? std::string{} : ended.error().message;
 }

@@ -34,7 +34,7 @@ class Tracking {
    public:
     virtual ~Listener() = default;
     /// From now on every change is told that this server makes.
-    virtual void on_listening(ServerIdentity server) noexcept = 0;
+    virtual void on_listening(ServerIdentity server) = 0;
     virtual void on_change(std::string_view key) noexcept = 0;  ///< A key was written, deleted, or has expired.
     virtual void on_flush() noexcept = 0;                       ///< All keys may have changed.
     /// All changes up to then have been told; the server was a primary, and the one that the source leads to.
@@ -42,7 +42,7 @@ class Tracking {
     virtual void on_lost(std::string_view reason) noexcept = 0;
     virtual void on_fork() noexcept = 0;  ///< In a forked child: nothing will be told here. No lock may be taken.
 
-    // Of keys that are read only.
+    // Of keys that are read only. If one of these, or on_listening, throws std::bad_alloc, the connection is given up.
 
     /// Encoded commands that read, and how many there are.
     struct Reads {
@@ -50,11 +50,11 @@ class Tracking {
       std::size_t count = 0;
     };
     /// What shall be read now, at most so many commands. Asked whenever there is room for more, and after wake().
-    virtual Reads next_reads(std::size_t /*most*/) noexcept { return {}; }
+    virtual Reads next_reads(std::size_t /*most*/) { return {}; }
     /// The reply to the next command that was read; an error ends the connection.
-    virtual Result<void> on_reply(const Reply& /*reply*/) noexcept { return {}; }
+    virtual Result<void> on_reply(const Reply& /*reply*/) { return {}; }
     /// No connection could be opened: `on_lost` again, or for the first time. May take its time.
-    virtual void on_unreachable() noexcept {}
+    virtual void on_unreachable() {}
   };
 
   struct Settings {
