@@ -102,7 +102,7 @@ class WatchTable {
   /// Where a hash is now; it is read there. Needs memory.
   void assign(std::string_view key, NodeId node);
   /// All hashes of the node are at `nobody`.
-  void abandon(NodeId node) noexcept;
+  void abandon(NodeId id) noexcept;
   /// The keys of all hashes of a node. Needs memory.
   std::vector<std::string> keys_of(NodeId id) const;
   bool has_hashes(NodeId id) const;
@@ -145,7 +145,7 @@ class WatchTable {
   void hear_from(Node& node, Time then, Time now);
   void take_lifetime(Hash& hash, const std::string& id, const Flight& flight, std::int64_t lifetime, Time now);
   Hash& hash_of(std::string_view key, NodeId node, Time now);
-  Node* find(NodeId node);
+  Node* find(NodeId id);
   void name(Watched& watched) noexcept;
   void set_status(Watched& watched, Status status);
   void lose_sight_of(Hash& hash);

@@ -81,8 +81,9 @@ TEST_P(NearCacheServerTest, RenewsItsConnectionWithoutForgettingAnything) {
   max_staleness = milliseconds(6000);  // It is renewed together with a question, a third of that.
   auto with_lifetime = options_through(proxy);
   with_lifetime.pool.lifetime_limit = milliseconds(100);
+  // Before the cache listens: told late, the write would drop what was read after it.
+  const auto session = stored();
   auto store = connected(with_lifetime);
-  const auto session = stored(store);
   warm(store, session);
   const auto connections = proxy.connections();
   testing::await("two renewals", [&] { return proxy.connections() >= connections + 2; });

@@ -231,13 +231,14 @@ Result<void> Tracking::take_in(Connection& connection, Course& course) {
 
 // For a sign of life.
 Result<void> Tracking::ask(Connection& connection, Course& course) {
-  const auto now = Deadline::Time::now();
+  auto now = Deadline::Time::now();
   if (course.asked_at || now < course.next_question) return {};
   if (now >= course.lifetime_ends && course.unanswered == 0) {
     if (!is_broadcasting())
       return std::unexpected(Error{ErrorCode::unavailable, "the connection's lifetime has ended"});
     if (auto renewed = renew(connection); !renewed) return renewed;
-    course.lifetime_ends = Deadline::Time::now() + jittered(settings_.lifetime);
+    now = Deadline::Time::now();
+    course.lifetime_ends = now + jittered(settings_.lifetime);
   }
   if (course.unanswered == 0) course.heard_at = now;
   course.asked_at = now;
