@@ -65,8 +65,10 @@ class OBOL_EXPORT AsyncRedisStore final : public AsyncSessionStore {
   void run_ready() override;
   void post(Completion& ended, Executor* executor) noexcept override;
 
-  /// Returns statistics of this store's connections and calls. Two differ: `opened` and `failed` count for all stores
-  /// made by another() together, and `maximum` is that of one server, also in a cluster. Thread-safe.
+  /// Returns statistics of this store's connections and calls. Some differ from those of a RedisStore: `opened` and
+  /// `failed` count for all stores made by another() together, and `maximum` counts the servers that this store has
+  /// called, replicas included, and is at least 2 for each. A connection that is being replaced counts as used until
+  /// its last reply, so `used` may exceed `maximum` for moments. Thread-safe.
   PoolStatistics pool_statistics() const;
   /// Returns statistics of the near cache, which all stores made by another() share. Thread-safe.
   NearCacheStatistics near_cache_statistics() const;

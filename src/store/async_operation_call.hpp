@@ -54,6 +54,13 @@ class AsyncOperationCall final : public AsyncStoreCall<typename Work::Outcome, r
   AsyncOperationCall(std::shared_ptr<AsyncStoreCore> core, CallOptions options, Arguments&&... arguments)
       : Base(std::move(core), std::move(options)), work_(this->outcome, std::forward<Arguments>(arguments)...) {}
 
+  /// A call that a thread of the parent may be cancelling keeps its memory in a forked child; see end().
+  static void operator delete(AsyncOperationCall* call, std::destroying_delete_t /*tag*/) {
+    if (call->cancel_on_stop_ && call->core().is_in_child()) return;
+    call->~AsyncOperationCall();
+    ::operator delete(call);
+  }
+
   bool begin(Receiver<Outcome>& receiver) override {
     this->set_receiver(receiver);
     begun_ = CallReports::Time::now();
@@ -171,7 +178,8 @@ class AsyncOperationCall final : public AsyncStoreCall<typename Work::Outcome, r
   }
 
   void end() noexcept {
-    cancel_on_stop_.reset();  // Waits while it runs in another thread.
+    // Waits while it runs in another thread. A forked child would wait for ever: the parent's threads are not there.
+    if (!this->core().is_in_child()) cancel_on_stop_.reset();
     const auto& reports = this->core().parts().reports();
     work_.end(reports);
     reports.ended(work_.operation(), begun_, this->outcome, work_.found_near());

@@ -2,21 +2,23 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "obol/redis_store.hpp"
+#include "history/stores.hpp"
+#include "obol/redis_store_options.hpp"
 
 namespace obol::testing::history {
 
-/// Each child makes calls, closes and destroys the store that it has of its parent, one child after the other, until
-/// this is destroyed.
+/// Each child does with the stores that it has of its parent what docs/guides/forking.md allows, one child after the
+/// other, until this is destroyed: it makes calls on the blocking one, closes and destroys it; it is refused by the
+/// asynchronous ones, destroys them, and connects one of its own.
 class Forks {
  public:
-  explicit Forks(std::unique_ptr<RedisStore>& store);
+  /// The options are those of the stores.
+  Forks(Stores& stores, RedisStoreOptions options);
 
   /// Ends the forks; what a child broke, one line each.
   std::vector<std::string> end();
@@ -26,8 +28,10 @@ class Forks {
 
  private:
   void fork_on_and_on(const std::stop_token& stop);
+  bool is_well_in_child();
 
-  std::unique_ptr<RedisStore>& store_;
+  Stores& stores_;
+  const RedisStoreOptions options_;
   std::size_t count_ = 0;
   std::vector<std::string> broken_;
   std::jthread thread_;

@@ -78,8 +78,8 @@ constexpr std::string_view usage =
     "       obol_history_checker --topology sentinel|cluster [--events NAME,NAME] [--rounds N]\n"
     "                            [--durable-deletes on|off] [--server redis|valkey] [--near-cache on|off]\n"
     "                            [--threads N] [--seed S] [--store blocking|async|both] [--drivers N]\n"
-    "The first makes calls to one server through a proxy that does faults; with forks, children use the store "
-    "meanwhile.\n"
+    "The first makes calls to one server through a proxy that does faults; with forks, children do "
+    "meanwhile\nwhat they may do with the stores.\n"
     "The second makes calls of session managers.\n"
     "The third makes them for as long as it takes to let every event happen in random order, as often as said; a "
     "wrong\n"
@@ -142,7 +142,6 @@ std::optional<Arguments> parse(int count, char** words) {
   }
   // A blocking store does not share its near cache with an asynchronous one.
   if (arguments.near_cache && arguments.stores == Kinds::both) return std::nullopt;
-  if (arguments.forks && arguments.stores == Kinds::async) return std::nullopt;
   if (arguments.managers && (arguments.topology != Where::single || arguments.stores == Kinds::both))
     return std::nullopt;
   return arguments;
@@ -217,7 +216,7 @@ std::vector<std::string> act_through_proxy(Workload& workload, const Arguments& 
     Stores stores(options, stores_of(arguments));
     proxy.follow(RandomFaults(arguments.workload.seed));
     std::optional<Forks> forks;
-    if (arguments.forks) forks.emplace(stores.blocking());
+    if (arguments.forks) forks.emplace(stores, options);
     workload.run(stores.places());
     if (forks) {
       broken = forks->end();

@@ -24,6 +24,12 @@ Stores::Stores(const RedisStoreOptions& options, const StoresOptions& wanted) {
   }
 }
 
+std::vector<AsyncRedisStore*> Stores::async() const {
+  std::vector<AsyncRedisStore*> stores;
+  for (const auto& facade : async_) stores.push_back(&facade->store());
+  return stores;
+}
+
 NearCacheStatistics Stores::near_cache_statistics() const {
   if (blocking_) return blocking_->near_cache_statistics();
   return async_.front()->near_cache_statistics();

@@ -31,6 +31,9 @@ class Stores {
   /// Null if there is none.
   std::unique_ptr<RedisStore>& blocking() { return blocking_; }
 
+  /// While a store is driven, only a forked child may move or destroy it.
+  std::vector<AsyncRedisStore*> async() const;
+
   /// Of the blocking store, if there is one.
   NearCacheStatistics near_cache_statistics() const;
 

@@ -487,6 +487,44 @@ TEST_P(AsyncStoreLifeTest, InAForkedChildEveryCallFailsAndTheParentGoesOn) {
   EXPECT_FALSE(is_stored(new_session()));
 }
 
+// Some of them are inside a stop callback, which nobody ends in the child.
+TEST_P(AsyncStoreLifeTest, AChildEndsCallsThatThreadsOfTheParentWereCancelling) {
+  if (!can_fork_beside_busy_threads) GTEST_SKIP() << "a child may find a lock of the sanitizer held";
+  constexpr int forks = 20;
+  constexpr int most_waiting = 1000;
+  std::atomic<int> waiting{0};
+  std::atomic<bool> is_over{false};
+  std::vector<std::jthread> threads;
+  for (int thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&] {
+      while (!is_over) {
+        if (waiting >= most_waiting) {
+          std::this_thread::yield();
+          continue;
+        }
+        std::stop_source stop;
+        ++waiting;
+        store->get(key, {.stop = stop.get_token()}).start([&](const Found&) { --waiting; });
+        stop.request_stop();
+      }
+    });
+  }
+  for (int i = 0; i < forks; ++i) {
+    EXPECT_EQ(run_in_child([&] {
+                store->run_ready();
+                store.reset();
+                return true;
+              }),
+              "")
+        << "child " << i;
+    if (HasFailure()) break;
+    store->run_ready();
+  }
+  is_over = true;
+  threads.clear();
+  store.reset();
+}
+
 // What it has begun by then must not be sent: where the parent's socket was, the child may have another.
 TEST_P(AsyncStoreLifeTest, AHandlerMayForkAndTheChildGoOn) {
   pid_t child = -1;

@@ -128,13 +128,19 @@ TEST_P(EngineForkTest, TheChildLeavesAloneWhatAnotherThreadWasAt) {
     const std::jthread driver([&] { engine->run_ready(); });
     held.is_within.wait();
     EXPECT_EQ(fork([&] {
+                KeptCall told({Command{"PING"}});
+                KeptCall told_by_destructor({Command{"PING"}});
+                told.on_complete = [&] { engine->deliver(told_by_destructor, nullptr); };
+                engine->deliver(told, nullptr);
                 engine->run_ready();
+                const bool is_told = told.completions == 1 && told_by_destructor.completions == 0;
                 engine->cancel(calls[1]);
                 const bool has_refused = refuses();
                 engine->close();
                 const bool is_closed = engine->closed();
                 engine.reset();
-                return has_refused && is_closed && calls[1].completions == 0 && calls.back().completions == 0;
+                return is_told && told_by_destructor.completions == 1 && has_refused && is_closed &&
+                       calls[1].completions == 0 && calls.back().completions == 0;
               }),
               "");
     held.may_go_on.count_down();

@@ -6,6 +6,7 @@
 
 #include "support/await.hpp"
 #include "support/engine_test.hpp"
+#include "support/fault_proxy.hpp"
 #include "support/replicated_server.hpp"
 #include "support/test_cluster.hpp"
 #include "support/test_sentinel.hpp"
@@ -67,6 +68,29 @@ TEST_P(EngineClusterTest, FollowsASlotThatMoves) {
   for (int i = 0; i < 200; ++i) begin_for({"GET", "{k}1"});
   drive_all();
   for (auto& call : calls) EXPECT_TRUE(call.result()) << call.text();
+}
+
+TEST_P(EngineClusterTest, TheMaximumOfConnectionsCountsEachServerThatWasCalled) {
+  TestCluster cluster(GetParam(), {.replicas_each = 0});
+  start_engine({.connection = cluster.connection(),
+                .pool = {.size = 1, .max_overflow = 0},
+                .timeouts = patient,
+                .max_reply_bytes = 1024 * 1024});
+  const auto of_one = engine->statistics().maximum;
+  EXPECT_EQ(of_one, 2U);
+  const auto primaries = cluster.primaries();
+  std::vector<std::string> keys;
+  for (const auto node : primaries) {
+    auto& key = keys.emplace_back("0");
+    for (int i = 1; cluster.primary_of(key) != node; ++i) key = std::to_string(i);
+  }
+  for (const auto& key : keys) call_for({"SET", key, "x"});
+  for (const auto node : primaries) cluster.pause(node);
+  for (const auto& key : keys) begin_for({"GET", key});
+  drive_until([&] { return engine->statistics().used == 3; });
+  EXPECT_EQ(engine->statistics().maximum, 3 * of_one);
+  for (const auto node : primaries) cluster.resume(node);
+  drive_all();
 }
 
 // It is looked for as long as the call lasts, by one thread for all of them.
@@ -364,6 +388,25 @@ TEST_P(EngineServiceTest, OneCallLoadsTheFunctionsForAllThatMissThem) {
   begin({"ECHO", "other"});
   drive_all();
   for (auto& call : calls) EXPECT_TRUE(call.result()) << call.text();
+  EXPECT_EQ(calls_of("function|load") - loaded, 1);
+}
+
+// The call that has them loaded may have less time than those that wait with it.
+TEST_P(EngineServiceTest, FunctionsAreLoadedWhoeverGivesUpMeanwhile) {
+  FaultProxy proxy(server);
+  connect(proxy.connection());
+  begin({"PING"});
+  drive_all();
+  server.command({"FUNCTION", "FLUSH"});
+  const auto loaded = calls_of("function|load");
+  proxy.once(Fault::delay(milliseconds(1000)), "FUNCTION");
+  auto& hasty = calls.emplace_back(std::vector{probe_command("key")}, milliseconds(300));
+  ASSERT_TRUE(engine->begin(hasty));
+  auto& waits = calls.emplace_back(std::vector{probe_command("key")});
+  ASSERT_TRUE(engine->begin(waits));
+  drive_all();
+  EXPECT_TRUE(hasty.code()) << hasty.text();
+  EXPECT_TRUE(waits.result()) << waits.text();
   EXPECT_EQ(calls_of("function|load") - loaded, 1);
 }
 

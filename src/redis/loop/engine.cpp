@@ -113,7 +113,7 @@ PoolStatistics Engine::Implementation::statistics() const {
   return {.idle = open - used,
           .used = used,
           .waiting = queued_.load(std::memory_order_relaxed),
-          .maximum = 1 + most_exclusive(),
+          .maximum = (1 + most_exclusive()) * std::max<std::size_t>(servers_.load(std::memory_order_relaxed), 1),
           .opened = client_->counts().opened,
           .failed = client_->counts().failed,
           .in_flight = in_flight_.load(std::memory_order_relaxed),
@@ -123,7 +123,7 @@ PoolStatistics Engine::Implementation::statistics() const {
 // What handlers begin goes out with what was put in before: so they run first.
 void Engine::Implementation::run_ready() {
   driver_ = std::this_thread::get_id();
-  if (is_torn()) return;
+  if (is_torn()) return run_refused();
   if (poller_->is_of_parent()) return run_ready_in_child();
   const OneAtATime::Visit visit(rounds_);
   set_changing(true);
@@ -325,6 +325,28 @@ void Engine::Implementation::run_ready_in_child() {
   ended_here_.run();
 }
 
+// Nothing but the inbox is whole: what was begun here is told, and the parent's calls are not.
+void Engine::Implementation::run_refused() {
+  auto refused = take_refused();
+  const OnExit keep([&] {
+    inbox_->put([&](Inbox::Content& content) {
+      refused.append(std::move(content.ended));
+      content.ended = std::move(refused);
+      return false;
+    });
+  });
+  refused.run();
+}
+
+Completions Engine::Implementation::take_refused() {
+  Completions refused;
+  inbox_->put([&](Inbox::Content& content) {
+    refused = std::move(content.ended);
+    return false;
+  });
+  return refused;
+}
+
 void Engine::Implementation::end_everything() {
   was_closed_ = true;
   take_inbox();
@@ -351,7 +373,9 @@ Engine::Engine(std::unique_ptr<Implementation> implementation) noexcept : implem
 
 // What is half changed can neither be used nor be destroyed.
 Engine::~Engine() {
-  if (implementation_->is_torn()) static_cast<void>(implementation_.release());
+  if (!implementation_->is_torn()) return;
+  auto* const torn = implementation_.release();
+  run_last_handlers([torn] { return torn->take_refused(); });
 }
 
 int Engine::descriptor() const { return implementation_->descriptor(); }

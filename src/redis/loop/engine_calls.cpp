@@ -225,7 +225,8 @@ CallMachine::Action Engine::Implementation::after_loading(EngineCall& call,
   return call.machine_->not_loaded(std::move(failure), call.node_->has_left(), now_);
 }
 
-// True if a replica is asked, or will be once it is known which.
+// True if a replica is asked, or will be once it is known which. Only this call waits for the choice: others that come
+// meanwhile are sent to what is known.
 bool Engine::Implementation::ask_replica(EngineCall& call) {
   call.node_ = client_->topology().known_node_of(call.exchange.key);
   auto* const replicas = call.node_ ? call.node_->replicas() : nullptr;
@@ -249,8 +250,7 @@ bool Engine::Implementation::ask_replica(EngineCall& call) {
 bool Engine::Implementation::send_to_replica(EngineCall& call, NodeHandle replica, Time ends) {
   if (!replica) return false;
   call.replica_ = std::move(replica);
-  // `ends` may be of another call, with which this one waited.
-  wheel_.set(call.timer_, std::min(ends, call.deadline.time()));
+  wheel_.set(call.timer_, ends);
   enqueue(call, call.replica_);
   return true;
 }

@@ -60,6 +60,8 @@ class Engine::Implementation {
 
   /// True in a child that another thread forked in the middle of a round.
   bool is_torn() const noexcept { return poller_->is_of_parent() && is_changing_.load(std::memory_order_acquire); }
+  /// There: what was delivered since.
+  Completions take_refused();
 
  private:
   static constexpr std::size_t most_received_at_once = 65'536;
@@ -87,6 +89,7 @@ class Engine::Implementation {
   void end_all_in(Queue& queue, const Error& error);
   void end_all_waiting(const Error& error);
   void run_ready_in_child();
+  void run_refused();
   void end_everything();
   void close_all_connections();
 
@@ -207,6 +210,7 @@ class Engine::Implementation {
   std::vector<LoopConnection*> unread_;  ///< See LoopConnection::is_unread.
   std::unique_ptr<char[]> received_;
   // Of statistics(), which other threads call.
+  std::atomic<std::size_t> servers_{0};
   std::atomic<std::size_t> connections_{0};
   std::atomic<std::size_t> in_use_{0};
   std::atomic<std::size_t> queued_{0};

@@ -22,6 +22,7 @@ LoopNode& Engine::Implementation::node_of(const NodeHandle& handle) {
   if (known == nodes_.end()) {
     for (auto* const list : {&dirty_nodes_, &pumped_nodes_}) list->reserve(nodes_.size() + 1);
     known = nodes_.emplace(handle.get(), std::make_unique<LoopNode>(handle, client_->timeouts().total)).first;
+    servers_.store(nodes_.size(), std::memory_order_relaxed);
   }
   latest_node_ = known->second.get();
   return *latest_node_;
@@ -160,6 +161,7 @@ void Engine::Implementation::tidy(LoopNode& node) {
   std::erase(dirty_nodes_, &node);
   if (latest_node_ == &node) latest_node_ = nullptr;
   nodes_.erase(node.node.get());
+  servers_.store(nodes_.size(), std::memory_order_relaxed);
 }
 
 // It finishes what it carries.
