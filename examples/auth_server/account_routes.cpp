@@ -7,7 +7,7 @@
 #include "obol/session_id.hpp"
 #include "routes.hpp"
 
-namespace auth_server {
+namespace example::auth_server {
 namespace {
 
 using Guarded = void (*)(Exchange&, Visitor&);
@@ -58,37 +58,19 @@ void show_password(Exchange& exchange, Visitor& visitor) {
   exchange.show(password_page(exchange.frame_of(visitor), {}));
 }
 
-void refuse_password(Exchange& exchange, const Visitor& visitor, int status, std::string_view problem) {
-  exchange.show(password_page(exchange.frame_of(visitor), {.problem = std::string(problem)}), status);
-}
-
 void change_password(Exchange& exchange, Visitor& visitor) {
   auto& site = exchange.site();
-  const auto wanted = exchange.field("new_password");
-  if (const auto objection = objection_to_password(wanted, visitor.user.name); !objection.empty()) {
-    return refuse_password(exchange, visitor, 422, objection);
-  }
-  // A thief with a stolen session must not be able to try passwords.
-  const Attempt attempt{.account = visitor.user.name, .network = "password", .known_device = visitor.session.id};
-  if (const auto wait = site.throttle.admit(attempt); wait.count() > 0) {
-    exchange.retry_after(wait);
-    return refuse_password(exchange, visitor, 429, "Too many attempts. Try again later.");
-  }
-  const auto is_right = site.passwords.verify(exchange.field("password"), visitor.user.password_hash);
-  if (is_right && !*is_right) return refuse_password(exchange, visitor, 401, "The current password is wrong.");
-  auto hash = site.passwords.hash(wanted);
-  if (!is_right || !hash)
-    return refuse_password(exchange, visitor, 503, "The server is busy. Try again in a few seconds.");
-  site.throttle.forgive(attempt);
   auto form_secret = obol::generate_session_id();
   if (!form_secret) return exchange.say_unavailable(form_secret.error());
-  if (!site.users.replace_password_hash(visitor.user.id, visitor.user.password_hash, *hash)) {
-    return refuse_password(exchange, visitor, 401, "The current password is wrong.");
+  const auto hash = site.accounts.change_password(visitor.user, exchange.field("password"),
+                                                  exchange.field("new_password"), visitor.session.id);
+  if (!hash) {
+    return exchange.refuse(password_page(exchange.frame_of(visitor), {.problem = hash.error().text}), hash.error());
   }
   const auto secured = site.sessions.secure(std::move(visitor.session), new_form_secret(std::move(*form_secret)));
   if (!secured) {
     // No session of the old password may remain: either both changes succeed, or the user has to try again.
-    site.users.replace_password_hash(visitor.user.id, *hash, visitor.user.password_hash);
+    site.accounts.users.replace_password_hash(visitor.user.id, *hash, visitor.user.password_hash);
     return exchange.say_unavailable(secured.error());
   }
   if (*secured) exchange.keep((*secured)->tokens);
@@ -119,4 +101,4 @@ void add_account_routes(httplib::Server& server, Site& site) {
   post("/password", change_password);
 }
 
-}  // namespace auth_server
+}  // namespace example::auth_server

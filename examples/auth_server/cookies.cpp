@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace auth_server {
+namespace example::auth_server {
 namespace {
 
 std::string_view trimmed(std::string_view text) {
@@ -65,4 +65,4 @@ std::string Cookies::set(Cookie cookie, std::string_view value, std::chrono::sec
                      is_over_tls_ ? "; Secure" : "");
 }
 
-}  // namespace auth_server
+}  // namespace example::auth_server

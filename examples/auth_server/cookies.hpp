@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace auth_server {
+namespace example::auth_server {
 
 enum class Cookie {
   access,   ///< The access token.
@@ -38,4 +38,4 @@ class Cookies {
   bool is_over_tls_;
 };
 
-}  // namespace auth_server
+}  // namespace example::auth_server

@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-namespace auth_server {
+namespace example::auth_server {
 namespace {
 
 constexpr int encoding = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
@@ -57,4 +57,4 @@ bool is_from_own_page(const RequestOrigin& request, bool is_over_tls) {
   return !request.host.empty() && request.origin == (is_over_tls ? "https://" : "http://") + request.host;
 }
 
-}  // namespace auth_server
+}  // namespace example::auth_server

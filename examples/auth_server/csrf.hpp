@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace auth_server {
+namespace example::auth_server {
 
 /// The secret for a form, masked with fresh random bytes each time. So the compressed length of a page reveals nothing
 /// about the secret (BREACH).
@@ -23,4 +23,4 @@ struct RequestOrigin {
 /// True if it comes from a page of this server. Browsers send Origin with each POST, so a POST without it is refused.
 bool is_from_own_page(const RequestOrigin& request, bool is_over_tls);
 
-}  // namespace auth_server
+}  // namespace example::auth_server

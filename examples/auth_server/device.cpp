@@ -9,7 +9,7 @@
 #include <span>
 #include <string>
 
-namespace auth_server {
+namespace example::auth_server {
 namespace {
 
 struct Word {
@@ -73,4 +73,4 @@ Device recognise_device(std::string_view user_agent, std::string_view address) {
       .name = name_of(user_agent), .kind = std::string(kind_of(user_agent)), .place = place_of(std::string(address))};
 }
 
-}  // namespace auth_server
+}  // namespace example::auth_server

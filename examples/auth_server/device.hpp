@@ -5,8 +5,8 @@
 
 #include "payload.hpp"
 
-namespace auth_server {
+namespace example::auth_server {
 
 Device recognise_device(std::string_view user_agent, std::string_view address);
 
-}  // namespace auth_server
+}  // namespace example::auth_server

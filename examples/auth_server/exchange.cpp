@@ -12,7 +12,7 @@
 #include "log.hpp"
 #include "obol/session_id.hpp"
 
-namespace auth_server {
+namespace example::auth_server {
 namespace {
 
 constexpr std::chrono::seconds form_lifetime{std::chrono::days(1)};
@@ -46,7 +46,7 @@ obol::Result<std::optional<Visitor>> Exchange::visitor() {
   if (*login) {
     auto& [session, tokens] = **login;
     auto payload = session.payload<Payload>();
-    auto user = site_.users.find_by_id(session.user_id);
+    auto user = site_.accounts.users.find_by_id(session.user_id);
     if (payload && user) {
       if (!tokens.access.empty()) keep(tokens);
       return Visitor{.session = std::move(session), .payload = std::move(*payload), .user = std::move(*user)};
@@ -139,15 +139,20 @@ void Exchange::show(const std::string& page, int status) {
   response_.set_content(page, "text/html; charset=utf-8");
 }
 
+void Exchange::refuse(const std::string& page, const Refusal& refusal) {
+  if (refusal.retry_after.count() > 0) retry_after(refusal.retry_after);
+  show(page, refusal.status);
+}
+
 void Exchange::say(int status, std::string_view title, std::string_view text) {
   show(message_page({.kept_in = site_.kept_in}, title, text), status);
 }
 
 void Exchange::say_unavailable(const obol::Error& error) {
-  log_line(fmt::format("auth server: {} ({})", error.message, error.code.message()));
+  log_line(fmt::format("error: {} ({})", error.message, error.code.message()));
   retry_after(std::chrono::seconds(5));
   say(503, "One moment, please",
       "Logins cannot be looked up just now. You are not logged out: try again in a few seconds.");
 }
 
-}  // namespace auth_server
+}  // namespace example::auth_server

@@ -11,7 +11,7 @@
 #include "payload.hpp"
 #include "site.hpp"
 
-namespace auth_server {
+namespace example::auth_server {
 
 /// A logged-in visitor.
 struct Visitor {
@@ -55,6 +55,8 @@ class Exchange {
   Device device() const;
 
   void show(const std::string& page, int status = 200);
+  /// Shows a page again with what was wrong.
+  void refuse(const std::string& page, const Refusal& refusal);
   void lead_to(const std::string& path) { response_.set_redirect(path, 303); }
   void say(int status, std::string_view title, std::string_view text);
   /// Answers 503 while the store is not available.
@@ -73,4 +75,4 @@ class Exchange {
   httplib::Response& response_;
 };
 
-}  // namespace auth_server
+}  // namespace example::auth_server

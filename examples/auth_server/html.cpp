@@ -1,7 +1,7 @@
 // Escapes text for HTML.
 #include "html.hpp"
 
-namespace auth_server {
+namespace example::auth_server {
 
 std::string escape(std::string_view text) {
   std::string escaped;
@@ -30,4 +30,4 @@ std::string escape(std::string_view text) {
   return escaped;
 }
 
-}  // namespace auth_server
+}  // namespace example::auth_server

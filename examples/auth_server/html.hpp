@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-namespace auth_server {
+namespace example::auth_server {
 
 /// The text with & < > " ' as character references: safe between tags and in quoted attributes.
 std::string escape(std::string_view text);
@@ -47,4 +47,4 @@ Html html(fmt::format_string<decltype(HtmlFormat::fitted(std::declval<const Argu
   return HtmlFormat::made_of(fmt::format(markup, HtmlFormat::fitted(arguments)...));
 }
 
-}  // namespace auth_server
+}  // namespace example::auth_server

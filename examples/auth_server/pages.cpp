@@ -10,7 +10,7 @@
 #include "obol/version.hpp"
 #include "payload.hpp"
 
-namespace auth_server {
+namespace example::auth_server {
 namespace {
 
 using std::chrono::sys_seconds;
@@ -199,4 +199,4 @@ std::string message_page(const Frame& frame, std::string_view title, std::string
                        frame.user_name.empty() ? coin("coin large") : Html(), title, text));
 }
 
-}  // namespace auth_server
+}  // namespace example::auth_server

@@ -9,7 +9,7 @@
 #include "html.hpp"
 #include "obol/session.hpp"
 
-namespace auth_server {
+namespace example::auth_server {
 
 /// The frame of every page.
 struct Frame {
@@ -35,4 +35,4 @@ std::string devices_page(const Frame& frame, const std::vector<obol::Session>& d
 /// For errors without a page of their own.
 std::string message_page(const Frame& frame, std::string_view title, std::string_view text);
 
-}  // namespace auth_server
+}  // namespace example::auth_server

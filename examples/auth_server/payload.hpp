@@ -5,7 +5,7 @@
 
 #include "obol/json_payload.hpp"
 
-namespace auth_server {
+namespace example::auth_server {
 
 /// The device of a login, shown on "Your devices". Made from headers of a stranger; escape it.
 struct Device {
@@ -21,7 +21,7 @@ struct Payload {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Payload, device, csrf_secret)
 
-}  // namespace auth_server
+}  // namespace example::auth_server
 
 template <>
-struct obol::PayloadCodec<auth_server::Payload> : obol::JsonPayloadCodec<auth_server::Payload> {};
+struct obol::PayloadCodec<example::auth_server::Payload> : obol::JsonPayloadCodec<example::auth_server::Payload> {};

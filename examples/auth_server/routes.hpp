@@ -4,7 +4,7 @@
 #include "httplib.h"
 #include "site.hpp"
 
-namespace auth_server {
+namespace example::auth_server {
 
 /// /login, /signup, /logout
 void add_login_routes(httplib::Server& server, Site& site);
@@ -12,4 +12,4 @@ void add_login_routes(httplib::Server& server, Site& site);
 /// /devices, /devices/logout, /devices/logout-others, /password
 void add_account_routes(httplib::Server& server, Site& site);
 
-}  // namespace auth_server
+}  // namespace example::auth_server

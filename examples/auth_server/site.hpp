@@ -5,13 +5,11 @@
 #include <string>
 #include <utility>
 
+#include "accounts.hpp"
 #include "cookies.hpp"
-#include "login_throttle.hpp"
 #include "obol/session_manager.hpp"
-#include "passwords.hpp"
-#include "users.hpp"
 
-namespace auth_server {
+namespace example::auth_server {
 
 struct Site {
   Site(obol::SessionManager manager, bool over_tls, std::string kept)
@@ -20,12 +18,10 @@ struct Site {
   std::chrono::sys_seconds now() const { return std::chrono::floor<std::chrono::seconds>(sessions.options().clock()); }
 
   obol::SessionManager sessions;
-  Users users;
-  PasswordHasher passwords;
-  LoginThrottle throttle;
+  Accounts accounts;
   Cookies cookies;
   bool is_over_tls;
   std::string kept_in;  ///< For the pages: the store's name.
 };
 
-}  // namespace auth_server
+}  // namespace example::auth_server

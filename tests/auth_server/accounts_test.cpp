@@ -9,7 +9,7 @@
 #include "passwords.hpp"
 #include "users.hpp"
 
-namespace auth_server { namespace {
+namespace example::auth_server { namespace {
 
 using std::chrono::seconds;
 
@@ -128,4 +128,4 @@ TEST_F(AuthServerThrottle, CountsNoLoginThatSucceeded) {
   }
 }
 
-}}  // namespace auth_server
+}}  // namespace example::auth_server

@@ -11,7 +11,7 @@
 #include "log.hpp"
 #include "pages.hpp"
 
-namespace auth_server { namespace {
+namespace example::auth_server { namespace {
 
 TEST(AuthServerHtml, EscapesTextAndTakesHtmlAsItIs) {
   const auto bold = html("<b title=\"{}\">{}</b>", "\"'", std::string("<&>"));
@@ -150,4 +150,4 @@ TEST(AuthServerDevice, IsNamedSoThatItsOwnerKnowsIt) {
   EXPECT_LE(recognise_device(std::string(8000, '<'), "").name.size(), 40);
 }
 
-}}  // namespace auth_server
+}}  // namespace example::auth_server

@@ -9,7 +9,6 @@
 #include <memory>
 #include <regex>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -17,14 +16,14 @@
 #include "obol/memory_store.hpp"
 #include "server.hpp"
 #include "site.hpp"
+#include "support/served.hpp"
 #include "support/sessions.hpp"
-#include "troubled_store.hpp"
+#include "support/troubled_store.hpp"
 
-namespace auth_server {
+namespace example::auth_server {
 
 class RunningServer : public ::testing::Test {
  protected:
-  static constexpr const char* here = "127.0.0.1";
   static constexpr const char* password = "a coin for the ferryman";
 
   void SetUp() override {
@@ -34,20 +33,10 @@ class RunningServer : public ::testing::Test {
     options.sessions.clock = clock();
     site =
         std::make_unique<Site>(obol::SessionManager::create(store, std::move(options.sessions)).value(), false, "test");
-    server = make_server({}, *site).value();
-    port = server->bind_to_any_port(here);
-    ASSERT_GT(port, 0);
-    listener = std::thread([this] { server->listen_after_bind(); });
-    client = std::make_unique<httplib::Client>(here, port);
-    client->set_read_timeout(60);  // A password hash takes long on a busy machine.
+    served = std::make_unique<obol::testing::Served>(make_server({}, *site).value());
+    ASSERT_GT(served->port(), 0);
+    client = served->client();
   }
-  void TearDown() override {
-    if (!listener.joinable()) return;
-    while (!server->is_running()) std::this_thread::yield();
-    server->stop();
-    listener.join();
-  }
-
   obol::Clock clock() {
     return [this] { return std::chrono::system_clock::time_point(now.load()); };
   }
@@ -72,7 +61,8 @@ class RunningServer : public ::testing::Test {
     std::smatch token;
     EXPECT_TRUE(std::regex_search(page->body, token, field));
     fields.emplace("form_token", token.str(1));
-    return client->Post(path, {{"Origin", "http://127.0.0.1:" + std::to_string(port)}, {"Cookie", cookies}}, fields);
+    return client->Post(path, {{"Origin", "http://127.0.0.1:" + std::to_string(served->port())}, {"Cookie", cookies}},
+                        fields);
   }
 
   /// Loads a form and sends it, as a browser with these cookies does; without any, with that of the form.
@@ -90,12 +80,10 @@ class RunningServer : public ::testing::Test {
 
   std::atomic<std::chrono::system_clock::duration> now{obol::testing::now_in_seconds().time_since_epoch()};
   obol::MemoryStore memory{{.clock = clock()}};
-  std::shared_ptr<TroubledStore> store = std::make_shared<TroubledStore>(memory);
+  std::shared_ptr<obol::testing::TroubledStore> store = std::make_shared<obol::testing::TroubledStore>(memory);
   std::unique_ptr<Site> site;
-  std::unique_ptr<httplib::Server> server;
+  std::unique_ptr<obol::testing::Served> served;
   std::unique_ptr<httplib::Client> client;
-  std::thread listener;
-  int port = 0;
 };
 
-}  // namespace auth_server
+}  // namespace example::auth_server

@@ -6,7 +6,7 @@
 
 #include "running_server.hpp"
 
-namespace auth_server { namespace {
+namespace example::auth_server { namespace {
 
 using AuthServer = RunningServer;
 
@@ -49,30 +49,30 @@ TEST_F(AuthServer, LetsOneNetworkMakeAFewAccountsAndNoMore) {
   const auto first = sign_up("first");
   ASSERT_TRUE(first);
   EXPECT_EQ(first->status, 303);
-  while (site->throttle.admit_sign_up("this computer").count() == 0) continue;
+  while (site->accounts.throttle.admit_sign_up("this computer").count() == 0) continue;
   const auto refused = sign_up("second");
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->status, 429);
   EXPECT_TRUE(refused->has_header("Retry-After"));
-  EXPECT_FALSE(site->users.find_by_name("second"));
+  EXPECT_FALSE(site->accounts.users.find_by_name("second"));
 }
 
 TEST_F(AuthServer, HashesNoPasswordForANameThatIsTaken) {
   ASSERT_EQ(sign_up("taken")->status, 303);
-  while (site->throttle.admit_sign_up("this computer").count() == 0) continue;
+  while (site->accounts.throttle.admit_sign_up("this computer").count() == 0) continue;
   EXPECT_EQ(sign_up("TAKEN")->status, 409);
 }
 
 TEST_F(AuthServer, ChangesNoPasswordWhereTheOtherSessionsCannotBeEnded) {
   const auto cookies = signed_up("user");
-  const auto hash = site->users.find_by_name("user")->password_hash;
+  const auto hash = site->accounts.users.find_by_name("user")->password_hash;
   const httplib::Params change{{"password", password}, {"new_password", "two coins for the ferryman"}};
   store->fails_to_delete_others = true;
   EXPECT_EQ(send_form("/password", change, cookies)->status, 503);
-  EXPECT_EQ(site->users.find_by_name("user")->password_hash, hash);
+  EXPECT_EQ(site->accounts.users.find_by_name("user")->password_hash, hash);
   store->fails_to_delete_others = false;
   EXPECT_EQ(send_form("/password", change, cookies)->status, 303);
-  EXPECT_NE(site->users.find_by_name("user")->password_hash, hash);
+  EXPECT_NE(site->accounts.users.find_by_name("user")->password_hash, hash);
 }
 
-}}  // namespace auth_server
+}}  // namespace example::auth_server

@@ -10,7 +10,7 @@
 #include "running_server.hpp"
 #include "store.hpp"
 
-namespace auth_server { namespace {
+namespace example::auth_server { namespace {
 
 using std::chrono::seconds;
 
@@ -29,7 +29,7 @@ class AuthServerVisitors : public RunningServer {
   httplib::Result devices(const std::string& cookies) { return client->Get("/devices", {{"Cookie", cookies}}); }
   bool is_let_in(const std::string& cookies) { return devices(cookies)->status == 200; }
   std::vector<obol::Session> sessions_of(const std::string& name) {
-    return site->sessions.list(site->users.find_by_name(name)->id).value();
+    return site->sessions.list(site->accounts.users.find_by_name(name)->id).value();
   }
   void pass(seconds time) { now = now.load() + time; }
   const obol::SessionManagerOptions& options() const { return site->sessions.options(); }
@@ -158,4 +158,4 @@ TEST(AuthServerSessions, BegunWithAPasswordThatWasChangedMeanwhileAreRevoked) {
   EXPECT_EQ(manager.list("user")->size(), 1U);
 }
 
-}}  // namespace auth_server
+}}  // namespace example::auth_server

@@ -11,7 +11,7 @@
 #include <tuple>
 #include <vector>
 
-namespace auth_server {
+namespace example {
 
 /// The source of an attempt.
 struct Attempt {
@@ -57,4 +57,4 @@ class LoginThrottle {
   std::size_t forget_at_ = 1024;
 };
 
-}  // namespace auth_server
+}  // namespace example

@@ -9,7 +9,7 @@
 
 #include "log.hpp"
 
-namespace auth_server {
+namespace example {
 namespace {
 
 // host:port, with an IPv6 address in brackets.
@@ -35,9 +35,9 @@ void add_duration(CLI::App& app, const std::string& name, std::chrono::seconds& 
 
 }  // namespace
 
-std::optional<Options> read_options(int argument_count, char** arguments, int& exit_code) {
+std::optional<Options> read_options(const std::string& about, int argument_count, char** arguments, int& exit_code) {
   Options options;
-  CLI::App app("A small auth server whose sessions Obol keeps. OBOL_SECRET: the secret that signs them.");
+  CLI::App app(about + " OBOL_SECRET: the secret that signs them.");
   app.add_option_function<std::string>(
          "--listen",
          [&options](const std::string& text) {
@@ -64,11 +64,11 @@ std::optional<Options> read_options(int argument_count, char** arguments, int& e
     exit_code = app.exit(success);
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
-    log_line(fmt::format("auth server: {}; --help has all options", error.what()));
+    log_line(fmt::format("error: {}; --help has all options", error.what()));
     exit_code = 2;
     return std::nullopt;
   }
   return options;
 }
 
-}  // namespace auth_server
+}  // namespace example

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace auth_server {
+namespace example {
 namespace {
 
 bool is_name_character(char c) {
@@ -65,4 +65,4 @@ bool Users::replace_password_hash(const std::string& id, const std::string& old_
   return true;
 }
 
-}  // namespace auth_server
+}  // namespace example

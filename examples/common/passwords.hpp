@@ -5,7 +5,7 @@
 #include <semaphore>
 #include <string>
 
-namespace auth_server {
+namespace example {
 
 enum class HashingProblem { busy, out_of_memory };
 
@@ -27,4 +27,4 @@ class PasswordHasher {
   std::string nobodys_hash_;
 };
 
-}  // namespace auth_server
+}  // namespace example

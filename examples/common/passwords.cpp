@@ -6,7 +6,7 @@
 #include <array>
 #include <chrono>
 
-namespace auth_server {
+namespace example {
 namespace {
 
 constexpr std::chrono::seconds longest_wait{5};
@@ -54,4 +54,4 @@ std::expected<bool, HashingProblem> PasswordHasher::verify(const std::string& pa
   return is_right && !hash.empty();
 }
 
-}  // namespace auth_server
+}  // namespace example

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace auth_server {
+namespace example {
 
 using std::chrono::seconds;
 
@@ -54,4 +54,4 @@ void LoginThrottle::forget_old(std::chrono::steady_clock::time_point now) {
   forget_at_ = std::max<std::size_t>(1024, paid_until_.size() * 2);
 }
 
-}  // namespace auth_server
+}  // namespace example

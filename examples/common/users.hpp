@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace auth_server {
+namespace example {
 
 struct User {
   std::string id{};  ///< Random: if a name is given up and taken again, it must not inherit sessions.
@@ -41,4 +41,4 @@ class Users {
   std::map<std::string, std::string> ids_;  ///< By name in lower case.
 };
 
-}  // namespace auth_server
+}  // namespace example

@@ -5,7 +5,7 @@
 
 #include "obol/session_manager.hpp"
 
-namespace auth_server {
+namespace example {
 
 struct OpenSessions {
   obol::SessionManager manager;
@@ -15,4 +15,4 @@ struct OpenSessions {
 /// Sessions at this address, or in this process if it is empty. Events are reported on stderr.
 obol::Result<OpenSessions> open_sessions(const std::string& redis_uri, obol::SessionManagerOptions options);
 
-}  // namespace auth_server
+}  // namespace example

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace auth_server {
+namespace example {
 
 /// Keeps printable ASCII, writes a backslash as \\ and every other byte as \xHH. So no request and no server can start
 /// a new line or control a terminal.
@@ -13,4 +13,4 @@ std::string printable(std::string_view text);
 /// Writes the text as one printable line.
 void log_line(std::string_view text);
 
-}  // namespace auth_server
+}  // namespace example

@@ -5,7 +5,7 @@
 
 #include <cstdio>
 
-namespace auth_server {
+namespace example {
 
 std::string printable(std::string_view text) {
   std::string line;
@@ -23,4 +23,4 @@ std::string printable(std::string_view text) {
 
 void log_line(std::string_view text) { fmt::print(stderr, "{}\n", printable(text)); }
 
-}  // namespace auth_server
+}  // namespace example

@@ -15,7 +15,7 @@
 #include "obol/redis_store.hpp"
 #include "obol/session_policy.hpp"
 
-namespace auth_server {
+namespace example {
 namespace {
 
 class Log final : public obol::Observer {
@@ -72,4 +72,4 @@ obol::Result<OpenSessions> open_sessions(const std::string& redis_uri, obol::Ses
   return OpenSessions{.manager = std::move(*manager), .kept_in = redis_uri.empty() ? "this process" : log->server()};
 }
 
-}  // namespace auth_server
+}  // namespace example
