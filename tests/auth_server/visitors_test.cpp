@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "payload.hpp"
 #include "running_server.hpp"
 #include "store.hpp"
 
