@@ -18,7 +18,7 @@ constexpr std::string_view known_device_type = "device";
 
 Attempt attempt_of(Exchange& exchange, const std::string& name, const std::optional<User>& user) {
   Attempt attempt{.account = account_of(name), .network = exchange.device().place};
-  const auto known = obol::open_token(exchange.cookie(Cookie::device), exchange.site().sessions.options().keyring);
+  const auto known = obol::open_token(exchange.cookie(Cookie::device), exchange.site().keyring);
   if (known && known->type == known_device_type && user && known->user_id == user->id) attempt.known_device = known->id;
   return attempt;
 }
@@ -27,7 +27,7 @@ void remember_device(Exchange& exchange, const User& user) {
   const auto id = obol::generate_session_id();
   if (!id) return;
   const auto token = obol::issue_token({.user_id = user.id, .type = std::string(known_device_type), .id = *id},
-                                       exchange.site().sessions.options().keyring);
+                                       exchange.site().keyring);
   if (token) exchange.keep(Cookie::device, *token, known_device_lifetime);
 }
 

@@ -7,17 +7,23 @@
 
 #include "accounts.hpp"
 #include "cookies.hpp"
+#include "obol/keyring.hpp"
 #include "obol/session_manager.hpp"
 
 namespace example::auth_server {
 
 struct Site {
-  Site(obol::SessionManager manager, bool over_tls, std::string kept)
-      : sessions(std::move(manager)), cookies(over_tls), is_over_tls(over_tls), kept_in(std::move(kept)) {}
+  Site(obol::SessionManager manager, obol::Keyring ring, bool over_tls, std::string kept)
+      : sessions(std::move(manager)),
+        keyring(std::move(ring)),
+        cookies(over_tls),
+        is_over_tls(over_tls),
+        kept_in(std::move(kept)) {}
 
   std::chrono::sys_seconds now() const { return std::chrono::floor<std::chrono::seconds>(sessions.options().clock()); }
 
   obol::SessionManager sessions;
+  obol::Keyring keyring;  ///< For the cookie of a known device.
   Accounts accounts;
   Cookies cookies;
   bool is_over_tls;

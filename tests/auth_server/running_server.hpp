@@ -31,8 +31,8 @@ class RunningServer : public ::testing::Test {
     Options options;
     options.sessions.keyring = obol::Keyring(obol::testing::signing_key());
     options.sessions.clock = clock();
-    site =
-        std::make_unique<Site>(obol::SessionManager::create(store, std::move(options.sessions)).value(), false, "test");
+    site = std::make_unique<Site>(obol::SessionManager::create(store, options.sessions).value(),
+                                  options.sessions.keyring, false, "test");
     served = std::make_unique<obol::testing::Served>(make_server({}, *site).value());
     ASSERT_GT(served->port(), 0);
     client = served->client();

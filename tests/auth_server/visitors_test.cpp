@@ -45,6 +45,10 @@ TEST_F(AuthServerVisitors, AreKnownByTheAccessTokenWithoutAWrite) {
   EXPECT_EQ(store->writes, writes);
 }
 
+TEST_F(AuthServerVisitors, GetACookieThatProvesTheDevice) {
+  EXPECT_TRUE(signed_up("user").contains("obol_device=")) << "see LoginThrottle";
+}
+
 TEST_F(AuthServerVisitors, WithoutTokensKeepTheirCookies) {
   const auto answer = devices("obol_form=0123456789abcdefghijkl");
   EXPECT_EQ(answer->get_header_value("Location"), "/login");
