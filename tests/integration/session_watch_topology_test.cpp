@@ -15,7 +15,7 @@
 
 namespace obol::testing { namespace {
 
-constexpr SessionWatchOptions patient{.max_staleness = std::chrono::seconds(60)};
+constexpr SessionWatchOptions patient_watch{.max_staleness = std::chrono::seconds(60)};
 
 /// A server that has become a replica is noticed by the next heartbeat.
 constexpr SessionWatchOptions prompt{.max_staleness = std::chrono::seconds(3)};
@@ -66,7 +66,7 @@ class SessionWatchClusterTest : public ::testing::TestWithParam<ServerKind> {
  protected:
   TestCluster cluster{GetParam(), {.primaries = 3, .replicas_each = 1}};
   RedisStore store = RedisStore::connect(options_for(cluster.connection())).value();
-  SessionWatch watch = SessionWatch::connect(options_for(cluster.connection()), patient).value();
+  SessionWatch watch = SessionWatch::connect(options_for(cluster.connection()), patient_watch).value();
 };
 
 TEST_P(SessionWatchClusterTest, TellsOfEndsOnEveryNode) {
@@ -158,7 +158,7 @@ class SessionWatchSentinelTest : public ::testing::TestWithParam<ServerKind> {
  protected:
   TestSentinel servers{GetParam()};
   RedisStore store = RedisStore::connect(options_for(servers.connection())).value();
-  SessionWatch watch = SessionWatch::connect(options_for(servers.connection()), patient).value();
+  SessionWatch watch = SessionWatch::connect(options_for(servers.connection()), patient_watch).value();
 };
 
 TEST_P(SessionWatchSentinelTest, FollowsAFailOver) {
