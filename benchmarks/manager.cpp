@@ -28,7 +28,7 @@ std::string payload() { return std::string(338, 'x'); }
 /// Begins at the real time. `advance` makes it later for all who read it.
 class MovableClock {
  public:
-  Clock reader() const {
+  obol::Clock reader() const {
     return [offset = offset_] { return system_clock::now() + seconds(*offset); };
   }
   void advance(seconds by) { *offset_ += by.count(); }
