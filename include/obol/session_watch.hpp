@@ -41,6 +41,7 @@ struct SessionWatchEvent {
   SessionStatus status = SessionStatus::live;  ///< What is known from now on.
   SessionEnd end = SessionEnd::removed;        ///< Only if the status is `ended`.
 
+  /// Compares both members.
   bool operator==(const SessionWatchEvent&) const = default;
 };
 

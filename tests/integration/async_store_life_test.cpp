@@ -502,7 +502,7 @@ TEST_P(AsyncStoreLifeTest, AChildEndsCallsThatThreadsOfTheParentWereCancelling) 
           std::this_thread::yield();
           continue;
         }
-        std::stop_source stop;
+        const std::stop_source stop;
         ++waiting;
         store->get(key, {.stop = stop.get_token()}).start([&](const Found&) { --waiting; });
         stop.request_stop();

@@ -44,8 +44,11 @@ inline std::string bytes_of(std::initializer_list<redis::Command> commands) {
 
 inline constexpr std::size_t reply_limit = std::size_t{64} * 1024;
 
+/// Longer than any machine has been up: a connection without a handshake counts as confirmed when it was started.
+inline constexpr std::chrono::milliseconds no_role_interval = std::chrono::years(100);
+
 inline redis::Connection connection_of(std::shared_ptr<Script> script,
-                                       std::chrono::milliseconds role_interval = std::chrono::hours(24)) {
+                                       std::chrono::milliseconds role_interval = no_role_interval) {
   return {std::make_unique<ScriptedStream>(std::move(script)), reply_limit, false, role_interval};
 }
 
@@ -53,7 +56,7 @@ class ScriptedConnectionTest : public ::testing::Test {
  protected:
   static constexpr std::size_t reply_limit = testing::reply_limit;
   static constexpr std::chrono::milliseconds always{0};  ///< A role that is asked for with each send.
-  static constexpr std::chrono::hours never{24};         ///< One that is not, as long as a test takes.
+  static constexpr std::chrono::milliseconds never = no_role_interval;
 
   static redis::Deadline passed() { return redis::Deadline::after(std::chrono::milliseconds(-1)); }
   static redis::Deadline far() { return redis::Deadline::after(std::chrono::hours(1)); }

@@ -12,6 +12,7 @@
 #include <functional>
 #include <latch>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -43,14 +44,18 @@ inline constexpr SessionPolicy policy_of_managers{.revocation_mark_lifetime = st
 class ReuseObserver final : public Observer {
  public:
   void on_token_reused(const TokenReusedEvent& event) noexcept override {
+    const std::scoped_lock lock(mutex_);
     last_id_hash = std::string(event.id_hash);
     has_ended_session = event.session_ended;
     ++reuses;
   }
 
-  std::atomic<int> reuses = 0;
-  std::string last_id_hash{};
-  bool has_ended_session = false;
+  std::atomic<int> reuses = 0;     ///< The events so far.
+  std::string last_id_hash{};      ///< Of the last event; read it when no other thread refreshes.
+  bool has_ended_session = false;  ///< Of the last event; read it when no other thread refreshes.
+
+ private:
+  std::mutex mutex_;
 };
 
 /// Owns a manager with the default options.
