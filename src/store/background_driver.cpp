@@ -1,10 +1,6 @@
 // A loop of its own: sleep until the store has work, do it, until it is told to stop.
 #include "obol/background_driver.hpp"
 
-#include <poll.h>
-#include <sys/eventfd.h>
-
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
@@ -13,18 +9,19 @@
 #include <thread>
 
 #include "base/signals_blocked.hpp"
+#include "redis/core/deadline.hpp"
 #include "redis/net/open_sockets.hpp"
+#include "redis/net/wake_descriptor.hpp"
 
 namespace obol { inline namespace v0 {
 
-/// The thread shares it, since a handler may destroy the driver. A forked child closes its copy of `stop_` before
-/// fork(2) returns there.
+/// The thread shares it, since a handler may destroy the driver.
 class [[gnu::visibility("hidden")]] BackgroundDriver::Implementation {
  public:
   explicit Implementation(AsyncSessionStore& store) : store_(store) {
-    if (stop_ < 0) throw std::system_error(errno, std::generic_category(), "no descriptor to stop a thread");
+    if (!waker_.is_open()) throw std::system_error(errno, std::generic_category(), "no descriptor to stop a thread");
   }
-  ~Implementation() { redis::close_socket(stop_, generation_); }
+  ~Implementation() = default;
   Implementation(const Implementation&) = delete;
   Implementation& operator=(const Implementation&) = delete;
 
@@ -41,7 +38,7 @@ class [[gnu::visibility("hidden")]] BackgroundDriver::Implementation {
       return;
     }
     is_stopped_ = true;
-    ::eventfd_write(stop_, 1);
+    waker_.wake();
     if (thread_->get_id() == std::this_thread::get_id()) return thread_->detach();
     thread_->join();
   }
@@ -51,9 +48,8 @@ class [[gnu::visibility("hidden")]] BackgroundDriver::Implementation {
     store_.run_ready();
     first_round_.count_down();
     while (!is_stopped_ && !is_in_child()) {
-      std::array<pollfd, 2> watched{
-          {{.fd = store_.descriptor(), .events = POLLIN, .revents = 0}, {.fd = stop_, .events = POLLIN, .revents = 0}}};
-      if (::poll(watched.data(), watched.size(), -1) > 0 && !is_stopped_) store_.run_ready();
+      waker_.wait_with(store_.descriptor(), redis::Deadline::at(redis::Deadline::Time::time_point::max()));
+      if (!is_stopped_) store_.run_ready();
     }
   }
 
@@ -61,7 +57,7 @@ class [[gnu::visibility("hidden")]] BackgroundDriver::Implementation {
 
   AsyncSessionStore& store_;
   const std::uint64_t generation_ = redis::socket_generation();
-  const int stop_ = redis::list_descriptor([] { return ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); });
+  const redis::WakeDescriptor waker_{};
   std::atomic<bool> is_stopped_ = false;
   std::latch first_round_{1};
   std::unique_ptr<std::thread> thread_;
