@@ -278,4 +278,9 @@ Result<void> validate(const RedisStoreOptions& options) {
   return {};
 }
 
+Result<void> validate_replacement(const UserCredentials& credentials) {
+  if (!credentials.username.empty() || !credentials.password.empty()) return {};
+  return refuse("the new credentials have neither user nor password; the old ones stay in use");
+}
+
 }}  // namespace obol::v0

@@ -72,9 +72,7 @@ Result<void> RedisStoreParts::replace_keyring(Keyring keyring) {
 }
 
 Result<void> RedisStoreParts::replace_credentials(UserCredentials credentials) {
-  if (credentials.username.empty() && credentials.password.empty()) {
-    return refuse("the new credentials have neither user nor password; the old ones stay in use");
-  }
+  if (auto valid = validate_replacement(credentials); !valid) return valid;
   client_.replace_credentials(std::move(credentials));
   return {};
 }

@@ -113,9 +113,7 @@ Result<WatchHandle> SessionWatch::watch(const SessionKey& key, SessionWatchHandl
 SessionWatchStatistics SessionWatch::statistics() const { return implementation_->core().statistics(); }
 
 Result<void> SessionWatch::replace_credentials(UserCredentials credentials) {
-  if (credentials.username.empty() && credentials.password.empty()) {
-    return v0::refuse("the new credentials have neither user nor password; the old ones stay in use");
-  }
+  if (auto valid = validate_replacement(credentials); !valid) return valid;
   return implementation_->core().replace_credentials(std::move(credentials));
 }
 
