@@ -90,7 +90,7 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
     if (const auto user = users_.find({key.user_id, key.type}); user != users_.end()) {
       if (const auto stored = user->second.find(key.id); stored != user->second.end()) {
         erase(user, stored);
-        tell_of_change({key.user_id, key.type});
+        tell_of_change(key.user_id, key.type);
       }
     }
     return Deleted{};
@@ -201,12 +201,12 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
   void put(const Session& session) {
     expiries_.insert(expiry_of(session));
     users_[{session.user_id, session.type}].insert_or_assign(session.id, session);
-    tell_of_change({session.user_id, session.type});
+    tell_of_change(session.user_id, session.type);
   }
 
   // Every session that is removed is of an owner that this is called for afterwards.
-  void tell_of_change(const Owner& owner) {
-    for (auto* const listener : listeners_) listener->on_change(owner.first, owner.second);
+  void tell_of_change(std::string_view user_id, std::string_view type) {
+    for (auto* const listener : listeners_) listener->on_change(user_id, type);
   }
 
   // At most a day, so that no time overflows.
@@ -241,7 +241,7 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
       return doomed;
     });
     if (user->second.empty()) users_.erase(user);
-    tell_of_change(owner);
+    tell_of_change(owner.first, owner.second);
   }
 
   void purge(std::chrono::system_clock::time_point now) {
@@ -251,7 +251,7 @@ class [[gnu::visibility("hidden")]] MemoryStore::Implementation final : public S
       const auto user = users_.find(owner);
       for (auto* const listener : listeners_) listener->on_expiry(owner.first, owner.second, id);
       erase(user, user->second.find(id));
-      tell_of_change(owner);
+      tell_of_change(owner.first, owner.second);
     }
   }
 
