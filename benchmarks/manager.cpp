@@ -43,7 +43,7 @@ class Managed {
   explicit Managed(Server& server)
       : world(server, 1000),
         manager(SessionManager::create(
-                    std::make_shared<RedisStore>(RedisStore::connect(options_for(server)).value()),
+                    std::shared_ptr<SessionStore>(std::shared_ptr<void>(), &world.store()),
                     {.keyring = options_for(server).keyring, .absolute_lifetime = {}, .clock = clock.reader()})
                     .value()) {}
 

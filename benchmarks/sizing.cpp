@@ -2,7 +2,6 @@
 // Usage: obol_sizing [--server redis|valkey|URI] [--sessions N]     scripts/bench --sizing builds and runs it.
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "obol/session_id.hpp"
+#include "server_arguments.hpp"
 #include "world.hpp"
 
 namespace {
@@ -18,11 +18,6 @@ using namespace obol::benchmark;
 
 constexpr std::size_t payloads[] = {0, 100, 300, 1000, 4000};
 constexpr std::size_t sessions_each[] = {1, 2, 5, 20, 100};
-
-[[noreturn]] void explain(std::string_view wrong) {
-  fmt::print(stderr, "obol_sizing: {}\nUsage: obol_sizing [--server redis|valkey|URI] [--sessions N]\n", wrong);
-  std::exit(2);
-}
 
 obol::Session session_of(std::size_t user, std::size_t payload_bytes) {
   auto session = make_session(user, 0);
@@ -33,21 +28,14 @@ obol::Session session_of(std::size_t user, std::size_t payload_bytes) {
   return session;
 }
 
-Server server_of(const std::string& name) {
-  using obol::testing::ServerKind;
-  if (name == "redis" || name == "valkey") return Server(name == "redis" ? ServerKind::redis : ServerKind::valkey);
-  auto connection = obol::ConnectionOptions::from_uri(name);
-  if (!connection) explain(connection.error().message);
-  return Server(*connection);
-}
-
 /// What a session takes on top of what the server took before. A private server is a new one each time: tables that
 /// grew once would hide what the next sessions take.
-double bytes_each(const std::string& name, std::size_t sessions, std::size_t each, std::size_t payload_bytes) {
-  Server server = server_of(name);
+double bytes_each(const ServerArguments& arguments, const std::string& name, std::size_t each,
+                  std::size_t payload_bytes) {
+  Server server = arguments.connect(name);
   auto store = obol::RedisStore::connect(options_for(server)).value();
   const double before = server.used_memory();
-  const std::size_t users = sessions / each;
+  const std::size_t users = arguments.sessions / each;
   for (std::size_t user = 0; user < users; ++user) {
     for (std::size_t number = 0; number < each; ++number) {
       auto session = session_of(user, payload_bytes);
@@ -59,8 +47,8 @@ double bytes_each(const std::string& name, std::size_t sessions, std::size_t eac
   return (after - before) / static_cast<double>(users * each);
 }
 
-void measure(const std::string& name, std::size_t sessions) {
-  fmt::print("\n{}, {} sessions\n\n| payload |", server_of(name).name(), sessions);
+void measure(const ServerArguments& arguments, const std::string& name) {
+  fmt::print("\n{}, {} sessions\n\n| payload |", arguments.connect(name).name(), arguments.sessions);
   for (const auto each : sessions_each) fmt::print(" {} a user |", each);
   fmt::print("\n| ---: |");
   for ([[maybe_unused]] const auto each : sessions_each) fmt::print(" ---: |");
@@ -68,7 +56,7 @@ void measure(const std::string& name, std::size_t sessions) {
   for (const auto payload : payloads) {
     fmt::print("| {} |", payload);
     for (const auto each : sessions_each) {
-      fmt::print(" {:.0f} |", bytes_each(name, sessions, each, payload));
+      fmt::print(" {:.0f} |", bytes_each(arguments, name, each, payload));
       std::fflush(stdout);
     }
     fmt::print("\n");
@@ -78,19 +66,6 @@ void measure(const std::string& name, std::size_t sessions) {
 }  // namespace
 
 int main(int count, char** words) {
-  std::vector<std::string> servers;
-  std::size_t sessions = 20'000;
-  for (int i = 1; i < count; ++i) {
-    const std::string_view option = words[i];
-    if (i + 1 == count || (option != "--server" && option != "--sessions")) explain("unknown option, or no value");
-    const std::string value = words[++i];
-    if (option == "--server") {
-      servers.push_back(value);
-      continue;
-    }
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), sessions);
-    if (error != std::errc{} || end != value.data() + value.size() || sessions < 100) explain("100 sessions at least");
-  }
-  if (servers.empty()) servers = {"redis", "valkey"};
-  for (const auto& server : servers) measure(server, sessions);
+  const auto arguments = ServerArguments::parse("obol_sizing", 20'000, count, words);
+  for (const auto& server : arguments.servers) measure(arguments, server);
 }

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "obol/session_watch.hpp"
+#include "server_arguments.hpp"
 #include "world.hpp"
 
 namespace {
@@ -28,19 +28,6 @@ using Time = std::chrono::steady_clock;
 constexpr std::size_t sessions_each = 2;
 constexpr std::size_t timed_ends = 2000;
 constexpr int busy_writes = 20'000;
-
-[[noreturn]] void explain(std::string_view wrong) {
-  fmt::print(stderr, "obol_watching: {}\nUsage: obol_watching [--server redis|valkey|URI] [--sessions N]\n", wrong);
-  std::exit(2);
-}
-
-Server server_of(const std::string& name) {
-  using obol::testing::ServerKind;
-  if (name == "redis" || name == "valkey") return Server(name == "redis" ? ServerKind::redis : ServerKind::valkey);
-  auto connection = obol::ConnectionOptions::from_uri(name);
-  if (!connection) explain(connection.error().message);
-  return Server(*connection);
-}
 
 double heap_bytes() {
   const auto heap = ::mallinfo2();
@@ -112,9 +99,9 @@ void measure_others(World& world, obol::SessionWatch& watch) {
   print("this process's processor time for each of these writes", writes_ms * 1e3 / busy_writes, "µs");
 }
 
-void measure(const std::string& name, std::size_t sessions) {
-  Server server = server_of(name);
-  World world(server, sessions / sessions_each, sessions_each);
+void measure(const ServerArguments& arguments, const std::string& name) {
+  Server server = arguments.connect(name);
+  World world(server, arguments.sessions / sessions_each, sessions_each);
   const auto count = world.keys().size();
   const auto each = static_cast<double>(count);
   fmt::print("\n{}, {} watched sessions of {} users\n\n| what | |\n| --- | ---: |\n", server.name(), count,
@@ -153,19 +140,6 @@ void measure(const std::string& name, std::size_t sessions) {
 }  // namespace
 
 int main(int count, char** words) {
-  std::vector<std::string> servers;
-  std::size_t sessions = 100'000;
-  for (int i = 1; i < count; ++i) {
-    const std::string_view option = words[i];
-    if (i + 1 == count || (option != "--server" && option != "--sessions")) explain("unknown option, or no value");
-    const std::string value = words[++i];
-    if (option == "--server") {
-      servers.push_back(value);
-      continue;
-    }
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), sessions);
-    if (error != std::errc{} || end != value.data() + value.size() || sessions < 100) explain("100 sessions at least");
-  }
-  if (servers.empty()) servers = {"redis", "valkey"};
-  for (const auto& server : servers) measure(server, sessions);
+  const auto arguments = ServerArguments::parse("obol_watching", 100'000, count, words);
+  for (const auto& server : arguments.servers) measure(arguments, server);
 }
