@@ -77,13 +77,6 @@ class ClusterTest : public ::testing::TestWithParam<StoreOnServer> {
     return redis::key_slot(stored_key("obol_", user, "full"));
   }
 
-  static TestCluster::Node other_primary(const TestCluster& cluster, TestCluster::Node than) {
-    for (const auto node : cluster.primaries()) {
-      if (node != than) return node;
-    }
-    throw std::runtime_error("there is no other primary");
-  }
-
   static Error refused(const RedisStoreOptions& options) {
     const auto store = RedisStore::connect(options);
     return store ? Error{} : store.error();
@@ -164,7 +157,7 @@ TEST_P(ClusterTest, DeletesEveryTypeWhileTheSlotIsHalfWayThere) {
     const auto old = stored(plain, user);
     const auto slot = slot_of(user);
     const auto from = cluster.primary_of(slot);
-    const auto to = other_primary(cluster, from);
+    const auto to = cluster.other_primary(from);
     cluster.begin_move(slot, to);
     auto fresh = new_session(user);
     fresh.type = "pending";
@@ -185,7 +178,7 @@ TEST_P(ClusterTest, FollowsSlotsThatMoveAndThatAreBeingMoved) {
   const auto kept = stored(store, "kept");
   const auto slot = slot_of("kept");
   const auto from = cluster.primary_of(slot);
-  const auto to = other_primary(cluster, from);
+  const auto to = cluster.other_primary(from);
 
   cluster.begin_move(slot, to);
   expect_found(store, {kept});
@@ -219,7 +212,7 @@ TEST_P(ClusterTest, WaitsForASlotThatIsHalfWayThere) {
   auto store = tested_store(options);
   stored(store, "user");
   const auto slot = slot_of("user");
-  const auto to = other_primary(cluster, cluster.primary_of(slot));
+  const auto to = cluster.other_primary(cluster.primary_of(slot));
   cluster.begin_move(slot, to);
   // The sessions are here, the mark is nowhere: TRYAGAIN.
   auto waiting = std::async(std::launch::async, [&] {
@@ -245,7 +238,7 @@ TEST_P(ClusterTest, LosesNoSessionThatIsKeptOrNewWhileItsSlotMoves) {
     ASSERT_TRUE(store.upsert(other).has_value());
   }
   const auto slot = slot_of("user");
-  cluster.begin_move(slot, other_primary(cluster, cluster.primary_of(slot)));
+  cluster.begin_move(slot, cluster.other_primary(cluster.primary_of(slot)));
   ASSERT_TRUE(store.delete_others(kept.key()).has_value());
   EXPECT_EQ(store.get_all("user", "full").value(), std::vector{kept});
   auto another = new_session("user", "another");
@@ -264,7 +257,7 @@ TEST_P(ClusterTest, WaitsForASlotOnItsWayBeforeManySessionsAreDeletedTogether) {
     ASSERT_TRUE(store.upsert(other).has_value());
   }
   const auto slot = slot_of("user");
-  const auto to = other_primary(cluster, cluster.primary_of(slot));
+  const auto to = cluster.other_primary(cluster.primary_of(slot));
   cluster.begin_move(slot, to);
   auto waiting = std::async(std::launch::async, [&] { return store.delete_others(kept.key()).has_value(); });
   EXPECT_EQ(waiting.wait_for(milliseconds(200)), std::future_status::timeout);
@@ -309,7 +302,7 @@ TEST_P(ClusterTest, HoldsARevocationMarkWithItsUserWhoeverLeftItAndWhereverTheSl
   expect_revoked();
   for (std::size_t i = 0; i < 2 * leave_mark.size(); ++i) {
     const auto slot = slot_of(in_flight[i].user_id);
-    cluster.move_slots({slot}, other_primary(cluster, cluster.primary_of(slot)));
+    cluster.move_slots({slot}, cluster.other_primary(cluster.primary_of(slot)));
   }
   expect_revoked();
 }

@@ -79,11 +79,7 @@ TEST_P(SessionWatchClusterTest, FollowsASlotThatMoves) {
   WatchedUsers users(store, watch, 6);
   const auto slot = cluster.slot_of(users.key(0));
   const auto from = cluster.primary_of(slot);
-  for (const auto to : cluster.primaries()) {
-    if (to == from) continue;
-    cluster.move_slots({slot}, to);
-    break;
-  }
+  cluster.move_slots({slot}, cluster.other_primary(from));
   users.end_all();
   for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(users.events(i).count(), 1U);
 }
@@ -92,10 +88,7 @@ TEST_P(SessionWatchClusterTest, TellsOfEndsWhileASlotMoves) {
   WatchedUsers users(store, watch, 1);
   const auto slot = cluster.slot_of(users.key(0));
   const auto from = cluster.primary_of(slot);
-  TestCluster::Node to = from;
-  for (const auto primary : cluster.primaries()) {
-    if (primary != from) to = primary;
-  }
+  const auto to = cluster.other_primary(from);
   cluster.begin_move(slot, to);
   cluster.move_keys(slot, to);
   users.end_all();
@@ -117,10 +110,7 @@ TEST_P(SessionWatchClusterTest, FollowsASlotThatMovesAtOnce) {
   WatchedUsers users(store, watch, 6);
   const auto slot = cluster.slot_of(users.key(0));
   const auto from = cluster.primary_of(slot);
-  TestCluster::Node to = from;
-  for (const auto primary : cluster.primaries()) {
-    if (primary != from) to = primary;
-  }
+  const auto to = cluster.other_primary(from);
   const auto number = std::to_string(slot);
   const std::string id(cluster.command(to, {"CLUSTER", "MYID"}).text);
   const auto moved = cluster.command(from, {"CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", number, number, "NODE", id});

@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "support/await.hpp"
 
 namespace obol::testing { namespace {
@@ -22,10 +20,6 @@ class TestClusterFixture : public ::testing::TestWithParam<ServerKind> {
   }
   static std::string stored(const TestCluster& cluster) {
     return std::string(cluster.command(cluster.primary_of(key), {"GET", key}).text);
-  }
-  static Node other_primary(const TestCluster& cluster) {
-    const auto primaries = cluster.primaries();
-    return *std::ranges::find_if(primaries, [&](Node node) { return node != cluster.primary_of(key); });
   }
 };
 
@@ -83,7 +77,7 @@ TEST_P(TestClusterFixture, AnswersForAMovedSlotWithMoved) {
   store(cluster, "before");
   const auto slot = cluster.slot_of(key);
   const auto from = cluster.primary_of(key);
-  const auto to = other_primary(cluster);
+  const auto to = cluster.other_primary(cluster.primary_of(key));
   cluster.move_slots({slot}, to);
   EXPECT_EQ(cluster.primary_of(key), to);
   EXPECT_EQ(stored(cluster), "before");
@@ -94,7 +88,7 @@ TEST_P(TestClusterFixture, AnswersForAHalfMovedSlotWithAskOrTryAgain) {
   TestCluster cluster(GetParam());
   const auto slot = cluster.slot_of(key);
   const auto from = cluster.primary_of(key);
-  const auto to = other_primary(cluster);
+  const auto to = cluster.other_primary(cluster.primary_of(key));
   cluster.begin_move(slot, to);
   EXPECT_EQ(cluster.command(from, {"GET", key}).text, fmt::format("ASK {} {}", slot, cluster.address(to)));
   EXPECT_EQ(cluster.command(to, {"GET", key}).error_word(), "MOVED");
@@ -128,7 +122,7 @@ TEST_P(TestClusterFixture, LetsAPrimaryWithManySlotsGo) {
   TestCluster cluster(GetParam());
   store(cluster, "before");
   const auto gone = cluster.primary_of(key);
-  const auto to = other_primary(cluster);
+  const auto to = cluster.other_primary(cluster.primary_of(key));
   cluster.remove_primary(gone, to);
   EXPECT_EQ(cluster.primary_of(key), to);
   EXPECT_EQ(stored(cluster), "before");
@@ -145,7 +139,7 @@ TEST_P(TestClusterFixture, KeepsWhatItPersistsOverARestartOfAll) {
 TEST_P(TestClusterFixture, SpeaksTlsAndAnnouncesNamesWhereToldSo) {
   const TestCluster cluster(GetParam(),
                             {.replicas_each = 0, .uses_tls = true, .hostname = "localhost", .password = "pw"});
-  const auto away = other_primary(cluster);
+  const auto away = cluster.other_primary(cluster.primary_of(key));
   // Without its port: over this connection it would be that for clients without TLS, and there is none.
   EXPECT_TRUE(
       cluster.command(away, {"GET", key}).text.starts_with(fmt::format("MOVED {} localhost:", cluster.slot_of(key))));

@@ -262,6 +262,13 @@ std::vector<TestCluster::Node> TestCluster::replicas_of(Node primary) const {
 }
 
 // Who has just got a slot, or lost one, knows before the others do. Where nobody that runs has it, they say who had it.
+TestCluster::Node TestCluster::other_primary(Node than) const {
+  for (const auto node : primaries()) {
+    if (node != than) return node;
+  }
+  throw std::runtime_error("there is no other primary");
+}
+
 TestCluster::Node TestCluster::primary_of(Slot slot) const {
   const auto serves = [slot](const Seen& seen) {
     return std::ranges::any_of(seen.slots,

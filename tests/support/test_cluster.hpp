@@ -69,6 +69,7 @@ class TestCluster {
   std::vector<Node> primaries() const;  ///< Also those without slots.
   std::vector<Node> replicas_of(Node primary) const;
   Node primary_of(Slot slot) const;
+  Node other_primary(Node than) const;
   Node primary_of(std::string_view key) const { return primary_of(slot_of(key)); }
   bool is_primary(Node node) const;
 
