@@ -81,22 +81,6 @@ class AsyncStoreConformance : public ::testing::Test {
     return outcome ? std::move(outcome->session) : Session{};
   }
 
-  /// Counts what becomes of it.
-  struct Posted final : Completion {
-    void complete() override { ++completed; }
-    void drop() noexcept override { ++dropped; }
-    int completed = 0;
-    int dropped = 0;
-  };
-
-  /// Keeps a call that has ended.
-  template <class T>
-  struct Keeping final : Receiver<T> {
-    void receive(std::unique_ptr<PendingCall<T>> told) override { ended = std::move(told); }
-    void drop() noexcept override {}
-    std::unique_ptr<PendingCall<T>> ended;
-  };
-
   static constexpr int functions = 9;
 
   /// Begins a call of each function (delete_all: with one type, and with several), and calls `ended` when one has
@@ -456,8 +440,14 @@ TYPED_TEST_P(AsyncStoreConformance, ACallIsStoppedFromAnotherThread) {
 }
 
 TYPED_TEST_P(AsyncStoreConformance, ACallIsCancelledByWhoeverBeganIt) {
+  using Call = PendingCall<typename TestFixture::Found>;
+  struct Keeping final : Receiver<typename TestFixture::Found> {
+    void receive(std::unique_ptr<Call> told) override { ended = std::move(told); }
+    void drop() noexcept override {}
+    std::unique_ptr<Call> ended;
+  };
   for (const bool has_run : {false, true}) {
-    typename TestFixture::template Keeping<typename TestFixture::Found> receiver;
+    Keeping receiver;
     auto call = this->store->get(this->make_session().key()).release();
     if (call->begin(receiver)) continue;
     auto* const begun = call.release();
@@ -475,9 +465,15 @@ TYPED_TEST_P(AsyncStoreConformance, ACallIsCancelledByWhoeverBeganIt) {
 }
 
 TYPED_TEST_P(AsyncStoreConformance, WhatIsPostedRunsWhereHandlersDo) {
+  struct Posted final : Completion {
+    void complete() override { ++completed; }
+    void drop() noexcept override { ++dropped; }
+    int completed = 0;
+    int dropped = 0;
+  };
   QueueingExecutor executor;
-  typename TestFixture::Posted here;
-  typename TestFixture::Posted there;
+  Posted here;
+  Posted there;
   this->store->post(here, nullptr);
   this->store->post(there, &executor);
   EXPECT_EQ(here.completed + there.completed, 0);
@@ -486,7 +482,7 @@ TYPED_TEST_P(AsyncStoreConformance, WhatIsPostedRunsWhereHandlersDo) {
   executor.take().run();
   EXPECT_EQ(here.completed, 1);
   EXPECT_EQ(there.completed, 1);
-  typename TestFixture::Posted late;
+  Posted late;
   this->store->post(late, nullptr);
   this->store.reset();
   EXPECT_EQ(late.completed, 1);
