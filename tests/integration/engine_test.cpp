@@ -159,7 +159,7 @@ TEST_P(EngineTest, WaitsOutAServerThatIsAway) {
 TEST_P(EngineTest, TellsWhyNoServerCouldBeReached) {
   connect(server.connection());
   server.stop();
-  auto& call = begin({"PING"}, milliseconds(200));
+  auto& call = begin({"PING"}, milliseconds(3000));
   drive_all();
   EXPECT_EQ(call.code(), ErrorCode::unavailable);
   EXPECT_TRUE(call.text().contains(server.socket_path())) << call.text();
