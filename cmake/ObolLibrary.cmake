@@ -76,12 +76,18 @@ function(obol_set_sanitizers target scope)
   endif()
 endfunction()
 
-# A library of the project that hosts may ask for, obol::NAME: a component of the installed package.
+# A library of the project that hosts may ask for, obol::NAME: a component of the installed package. Debian packages have
+# those that are headers alone.
 function(obol_offer_component name)
   add_library(obol::${name} ALIAS obol_${name})
   set_target_properties(obol_${name} PROPERTIES EXPORT_NAME ${name})
   if(OBOL_INSTALL)
-    install(TARGETS obol_${name} EXPORT obol-${name}-targets)
-    install(EXPORT obol-${name}-targets NAMESPACE obol:: DESTINATION "${OBOL_CMAKE_DIR}")
+    get_target_property(type obol_${name} TYPE)
+    set(part obol_adapters)
+    if(type STREQUAL "INTERFACE_LIBRARY")
+      set(part obol_development)
+    endif()
+    install(TARGETS obol_${name} EXPORT obol-${name}-targets COMPONENT ${part})
+    install(EXPORT obol-${name}-targets NAMESPACE obol:: DESTINATION "${OBOL_CMAKE_DIR}" COMPONENT ${part})
   endif()
 endfunction()
