@@ -1,4 +1,4 @@
-// "Your devices" and the change of password.
+// "Your devices", the change of password, and the event stream of a page.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -77,6 +77,17 @@ void change_password(Exchange& exchange, Visitor& visitor) {
   exchange.lead_to("/devices?notice=password-changed");
 }
 
+// For live.js. Whoever is not logged in (any more) keeps the cookies: newer ones may be on their way.
+void stream_events(Site& site, const httplib::Request& request, httplib::Response& response) {
+  Exchange exchange(site, request, response);
+  const auto login = exchange.resume();
+  if (!login) return exchange.say_unavailable(login.error());
+  if (!*login) return EventStreams::tell_end(response);
+  if (!(*login)->tokens.access.empty()) exchange.keep((*login)->tokens);
+  const auto opened = site.streams.open((*login)->session.key(), response);
+  if (!opened) exchange.refuse(message_page({}, "Not now", opened.error().text), opened.error());
+}
+
 }  // namespace
 
 void add_account_routes(httplib::Server& server, Site& site) {
@@ -99,6 +110,9 @@ void add_account_routes(httplib::Server& server, Site& site) {
   post("/devices/logout-others", log_out_others);
   get("/password", show_password);
   post("/password", change_password);
+  server.Get("/events", [&site](const httplib::Request& request, httplib::Response& response) {
+    stream_events(site, request, response);
+  });
 }
 
 }  // namespace example::auth_server

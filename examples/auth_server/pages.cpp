@@ -62,17 +62,22 @@ Html problem(const SentForm& form) {
   return form.problem.empty() ? Html() : html(R"(<p class="problem" role="alert" id="problem">{}</p>)", form.problem);
 }
 
+// Of those who are logged in: it shows at once that they are not any more.
+Html script(const Frame& frame) {
+  return frame.user_name.empty() ? Html() : html(R"(<script src="{}" defer></script>)", assets::live_path);
+}
+
 std::string document(const Frame& frame, std::string_view path, std::string_view title, const Html& content) {
   const auto page = html(
       R"(<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{0} · Obol</title>)"
       R"(<meta name="viewport" content="width=device-width, initial-scale=1">)"
       R"(<meta name="color-scheme" content="light dark">)"
-      R"(<link rel="icon" href="/coin.svg" type="image/svg+xml"><link rel="stylesheet" href="{1}"></head><body>{2})"
+      R"(<link rel="icon" href="/coin.svg" type="image/svg+xml"><link rel="stylesheet" href="{1}">{7}</head><body>{2})"
       R"(<main class="{3}">{4}</main>)"
       R"(<footer>Sessions are kept in {5} by Obol {6}. Accounts of this example end with its process.</footer>)"
       R"(</body></html>)",
       title, assets::style_path, navigation(frame, path), frame.user_name.empty() ? "gate" : "wide", content,
-      frame.kept_in, OBOL_VERSION_STRING);
+      frame.kept_in, OBOL_VERSION_STRING, script(frame));
   return page.text();
 }
 
@@ -186,11 +191,10 @@ std::string devices_page(const Frame& frame, const std::vector<obol::Session>& d
           : html(R"(<form class="others" method="post" action="/devices/logout-others">{}<p>Lost one, or )"
                  R"(see one that is not yours?</p><button class="danger">Log out all other devices</button></form>)",
                  form_token(frame));
-  return document(
-      frame, "/devices", "Your devices",
-      html(R"(<h1>Your devices</h1><p class="lead">Where you are logged in. What you log out here is out at )"
-           R"(its next click.</p>{}<ul class="card devices">{}</ul>{}{})",
-           notice(frame), items, others, devices.empty() ? Html() : session_details(devices.front())));
+  return document(frame, "/devices", "Your devices",
+                  html(R"(<h1>Your devices</h1><p class="lead">Where you are logged in. What you log out here is out )"
+                       R"(at once.</p>{}<ul class="card devices">{}</ul>{}{})",
+                       notice(frame), items, others, devices.empty() ? Html() : session_details(devices.front())));
 }
 
 std::string message_page(const Frame& frame, std::string_view title, std::string_view text) {

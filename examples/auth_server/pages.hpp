@@ -1,4 +1,4 @@
-// The pages, as HTML without scripts. They show their arguments and decide nothing.
+// The pages as HTML. They show their arguments and decide nothing.
 #pragma once
 
 #include <chrono>

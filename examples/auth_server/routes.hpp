@@ -9,7 +9,7 @@ namespace example::auth_server {
 /// /login, /signup, /logout
 void add_login_routes(httplib::Server& server, Site& site);
 
-/// /devices, /devices/logout, /devices/logout-others, /password
+/// /devices, /devices/logout, /devices/logout-others, /password, /events
 void add_account_routes(httplib::Server& server, Site& site);
 
 }  // namespace example::auth_server

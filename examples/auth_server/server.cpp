@@ -13,12 +13,13 @@
 namespace example::auth_server {
 namespace {
 
-// No scripts, nothing from other sites, no framing by other sites, no caching.
+// No scripts but our own, nothing from other sites, no framing by other sites, no caching.
 // Without Strict-Transport-Security: for localhost it would affect all other servers there.
 void add_security_headers(httplib::Server& server) {
   server.set_default_headers({
       {"Content-Security-Policy",
-       "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "
+       "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; form-action "
+       "'self'; base-uri 'none'; frame-ancestors "
        "'none'"},
       {"X-Content-Type-Options", "nosniff"},
       {"X-Frame-Options", "DENY"},
@@ -57,6 +58,7 @@ MadeServer make_server(const Options& options, Site& site) {
   add_security_headers(**server);
   add_error_pages(**server, site);
   add_asset(**server, "/style.css", assets::style, "text/css; charset=utf-8");
+  add_asset(**server, "/live.js", assets::live, "text/javascript; charset=utf-8");
   add_asset(**server, "/coin.svg", assets::coin, "image/svg+xml");
   (*server)->Get("/",
                  [](const httplib::Request&, httplib::Response& response) { response.set_redirect("/devices", 303); });

@@ -2,6 +2,7 @@
 #include "http_server.hpp"
 
 #include <fmt/format.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 
 #include <chrono>
@@ -24,6 +25,9 @@ void set_socket_options(httplib::Server& server) {
   server.set_socket_options([](socket_t socket) {
     const int yes = 1;
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    // Connections inherit it: a client that has vanished is given up.
+    const unsigned int milliseconds = 30'000;
+    ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
   });
 }
 

@@ -39,7 +39,7 @@ int run(const Host& host, int argument_count, char** arguments,
   if (!keyring) return fail(keyring.error().message);
   options->sessions.keyring = std::move(*keyring);
   options->sessions.session_type = host.session_type;
-  auto opened = open_sessions(options->redis_uri, options->sessions);
+  auto opened = open_sessions(options->redis_uri, options->sessions, host.watches_sessions);
   if (!opened) return fail(opened.error().message);
   return serve(*options, std::move(*opened));
 }

@@ -16,7 +16,8 @@ int fail(std::string_view problem);
 /// A server, for its command line and its sessions.
 struct Host {
   std::string name{};
-  std::string session_type{};  ///< Tokens of another server's sessions, which have another type, are refused.
+  std::string session_type{};     ///< Tokens of another server's sessions, which have another type, are refused.
+  bool watches_sessions = false;  ///< OpenSessions has a watch.
 };
 
 /// Reads the command line and OBOL_SECRET, opens the sessions, lets `serve` use them, and returns the exit status.

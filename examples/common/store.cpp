@@ -7,6 +7,7 @@
 #include <expected>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "log.hpp"
@@ -51,25 +52,47 @@ constexpr obol::SessionPolicy policy{.max_sessions = 20,
                                      .revocation_mark_lifetime = std::chrono::minutes(10),
                                      .mark_on_delete_others = true};
 
+struct Opened {
+  std::shared_ptr<obol::SessionStore> store{};
+  std::optional<obol::SessionWatch> watch{};
+};
+
+obol::Result<Opened> with(std::shared_ptr<obol::SessionStore> store, obol::Result<obol::SessionWatch> watch) {
+  if (!watch) return std::unexpected(std::move(watch.error()));
+  return Opened{.store = std::move(store), .watch = std::move(*watch)};
+}
+
+obol::Result<Opened> open_memory(const std::shared_ptr<Log>& log, bool with_watch) {
+  const auto store = std::make_shared<obol::MemoryStore>(obol::MemoryStoreOptions{.policy = policy, .observer = log});
+  return with_watch ? with(store, obol::SessionWatch::over(*store)) : Opened{.store = store};
+}
+
+obol::Result<Opened> open_redis(const std::string& uri, const obol::Keyring& keyring, const std::shared_ptr<Log>& log,
+                                bool with_watch) {
+  auto connection = obol::ConnectionOptions::from_uri(uri);
+  if (!connection) return std::unexpected(std::move(connection.error()));
+  const obol::RedisStoreOptions options{
+      .connection = std::move(*connection), .keyring = keyring, .policy = policy, .observer = log};
+  auto opened = obol::RedisStore::connect(options);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  auto store = std::make_shared<obol::RedisStore>(std::move(*opened));
+  return with_watch ? with(store, obol::SessionWatch::connect(options)) : Opened{.store = store};
+}
+
 }  // namespace
 
-obol::Result<OpenSessions> open_sessions(const std::string& redis_uri, obol::SessionManagerOptions options) {
+obol::Result<OpenSessions> open_sessions(const std::string& redis_uri, obol::SessionManagerOptions options,
+                                         bool with_watch) {
   const auto log = std::make_shared<Log>();
   options.observer = log;
-  std::shared_ptr<obol::SessionStore> store;
-  if (redis_uri.empty()) {
-    store = std::make_shared<obol::MemoryStore>(obol::MemoryStoreOptions{.policy = policy, .observer = log});
-  } else {
-    auto connection = obol::ConnectionOptions::from_uri(redis_uri);
-    if (!connection) return std::unexpected(std::move(connection.error()));
-    auto opened = obol::RedisStore::connect(
-        {.connection = std::move(*connection), .keyring = options.keyring, .policy = policy, .observer = log});
-    if (!opened) return std::unexpected(std::move(opened.error()));
-    store = std::make_shared<obol::RedisStore>(std::move(*opened));
-  }
-  auto manager = obol::SessionManager::create(std::move(store), std::move(options));
+  auto opened =
+      redis_uri.empty() ? open_memory(log, with_watch) : open_redis(redis_uri, options.keyring, log, with_watch);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  auto manager = obol::SessionManager::create(std::move(opened->store), std::move(options));
   if (!manager) return std::unexpected(std::move(manager.error()));
-  return OpenSessions{.manager = std::move(*manager), .kept_in = redis_uri.empty() ? "this process" : log->server()};
+  return OpenSessions{.manager = std::move(*manager),
+                      .watch = std::move(opened->watch),
+                      .kept_in = redis_uri.empty() ? "this process" : log->server()};
 }
 
 }  // namespace example

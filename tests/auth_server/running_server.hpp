@@ -14,6 +14,7 @@
 
 #include "httplib.h"
 #include "obol/memory_store.hpp"
+#include "obol/session_watch.hpp"
 #include "server.hpp"
 #include "site.hpp"
 #include "support/served.hpp"
@@ -32,7 +33,7 @@ class RunningServer : public ::testing::Test {
     options.sessions.keyring = obol::Keyring(obol::testing::signing_key());
     options.sessions.clock = clock();
     site = std::make_unique<Site>(obol::SessionManager::create(store, options.sessions).value(),
-                                  options.sessions.keyring, false, "test");
+                                  obol::SessionWatch::over(memory).value(), options.sessions.keyring, false, "test");
     served = std::make_unique<obol::testing::Served>(make_server({}, *site).value());
     ASSERT_GT(served->port(), 0);
     client = served->client();

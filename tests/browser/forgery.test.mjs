@@ -142,10 +142,10 @@ test("over TLS each cookie is Secure and bound to its host, and no script can re
   assert.equal(await secure.stop(), 0);
 });
 
-test("every answer forbids scripts, frames, sniffing and caching", async () => {
+test("every answer forbids scripts of others, frames, sniffing and caching", async () => {
   for (const path of ["/login", "/devices", "/nowhere"]) {
     const { headers } = await fetch(server.origin + path, { redirect: "manual" });
-    assert.match(headers.get("content-security-policy"), /default-src 'none'.*frame-ancestors 'none'/);
+    assert.match(headers.get("content-security-policy"), /default-src 'none'; script-src 'self';.*frame-ancestors 'none'/);
     assert.equal(headers.get("x-content-type-options"), "nosniff");
     assert.equal(headers.get("referrer-policy"), "same-origin");
     assert.equal(headers.get("cache-control"), "no-store");
