@@ -164,7 +164,7 @@ Step<LogInOutcome> SecureFlow::receive(StoreReply reply) {
 Step<LogInOutcome> SecureFlow::rotate() {
   if (attempts_left_-- == 0) return LogInOutcome(too_many_conflicts());
   Session session = session_;
-  session.tokens_fresh_from = issuer_.now();
+  session.tokens_fresh_from = issue_time(session, issuer_.now());
   session.prev_tokens_fresh_from = session.tokens_fresh_from;
   issuer_.extend(session);
   if (change_) change_(session.extra_payload);

@@ -50,8 +50,9 @@ RefreshDecision SessionIssuer::decide(const Session& session, const TokenClaims&
                         {.overlap = options_.overlap, .drift = options_.drift});
 }
 
+// A clock that was set back must not shorten its life.
 void SessionIssuer::extend(Session& session) const {
-  session.refreshed_at = now();
+  session.refreshed_at = std::max(session.refreshed_at, now());
   session.refresh_expires_at = std::min(saturating_add(session.refreshed_at, options_.refresh_lifetime),
                                         session.expires_at.value_or(latest_expiry));
 }
@@ -61,19 +62,20 @@ Result<LoggedIn> SessionIssuer::issue(Session session) const {
   const auto end = end_of_life(session);
   TokenClaims claims{.session = session.key(), .issued_at = issue_time(session, time)};
   const auto keyring = keyring_.get();
-  const auto token = [&](TokenKind kind, std::chrono::seconds lifetime) -> Result<std::string> {
-    claims.expires_at = std::min(saturating_add(time, lifetime), end);
+  const auto token = [&](TokenKind kind, sys_seconds begin, std::chrono::seconds lifetime) -> Result<std::string> {
+    claims.expires_at = std::min(saturating_add(begin, lifetime), end);
     if (!random_bytes(claims.id.data(), claims.id.size())) {
       return std::unexpected(Error{ErrorCode::internal, "the kernel provided no random bytes for a token"});
     }
     return sealing::write_web_token(kind, claims, keyring);
   };
   LoggedIn logged_in{.session = std::move(session)};
-  auto access = token(TokenKind::access, options_.access_lifetime);
+  auto access = token(TokenKind::access, time, options_.access_lifetime);
   if (!access) return std::unexpected(std::move(access.error()));
   logged_in.tokens.access = std::move(*access);
   logged_in.tokens.access_expires_at = claims.expires_at;
-  auto refresh = token(TokenKind::refresh, options_.refresh_lifetime);
+  // From its time of issue, so that it is good once a clock that was set back is right again.
+  auto refresh = token(TokenKind::refresh, claims.issued_at, options_.refresh_lifetime);
   if (!refresh) return std::unexpected(std::move(refresh.error()));
   logged_in.tokens.refresh = std::move(*refresh);
   logged_in.tokens.refresh_expires_at = claims.expires_at;

@@ -107,6 +107,29 @@ TYPED_TEST(RefreshTest, SaysSoIfASessionCannotBeEndedNow) {
   EXPECT_FALSE(this->is_in(*owner));
 }
 
+// Nor does it log anybody out later, when its clock is right again.
+TYPED_TEST(RefreshTest, AHostWhoseClockIsSetBackByMoreThanALifetimeLogsNobodyOut) {
+  const auto login = this->log_in();
+  this->hand.pass(minutes(5));
+  ASSERT_TRUE(this->refresh(login));
+  const HandClock late;
+  late.pass(-std::chrono::days(15));
+  auto options = this->options();
+  options.clock = late.clock();
+  const auto behind = this->managing(std::move(options));
+  const auto joined = behind->refresh(login.tokens.refresh, {}).value();
+  ASSERT_TRUE(joined);
+  EXPECT_TRUE(this->refresh(*joined));
+  const auto changed = behind->refresh(login.tokens.refresh, [](std::string& payload) { payload = "changed"; }).value();
+  ASSERT_TRUE(changed);
+  EXPECT_EQ(changed->session.extra_payload, "changed");
+  EXPECT_GE(changed->session.refresh_expires_at, joined->session.refresh_expires_at);
+  EXPECT_TRUE(this->refresh(*changed));
+  const auto secured = behind->secure(changed->session, {}).value();
+  ASSERT_TRUE(secured);
+  EXPECT_TRUE(this->refresh(*secured));
+}
+
 void fail(std::string&) { throw std::runtime_error("of the host"); }
 
 TYPED_TEST(RefreshTest, StoresNothingIfAChangeThrows) {
