@@ -297,7 +297,11 @@ void RedisWatchFeed::drop_idle() {
   idle_ = std::move(idle);
   if (dropped.empty()) return;
   BackgroundTasks::start([kept = core_.shared_from_this(), dropped]() mutable {
-    for (const auto& channel : dropped) channel->tracking().stop();
+    for (const auto& channel : dropped) {
+      channel->tracking().stop();
+      // What it told while it stopped.
+      kept->change([&](WatchTable& table) { table.abandon(channel->id); });
+    }
     dropped.clear();
   });
 }

@@ -51,10 +51,13 @@ void WatchHandle::Watch::end() noexcept {
   lock.unlock();
 }
 
+// Under the lock of the core.
+bool WatchHandle::Watch::has_news() const { return !is_over_ && !core_->is_closed_ && status != told_; }
+
 // What its handler must know by now. If it knows all, the Completion has done its work, and `self` is given up.
 std::optional<SessionWatchEvent> WatchHandle::Watch::begin_event(std::shared_ptr<Watch>& self) {
   const std::scoped_lock lock(core_->mutex_);
-  if (is_over_ || core_->is_closed_ || status == told_) {
+  if (!has_news()) {
     self = std::move(queued_);
     return std::nullopt;
   }
@@ -78,15 +81,26 @@ void WatchHandle::Watch::complete() {
   std::shared_ptr<Watch> self;
   bool has_thrown = true;
   const OnExit give_up([&] {
-    if (!has_thrown) return;
-    const std::scoped_lock lock(core_->mutex_);
-    self = std::move(queued_);
+    if (has_thrown) end_after_exception(self);
   });
   while (const auto event = begin_event(self)) {
     const OnExit done([this] { end_event(); });
     if (handler_) handler_(*event);
   }
   has_thrown = false;
+}
+
+// What has changed while the handler ran is told by another Completion.
+void WatchHandle::Watch::end_after_exception(std::shared_ptr<Watch>& self) noexcept {
+  auto* const executor = core_->executor_;
+  {
+    const std::scoped_lock lock(core_->mutex_);
+    if (executor == nullptr || !has_news()) {
+      self = std::move(queued_);
+      return;
+    }
+  }
+  executor->post(Completions(*this));
 }
 
 void WatchHandle::Watch::drop() noexcept {

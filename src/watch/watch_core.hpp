@@ -61,7 +61,9 @@ class [[gnu::visibility("hidden")]] WatchHandle::Watch final : public WatchTable
 
   void complete() override;
   void drop() noexcept override;
+  bool has_news() const;
   std::optional<SessionWatchEvent> begin_event(std::shared_ptr<Watch>& self);
+  void end_after_exception(std::shared_ptr<Watch>& self) noexcept;
   void end_event() noexcept;
 
   const std::shared_ptr<WatchCore> core_;

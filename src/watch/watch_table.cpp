@@ -359,6 +359,7 @@ void WatchTable::abandon(NodeId id) noexcept {
   if (node == nullptr || id == nobody) return;
   on_lost(id);
   while (!node->queued.empty()) place_at(node->queued.front(), nobody);
+  nodes_.erase(id);
 }
 
 void WatchTable::place_at(Hash& hash, NodeId node) {

@@ -101,7 +101,7 @@ class WatchTable {
 
   /// Where a hash is now; it is read there. Needs memory.
   void assign(std::string_view key, NodeId node);
-  /// All hashes of the node are at `nobody`.
+  /// All hashes of the node are at `nobody`, and the node is forgotten.
   void abandon(NodeId id) noexcept;
   /// The keys of all hashes of a node. Needs memory.
   std::vector<std::string> keys_of(NodeId id) const;
@@ -127,6 +127,7 @@ class WatchTable {
 
   Counts counts() const { return counts_; }
   std::size_t hashes() const { return index_.size(); }
+  std::size_t nodes() const { return nodes_.size() - 1; }  ///< Without `nobody`.
 
  private:
   using Hashes = std::list<Hash>;

@@ -436,6 +436,26 @@ TEST_F(WatchTableTest, AHashThatIsSentInCirclesIsNobodys) {
   EXPECT_EQ(read(node).size(), 1U);
 }
 
+// Connections to the nodes of a cluster come and go as long as the process lives, each with a number of its own.
+TEST_F(WatchTableTest, NothingIsKeptOfAnAbandonedNode) {
+  for (WatchTable::NodeId at = node; at < node + 100; ++at) {
+    table.on_listening(at, now);
+    auto& watched = watch("session", "user " + std::to_string(at), at);
+    watch("flying", "user " + std::to_string(at), at);
+    read(at);
+    table.abandon(at);
+    EXPECT_EQ(table.nodes(), 0U);
+    table.remove(watched);
+  }
+  EXPECT_TRUE(table.has_hashes(WatchTable::nobody));
+  table.on_lost(node);
+  table.on_change(node, "user 7");
+  EXPECT_FALSE(answer(Lifetimes{hour}));
+  table.assign("user 7", other_node);
+  table.on_listening(other_node, now);
+  EXPECT_EQ(read(other_node), std::vector<std::string>{"flying"});
+}
+
 TEST_F(WatchTableTest, AnAssignedHashIsReadAgain) {
   table.on_listening(node, now);
   table.on_listening(other_node, now);
