@@ -104,11 +104,19 @@ class RedisWatchFeed::Channel final : private redis::Tracking::Listener {
     awaited_.pop_front();
     // If ASKING was refused, so is what follows it.
     if (awaited == Awaited::asking) return {};
+    if (reply.is_error() && reply.error_word() == "WRONGTYPE") {
+      return take_answer([&](WatchTable& table) { return table.on_no_hash(id, WatchTable::Steady::now()); });
+    }
     if (reply.is_error()) return take_refusal(reply);
     const auto lifetimes = lifetimes_result(reply);
     if (!lifetimes) return std::unexpected(lifetimes.error());
+    return take_answer([&](WatchTable& table) { return table.on_answer(id, *lifetimes, WatchTable::Steady::now()); });
+  }
+
+  template <class Take>
+  Result<void> take_answer(const Take& take) {
     bool is_answer = false;
-    change([&](WatchTable& table) { is_answer = table.on_answer(id, *lifetimes, WatchTable::Steady::now()); });
+    change([&](WatchTable& table) { is_answer = take(table); });
     if (!is_answer) return unexpected_reply();
     return {};
   }

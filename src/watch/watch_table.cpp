@@ -309,6 +309,12 @@ bool WatchTable::on_answer(NodeId id, std::span<const std::int64_t> lifetimes, T
   return true;
 }
 
+bool WatchTable::on_no_hash(NodeId id, Time now) {
+  const auto* const node = find(id);
+  if (node == nullptr || node->flights.empty()) return false;
+  return on_answer(id, std::vector<std::int64_t>(node->flights.front().ids.size(), not_there), now);
+}
+
 // Of one session of the hash. A watch that was added after the question is told by the next answer.
 void WatchTable::take_lifetime(Hash& hash, const std::string& id, const Flight& flight, std::int64_t lifetime,
                                Time now) {

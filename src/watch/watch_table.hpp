@@ -95,6 +95,8 @@ class WatchTable {
   /// The answer: for each session the milliseconds that it has left, `not_there` or `never_expires`. False if it is no
   /// answer to what was read; then the connection is of no use any more.
   bool on_answer(NodeId id, std::span<const std::int64_t> lifetimes, Time now);
+  /// Instead of an answer: the key holds something else than a hash, and so none of the sessions. Needs memory.
+  bool on_no_hash(NodeId id, Time now);
   /// Instead of an answer: the hash is at another node, which wants ASKING if it `asks`. After too many moves in a row
   /// it is at `nobody`. Needs memory.
   void on_moved(NodeId id, NodeId to, bool asks);

@@ -68,11 +68,15 @@ TEST_P(SessionWatchTest, TellsOfWhatOperatorsDo) {
     const auto handle = watch.watch(session.key(), told.handler()).value();
     await_live(watch);
     server.command(command);
-    return told.await();
+    const auto event = told.await();
+    EXPECT_EQ(watch.statistics().connection_losses, 0U);
+    return event;
   };
   EXPECT_EQ(ended_by({"DEL", "obol_{user}:full"}), removed_event);
   EXPECT_EQ(ended_by({"HDEL", "obol_{user}:full", "session"}), removed_event);
   EXPECT_EQ(ended_by({"RENAME", "obol_{user}:full", "elsewhere"}), removed_event);
+  EXPECT_EQ(ended_by({"SET", "obol_{user}:full", "what is no hash"}), removed_event);
+  server.command({"DEL", "obol_{user}:full"});
   EXPECT_EQ(ended_by({"FLUSHALL"}), removed_event);
   EXPECT_EQ(ended_by({"FLUSHDB", "ASYNC"}), removed_event);
 }

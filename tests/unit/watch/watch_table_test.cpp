@@ -208,6 +208,18 @@ TEST_F(WatchTableTest, NothingIsLeftOfAReadWhoseWatchesHaveGone) {
   EXPECT_EQ(read(), first);
 }
 
+TEST_F(WatchTableTest, AKeyThatIsNoHashHoldsNoSession) {
+  table.on_listening(node, now);
+  const auto& watched = watch("session");
+  const auto& other = watch("other");
+  ASSERT_EQ(read().size(), 2U);
+  EXPECT_TRUE(table.on_no_hash(node, now));
+  EXPECT_EQ(watched.status, Status::ended);
+  EXPECT_EQ(other.status, Status::ended);
+  EXPECT_FALSE(table.on_no_hash(node, now));
+  EXPECT_FALSE(table.on_no_hash(other_node, now));
+}
+
 TEST_F(WatchTableTest, RefusesAnAnswerToNothing) {
   table.on_listening(node, now);
   EXPECT_FALSE(answer({hour}));
