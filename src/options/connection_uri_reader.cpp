@@ -16,22 +16,12 @@
 namespace obol { inline namespace v0 {
 namespace {
 
-constexpr std::string_view forms =
-    "redis://[user[:password]@]host[:port][/database], redis+sentinel://[user[:password]@]host[:port],.../primary_name"
-    "[/database], redis+cluster://[user[:password]@]host[:port],... (rediss for TLS; valkey and valkeys are the same) "
-    "or "
-    "unix://[user[:password]@]/path, "
-    "with optional ?client_name=NAME, ?db=N, ?password_file=PATH and ?address_map=ANNOUNCED=REACHABLE,..., with "
-    "Sentinel sentinel_username, sentinel_password and sentinel_password_file, and with TLS ca_file, "
-    "certificate_file, private_key_file, server_name and insecure_skip_verification=true";
-
 constexpr std::uint16_t default_port = 6379;
 constexpr std::uint16_t default_sentinel_port = 26379;
 
 // The message never repeats the address: it may hold a password.
 std::unexpected<Error> refuse_uri(std::string_view what) {
-  return std::unexpected(
-      Error{ErrorCode::invalid_argument, fmt::format("in the connection URI {}; write {}", what, forms)});
+  return std::unexpected(Error{ErrorCode::invalid_argument, fmt::format("in the connection URI {}", what)});
 }
 
 std::optional<std::string> percent_decoded(std::string_view text) {
@@ -107,9 +97,12 @@ Result<ServerAddress> read_address(std::string_view text, std::uint16_t port_lef
   const auto parts = split_address(text);
   if (!parts) return std::unexpected(parts.error());
   auto host = percent_decoded(parts->host);
-  if (!host || host->empty()) return refuse_uri("the host is missing");
+  if (!host || host->empty())
+    return refuse_uri("the host is missing; an IPv6 address is written in brackets, as [::1]");
   if (!parts->port) return ServerAddress{.host = std::move(*host), .port = port_left_out};
   const auto port = decimal<std::uint16_t>(*parts->port);
+  if (parts->port->contains(','))
+    return refuse_uri("there are several hosts; only redis+sentinel:// and redis+cluster:// take a list");
   if (!port || *port == 0) return refuse_uri("the port is not a number from 1 to 65535");
   return ServerAddress{.host = std::move(*host), .port = *port};
 }
@@ -189,7 +182,12 @@ Result<void> read_parameter(std::string_view name, std::string value, Connection
   std::string* text = of_sentinel != nullptr ? of_sentinel : of_tls;
   if (name == "client_name") text = &options.client_name;
   if (name == "password_file") text = &options.password_file;
-  if (text == nullptr) return refuse_uri("there is an unknown parameter");
+  if (text == nullptr) {
+    return refuse_uri(
+        "there is an unknown parameter; known are client_name, db, password_file and address_map, for Sentinel "
+        "sentinel_username, sentinel_password and sentinel_password_file, and for TLS ca_file, certificate_file, "
+        "private_key_file, server_name and insecure_skip_verification");
+  }
   *text = std::move(value);
   return {};
 }
@@ -253,16 +251,21 @@ struct Scheme {
   std::string_view name;
   bool uses_tls;
   Result<void> (*read)(Place place, ConnectionOptions& options);
+  std::string_view form;  // What is written behind "://".
 };
 
+constexpr std::string_view server_form = "[user:password@]host[:port][/database]";
+constexpr std::string_view sentinel_form = "[user:password@]host[:port],.../primary_name[/database]";
+constexpr std::string_view cluster_form = "[user:password@]host[:port],...";
+
 constexpr std::array schemes{
-    Scheme{"redis", false, read_server},
-    Scheme{"rediss", true, read_server},
-    Scheme{"redis+sentinel", false, read_sentinels},
-    Scheme{"rediss+sentinel", true, read_sentinels},
-    Scheme{"redis+cluster", false, read_cluster},
-    Scheme{"rediss+cluster", true, read_cluster},
-    Scheme{"unix", false, read_socket},
+    Scheme{"redis", false, read_server, server_form},
+    Scheme{"rediss", true, read_server, server_form},
+    Scheme{"redis+sentinel", false, read_sentinels, sentinel_form},
+    Scheme{"rediss+sentinel", true, read_sentinels, sentinel_form},
+    Scheme{"redis+cluster", false, read_cluster, cluster_form},
+    Scheme{"rediss+cluster", true, read_cluster, cluster_form},
+    Scheme{"unix", false, read_socket, "[user:password@]/path"},
 };
 
 /// In lower case, as of Redis: schemes are compared without regard to case (RFC 3986, section 3.1).
@@ -288,7 +291,9 @@ Result<void> check_users(const ConnectionOptions& options, EmptyPasswords empty)
     return refuse_uri("there is both a sentinel_password and a sentinel_password_file; leave one out");
   }
   if (!options.username.empty() && options.password.empty() && options.password_file.empty() && !empty.of_servers) {
-    return refuse_uri("there is a user name without a password; a user that needs none is written as user:@");
+    return refuse_uri(
+        "there is a user name without a password; write a password without a user as :password@, and a user that "
+        "needs no password as user:@");
   }
   if (!sentinel.username.empty() && sentinel.password.empty() && sentinel.password_file.empty() &&
       !empty.of_sentinels) {
@@ -334,11 +339,17 @@ Result<ConnectionOptions> ConnectionOptions::from_uri(std::string_view uri) {
   const auto scheme_end = uri.find("://");
   const auto* const scheme = std::ranges::find(schemes, canonical_scheme(uri.substr(0, scheme_end)), &Scheme::name);
   if (scheme_end == std::string_view::npos || scheme == schemes.end()) {
-    return refuse_uri("the scheme is unknown");
+    return refuse_uri(
+        "the scheme is missing or unknown; write redis://host:port, rediss:// for TLS, redis+sentinel://, "
+        "redis+cluster:// (valkey may take the place of redis) or unix:///path/of/the/socket");
   }
   const auto behind_scheme = uri.substr(scheme_end + 3);
   auto options = read_uri(*scheme, behind_scheme);
-  if (options || !may_have_raw_password(behind_scheme)) return options;
+  if (options) return options;
+  if (!may_have_raw_password(behind_scheme)) {
+    options.error().message += fmt::format("; the form is {}://{}[?parameters]", scheme->name, scheme->form);
+    return options;
+  }
   return refuse_uri(
       "there is an @ after a /, ? or #: if these belong to the user name or password, write them percent-encoded "
       "(/ as %2F, ? as %3F, # as %23, @ as %40, % as %25)");

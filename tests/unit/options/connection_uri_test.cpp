@@ -168,6 +168,25 @@ TEST(ConnectionUri, SaysWhereAParameterBelongsThatIsKnown) {
   }
 }
 
+TEST(ConnectionUri, SaysWhatToWriteInstead) {
+  for (const auto& [uri, what] :
+       {std::pair("/run/redis.sock", "unix:///path"),
+        {"unix:/run/redis.sock", "unix:///path"},
+        {"localhost:6379", "redis://host:port"},
+        {"redis://h:six", "the form is redis://[user:password@]host[:port][/database]"},
+        {"redis+sentinel://s", "the form is redis+sentinel://[user:password@]host[:port],.../primary_name"},
+        {"rediss+cluster://a/1", "the form is rediss+cluster://[user:password@]host[:port],..."},
+        {"unix://relative/path", "the form is unix://[user:password@]/path"},
+        {"redis://hunter2@h", "a password without a user as :password@"},
+        {"redis://a:1,b:2", "only redis+sentinel:// and redis+cluster:// take a list"},
+        {"redis://::1", "in brackets, as [::1]"},
+        {"redis://h?timeout=5", "known are client_name, db"}}) {
+    const auto message = ConnectionOptions::from_uri(uri).error().message;
+    EXPECT_NE(message.find(what), std::string::npos) << uri << ": " << message;
+    EXPECT_EQ(message.find("hunter2"), std::string::npos) << message;
+  }
+}
+
 class WrittenUri : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(WrittenUri, IsReadAsTheSameOptions) {
@@ -215,7 +234,7 @@ TEST_P(RefusedUri, IsAnInvalidArgumentThatSaysWhatIsAllowedAndKeepsThePasswordSe
   const auto options = ConnectionOptions::from_uri(GetParam());
   ASSERT_FALSE(options.has_value());
   EXPECT_EQ(options.error().code, ErrorCode::invalid_argument);
-  EXPECT_NE(options.error().message.find("redis://[user[:password]@]host"), std::string::npos);
+  EXPECT_TRUE(options.error().message.contains("://")) << options.error().message;
   EXPECT_EQ(options.error().message.find("hunter2"), std::string::npos);
 }
 
