@@ -6,8 +6,10 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
+#include <cerrno>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace obol::redis { namespace {
 
@@ -35,13 +37,19 @@ TEST(TlsError, IsTlsWheneverThePeerRejectsUs) {
         SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE, SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED,
         SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, SSL_R_TLSV1_ALERT_UNKNOWN_CA,
         SSL_R_TLSV1_ALERT_DECRYPT_ERROR, SSL_R_TLSV1_ALERT_ACCESS_DENIED, SSL_R_TLSV1_ALERT_PROTOCOL_VERSION,
-        SSL_R_TLSV1_ALERT_INSUFFICIENT_SECURITY, SSL_R_TLSV1_UNRECOGNIZED_NAME,
-        SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED}) {
+        SSL_R_TLSV1_ALERT_INSUFFICIENT_SECURITY, SSL_R_TLSV1_UNRECOGNIZED_NAME}) {
     const auto code = ssl_code(reason);
     const auto message = "TLS failed: " + reason_of(code) + std::string(certificate_advice);
     expect_error(tls_error(code, TlsPhase::handshake), ErrorCode::tls, message);
     expect_error(tls_error(code, TlsPhase::transfer), ErrorCode::tls, message);
   }
+}
+
+TEST(TlsError, NamesTheOptionsIfThePeerRequiresACertificate) {
+  const auto code = ssl_code(SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED);
+  const auto message = "TLS failed: " + reason_of(code) + "; set connection.tls.certificate_file and private_key_file";
+  expect_error(tls_error(code, TlsPhase::handshake), ErrorCode::tls, message);
+  expect_error(tls_error(code, TlsPhase::transfer), ErrorCode::tls, message);
 }
 
 TEST(TlsError, OfAnyOtherFailureIsTlsDuringAHandshakeOnly) {
@@ -67,13 +75,22 @@ TEST(TlsError, SaysSoIfOpensslGivesNoReason) {
 }
 
 TEST(TlsHandshakeError, IsTheRejectedCertificateWhateverEndedTheHandshake) {
-  for (const int verdict :
-       {X509_V_ERR_CERT_HAS_EXPIRED, X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_HOSTNAME_MISMATCH,
-        X509_V_ERR_IP_ADDRESS_MISMATCH, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
-        X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, X509_V_ERR_CERT_REVOKED}) {
+  constexpr std::string_view of_name = "connect to a name that it contains, or set connection.tls.server_name to one";
+  constexpr std::string_view of_time = "renew it, or correct this machine's clock";
+  constexpr std::string_view of_issuer =
+      "set connection.tls.ca_file to the certificate of the authority that issued it";
+  for (const auto& [verdict, cure] :
+       {std::pair(X509_V_ERR_CERT_HAS_EXPIRED, of_time),
+        {X509_V_ERR_CERT_NOT_YET_VALID, of_time},
+        {X509_V_ERR_HOSTNAME_MISMATCH, of_name},
+        {X509_V_ERR_IP_ADDRESS_MISMATCH, of_name},
+        {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, of_issuer},
+        {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, of_issuer},
+        {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, of_issuer},
+        {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, of_issuer},
+        {X509_V_ERR_CERT_REVOKED, "check its name and expiry, and connection.tls.ca_file"}}) {
     const auto message = std::string("the server's certificate was rejected: ") +
-                         ::X509_verify_cert_error_string(verdict) +
-                         "; check its name and expiry, and connection.tls.ca_file";
+                         ::X509_verify_cert_error_string(verdict) + "; " + std::string(cure);
     for (const auto code : {ErrorCode::tls, ErrorCode::timeout, ErrorCode::unavailable}) {
       expect_error(tls_handshake_error({code, "another"}, verdict), ErrorCode::tls, message);
     }
@@ -97,6 +114,15 @@ TEST(TlsSetupError, SaysWhatDidNotWorkAndOpensslsReason) {
   expect_error(tls_setup_error("the file cannot be loaded", code), ErrorCode::tls, message);
   expect_error(tls_setup_error("the file cannot be loaded", 0), ErrorCode::tls,
                "the file cannot be loaded: no reason given");
+}
+
+TEST(OpensslError, OfAFileIsThatOfTheSystem) {
+  ERR_raise(ERR_LIB_SYS, ENOENT);
+  ERR_raise(ERR_LIB_SSL, ERR_R_SYS_LIB);
+  const auto code = take_openssl_error();
+  expect_error(tls_setup_error("the file cannot be loaded", code), ErrorCode::tls,
+               "the file cannot be loaded: No such file or directory");
+  EXPECT_EQ(::ERR_peek_error(), 0U);
 }
 
 TEST(OpensslError, IsTheLastOneAndLeavesTheQueueEmpty) {
