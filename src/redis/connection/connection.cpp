@@ -11,6 +11,14 @@ namespace {
 
 constexpr std::size_t most_received_at_once = 65'536;
 
+/// A server that expects TLS closes the connection when the first command is not encrypted.
+Error unanswered(Error error, const ConnectionOptions& options) {
+  if (error.code == ErrorCode::unavailable && !options.tls.enabled && options.unix_socket.empty()) {
+    error.message += "; if this port speaks TLS, use rediss:// (connection.tls.enabled)";
+  }
+  return error;
+}
+
 }  // namespace
 
 std::optional<CurrentCredentials> renewed_credentials(const ConnectionState& state, const CredentialsSource* source,
@@ -30,10 +38,12 @@ Result<void> Connection::handshake(const ConnectionOptions& options, const UserC
                                    Deadline deadline) {
   HandshakeMachine machine(options, peer);
   const auto greeted_at = Deadline::Time::now();
+  bool was_answered = false;
   for (std::optional<Command> next = machine.begin(credentials); next;) {
     if (auto sent = stream_->write_all(next->bytes(), deadline); !sent) return sent;
     const auto reply = read_reply(deadline);
-    if (!reply) return std::unexpected(reply.error());
+    if (!reply) return std::unexpected(was_answered ? reply.error() : unanswered(reply.error(), options));
+    was_answered = true;
     auto step = machine.take(*reply);
     if (!step) return std::unexpected(std::move(step.error()));
     next = std::move(*step);

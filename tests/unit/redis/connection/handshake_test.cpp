@@ -171,7 +171,8 @@ TEST_F(HandshakeTest, EndsWithTheErrorOfItsStreamInAnyStep) {
     script->read_error = Error{ErrorCode::unavailable, "the server closed the connection"};
     const auto closed = handshake(of_replica, Peer::replica);
     ASSERT_FALSE(closed.has_value());
-    EXPECT_EQ(closed.error().message, "the server closed the connection");
+    EXPECT_EQ(closed.error().message.contains("if this port speaks TLS"), answered == 0) << closed.error().message;
+    EXPECT_TRUE(closed.error().message.starts_with("the server closed the connection"));
     answer();
     script->says_ready = false;
     const auto silent = handshake(of_replica, Peer::replica);
@@ -180,6 +181,18 @@ TEST_F(HandshakeTest, EndsWithTheErrorOfItsStreamInAnyStep) {
   }
   script->write_error = Error{ErrorCode::unavailable, "the connection was lost"};
   EXPECT_EQ(handshake({}, Peer::primary).error().message, "the connection was lost");
+}
+
+TEST_F(HandshakeTest, SuggestsTlsOnlyWhereItIsNotUsedAndCouldBe) {
+  for (const auto& [options, suggests] : {std::pair(ConnectionOptions{}, true),
+                                          {ConnectionOptions{.unix_socket = "/run/redis.sock"}, false},
+                                          {ConnectionOptions{.tls = {.enabled = true}}, false}}) {
+    *script = {};
+    script->read_error = Error{ErrorCode::unavailable, "the server closed the connection"};
+    const auto closed = handshake(options, Peer::primary);
+    ASSERT_FALSE(closed.has_value());
+    EXPECT_EQ(closed.error().message.contains("use rediss://"), suggests) << closed.error().message;
+  }
 }
 
 TEST_F(HandshakeTest, TellsWhatTheServerIs) {
