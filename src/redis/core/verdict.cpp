@@ -12,8 +12,8 @@ Error too_late_to_send() noexcept {
   return error_from(ErrorCode::unavailable, [] {
     return Error{
         ErrorCode::unavailable,
-        "the deadline passed before the command could be sent; raise timeouts.total or look for what keeps the "
-        "servers busy"};
+        "the deadline passed before the command could be sent; raise timeouts.total or the call's own timeout, "
+        "or look for what keeps the servers busy"};
   });
 }
 
