@@ -1,6 +1,10 @@
 // All of Obol in one include.
 #pragma once
 
+#if __cplusplus < 202100L
+#error "Obol needs C++23: compile with -std=c++23, or link the CMake target obol::obol, which sets it"
+#endif
+
 #include "obol/async_call.hpp"             // IWYU pragma: export
 #include "obol/async_over.hpp"             // IWYU pragma: export
 #include "obol/async_redis_store.hpp"      // IWYU pragma: export
