@@ -1,9 +1,56 @@
-# Turns a Lua function library into a header: its source, and names that end in the hash of that source.
+# Turns a Lua function library into a header: its source, names that end in the hash of that source, and each function as
+# a script of its own.
+
+# The text of a function at the beginning of a line.
+function(obol_lua_function source name result)
+  string(FIND "${source}" "local function ${name}(" begin)
+  string(SUBSTRING "${source}" ${begin} -1 text)
+  string(FIND "${text}" "\nend\n" length)
+  math(EXPR length "${length} + 5")
+  string(SUBSTRING "${text}" 0 ${length} text)
+  set(${result} "${text}" PARENT_SCOPE)
+endfunction()
+
+# A function with those that it uses, which stand before it, as a script that declares the same flags.
+function(obol_lua_script source name flags result)
+  obol_lua_function("${source}" "${name}" script)
+  string(REGEX MATCHALL "\nlocal function [a-z_]+" helpers "${source}")
+  list(REVERSE helpers)
+  foreach(helper IN LISTS helpers)
+    string(REGEX REPLACE ".* " "" helper "${helper}")
+    if(NOT helper STREQUAL name AND script MATCHES "[^a-z_]${helper}\\(")
+      obol_lua_function("${source}" "${helper}" text)
+      string(PREPEND script "${text}")
+    endif()
+  endforeach()
+  string(REGEX MATCH "\nlocal sub = [^\n]+\n" sub "${source}")
+  set(${result} "#!lua${flags}${sub}${script}return ${name}(KEYS, ARGV)\n" PARENT_SCOPE)
+endfunction()
+
+# The functions that the source registers, as initialisers of redis::ServerScript.
+function(obol_lua_scripts source hash result)
+  set(scripts "")
+  string(REGEX MATCHALL "\nregister\\('[a-z_]+', [a-z_]+, {[^}]*}" registrations "${source}")
+  foreach(registration IN LISTS registrations)
+    string(REGEX REPLACE ".*\\('([a-z_]+)'.*" "\\1" name "${registration}")
+    string(REGEX REPLACE ".*{(.*)}" "\\1" flags "${registration}")
+    string(REGEX REPLACE "[' ]" "" flags "${flags}")
+    if(flags)
+      string(PREPEND flags " flags=")
+    endif()
+    obol_lua_script("${source}" "${name}" "${flags}" script)
+    string(SHA1 sha1 "${script}")
+    string(APPEND scripts "    redis::ServerScript{\"obol_${name}_${hash}\", \"${sha1}\",\n                        R\"lua(${script})lua\"},\n")
+  endforeach()
+  set(${result} "${scripts}" PARENT_SCOPE)
+endfunction()
+
 function(obol_embed_functions lua_file header)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${lua_file}")
   file(SHA256 "${lua_file}" hash)
   string(SUBSTRING "${hash}" 0 16 OBOL_FUNCTIONS_HASH)
   file(READ "${lua_file}" source)
   string(CONFIGURE "${source}" OBOL_FUNCTIONS_SOURCE @ONLY)
+  obol_lua_scripts("${source}" "${OBOL_FUNCTIONS_HASH}" OBOL_FUNCTIONS_SCRIPTS)
   configure_file("${PROJECT_SOURCE_DIR}/cmake/session_functions.hpp.in" "${header}" @ONLY)
 endfunction()

@@ -52,7 +52,7 @@ struct VerificationFailedEvent {
   bool is_key_known = false;  ///< Whether that key is in the keyring.
 };
 
-/// The function library was loaded into the server.
+/// The function library, or the scripts in its place, were loaded into the server.
 struct FunctionsLoadedEvent {
   std::string_view library{};  ///< Name of the library, which ends in the hash of its source.
 };

@@ -35,6 +35,10 @@ constexpr std::array<std::string_view, 7> probed{"HGET",
                                                  "FCALL of the update function",
                                                  "FCALL of the delete-others function"};
 
+/// How a call of a function is named where functions are scripts.
+constexpr std::string_view call_of_function = "FCALL";
+constexpr std::string_view call_of_script = "EVALSHA";
+
 using Version = std::array<int, 3>;
 
 Version version_of(std::string_view text) {
@@ -178,14 +182,25 @@ class Diagnosis {
                     ahead.count() > 0 ? "early" : "late"));
   }
 
-  void look_at_probes(std::span<const Reply> replies) {
+  void look_at_functions(redis::FunctionForm functions, FunctionLoading loading) {
+    if (functions != redis::FunctionForm::scripts || loading == FunctionLoading::scripts) return;
+    add(Severity::note, "functions",
+        "the server knows no functions, so Obol runs their code as scripts; set FunctionLoading::scripts");
+  }
+
+  void look_at_probes(std::span<const Reply> replies, redis::FunctionForm functions) {
     for (std::size_t i = 0; i < replies.size(); ++i) {
-      if (!replies[i].is_error()) continue;
-      const auto error = redis::error_of(replies[i], probed[i].substr(0, probed[i].find(' ')));
+      // A script that is not loaded is loaded by the call that needs it.
+      if (!replies[i].is_error() || redis::remedy_for(replies[i]) == redis::Remedy::load_scripts) continue;
+      std::string probe(probed[i]);
+      if (functions == redis::FunctionForm::scripts && probe.starts_with(call_of_function)) {
+        probe.replace(0, call_of_function.size(), call_of_script);
+      }
+      const auto error = redis::error_of(replies[i], std::string_view(probe).substr(0, probe.find(' ')));
       const auto topic = error.code == ErrorCode::permission      ? "permission"
                          : error.code == ErrorCode::out_of_memory ? "memory"
                                                                   : "server";
-      add(Severity::problem, topic, fmt::format("{} fails: {}", probed[i], error.message));
+      add(Severity::problem, topic, fmt::format("{} fails: {}", probe, error.message));
     }
   }
 };
@@ -229,7 +244,8 @@ std::vector<Finding> diagnose(const redis::Inspection& inspection, const RedisSt
     diagnosis.look_at_replication(info.text, options.delete_durability.replicas);
   }
   diagnosis.look_at_clock(replies[question_time], now);
-  diagnosis.look_at_probes(std::span(replies).subspan(first_probe));
+  diagnosis.look_at_functions(inspection.functions, options.functions);
+  diagnosis.look_at_probes(std::span(replies).subspan(first_probe), inspection.functions);
   return std::move(diagnosis.findings);
 }
 

@@ -63,7 +63,7 @@ FieldExpiry field_expiry(const Session& session) { return end_of_life(session) -
 std::string mark_key(std::string_view stored_key) { return redis::companion_key(stored_key, mark_suffix); }
 
 redis::FunctionLibrary session_functions() {
-  return {.name = embedded::library_name, .source = embedded::library_source};
+  return {.name = embedded::library_name, .source = embedded::library_source, .scripts = embedded::library_scripts};
 }
 
 StoredKey make_stored_key(std::string_view prefix, std::string_view user_id, std::string_view type) {

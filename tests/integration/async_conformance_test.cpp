@@ -12,11 +12,12 @@
 
 namespace obol::testing {
 
-template <ServerKind kind>
+template <ServerKind kind, FunctionLoading functions = FunctionLoading::load_at_connect>
 struct AsyncRedisStoreFactory {
   std::unique_ptr<AsyncSessionStore> make_store() { return make_observed_store(nullptr); }
   std::unique_ptr<AsyncSessionStore> make_observed_store(std::shared_ptr<Observer> observer) {
     auto options = options_for(server, std::move(observer));
+    options.functions = functions;
     return std::make_unique<AsyncRedisStore>(AsyncRedisStore::connect(std::move(options)).value());
   }
   TestServer server{kind};
@@ -24,11 +25,12 @@ struct AsyncRedisStoreFactory {
 INSTANTIATE_TYPED_TEST_SUITE_P(AsyncRedis, AsyncStoreConformance, AsyncRedisStoreFactory<ServerKind::redis>);
 INSTANTIATE_TYPED_TEST_SUITE_P(AsyncValkey, AsyncStoreConformance, AsyncRedisStoreFactory<ServerKind::valkey>);
 
-template <ServerKind kind, class Driving>
+template <ServerKind kind, class Driving, FunctionLoading functions = FunctionLoading::load_at_connect>
 struct FacadeFactory {
   std::unique_ptr<SessionStore> make_store(SessionPolicy policy = {}) {
     auto options = options_for(server);
     options.policy = policy;
+    options.functions = functions;
     return std::make_unique<BlockingFacade<Driving>>(
         std::make_unique<AsyncRedisStore>(AsyncRedisStore::connect(std::move(options)).value()));
   }
@@ -48,5 +50,17 @@ INSTANTIATE_TYPED_TEST_SUITE_P(AsyncValkeyInBackground, StoreConformance, Valkey
 INSTANTIATE_TYPED_TEST_SUITE_P(AsyncValkeyInBackground, PolicyConformance, ValkeyInBackground);
 INSTANTIATE_TYPED_TEST_SUITE_P(AsyncValkeyByHand, StoreConformance, ValkeyByHand);
 INSTANTIATE_TYPED_TEST_SUITE_P(AsyncValkeyByHand, PolicyConformance, ValkeyByHand);
+
+using RedisScriptsAsync = AsyncRedisStoreFactory<ServerKind::redis, FunctionLoading::scripts>;
+using ValkeyScriptsAsync = AsyncRedisStoreFactory<ServerKind::valkey, FunctionLoading::scripts>;
+using RedisScriptsByHand = FacadeFactory<ServerKind::redis, DrivenByHand, FunctionLoading::scripts>;
+using ValkeyScriptsInBackground = FacadeFactory<ServerKind::valkey, DrivenInBackground, FunctionLoading::scripts>;
+
+INSTANTIATE_TYPED_TEST_SUITE_P(AsyncRedisScripts, AsyncStoreConformance, RedisScriptsAsync);
+INSTANTIATE_TYPED_TEST_SUITE_P(AsyncValkeyScripts, AsyncStoreConformance, ValkeyScriptsAsync);
+INSTANTIATE_TYPED_TEST_SUITE_P(AsyncRedisScriptsByHand, StoreConformance, RedisScriptsByHand);
+INSTANTIATE_TYPED_TEST_SUITE_P(AsyncRedisScriptsByHand, PolicyConformance, RedisScriptsByHand);
+INSTANTIATE_TYPED_TEST_SUITE_P(AsyncValkeyScriptsInBackground, StoreConformance, ValkeyScriptsInBackground);
+INSTANTIATE_TYPED_TEST_SUITE_P(AsyncValkeyScriptsInBackground, PolicyConformance, ValkeyScriptsInBackground);
 
 }  // namespace obol::testing

@@ -100,6 +100,9 @@ class LostAnswer : public FaultTest {
   RedisStore direct = store_on(server);
 };
 
+/// Of what differs between functions and scripts.
+using LostAnswerOfAFunction = LostAnswer;
+
 TEST_P(LostAnswer, OfACreateCountsOnce) {
   with_each_fault("HSETEX", [&](const std::string& id) {
     const auto session = created(store, "user", id);
@@ -110,9 +113,9 @@ TEST_P(LostAnswer, OfACreateCountsOnce) {
   EXPECT_EQ(observer->count("conflict"), 0U);
 }
 
-TEST_P(LostAnswer, OfAnUpdateCountsOnce) {
+TEST_P(LostAnswerOfAFunction, OfAnUpdateCountsOnce) {
   auto session = created(store);
-  with_each_fault("FCALL", [&](const std::string& name) {
+  with_each_fault(call_word(), [&](const std::string& name) {
     const auto version = session.lock_version;
     session.extra_payload = name;
     const auto outcome = store.upsert(session);
@@ -141,9 +144,9 @@ TEST_P(LostAnswer, OfADeleteOfAllLeavesNothingAndSucceeds) {
   });
 }
 
-TEST_P(LostAnswer, OfADeleteOfOthersLeavesTheOneToKeepAndSucceeds) {
+TEST_P(LostAnswerOfAFunction, OfADeleteOfOthersLeavesTheOneToKeepAndSucceeds) {
   const auto kept = created(store);
-  with_each_fault("FCALL", [&](const std::string& id) {
+  with_each_fault(call_word(), [&](const std::string& id) {
     created(store, "user", id);
     EXPECT_FALSE(code_of(store.delete_others(kept.key())));
     EXPECT_EQ(direct.get_all("user", "full").value(), std::vector{kept});
@@ -157,10 +160,10 @@ TEST_P(LostAnswer, OfAReadIsAskedForAgain) {
                   [&](const std::string&) { EXPECT_EQ(store.get_all("user", "full").value(), std::vector{session}); });
 }
 
-TEST_P(LostAnswer, OfLoadingTheFunctionsIsAskedForAgain) {
+TEST_P(LostAnswerOfAFunction, OfLoadingTheFunctionsIsAskedForAgain) {
   auto session = created(store);
-  server.command({"FUNCTION", "FLUSH"});
-  proxy.once(Fault::cut_before_reply(), "FUNCTION");
+  lose_functions();
+  proxy.once(Fault::cut_before_reply(), loading_word());
   EXPECT_TRUE(store.upsert(session).has_value());
   EXPECT_EQ(proxy.faults(), 1);
 }
@@ -174,10 +177,10 @@ TEST_P(LostAnswer, ToCallsOfSeveralCommandsIsPaidForByThoseThatCame) {
   EXPECT_EQ(proxy.faults(), 100);
 }
 
-TEST_P(LostAnswer, DoesNotMakeAWriterTakeAnothersEqualWriteForItsOwn) {
+TEST_P(LostAnswerOfAFunction, DoesNotMakeAWriterTakeAnothersEqualWriteForItsOwn) {
   auto slow = store_through_proxy({.connect = seconds(2), .command = seconds(2), .total = seconds(30)});
   const auto session = created(direct);
-  proxy.once(Fault::half_open(), "FCALL");
+  proxy.once(Fault::half_open(), call_word());
   auto late = session;
   std::expected<Upserted, UpsertError> outcome;
   std::jthread writer([&] { outcome = slow.upsert(late); });
@@ -188,22 +191,23 @@ TEST_P(LostAnswer, DoesNotMakeAWriterTakeAnothersEqualWriteForItsOwn) {
   EXPECT_EQ(code_of(outcome), ErrorCode::conflict) << "both were given lock version 2";
 }
 
-TEST_P(LostAnswer, LetsALateCopyOfARefreshBringNoSessionBack) {
+TEST_P(LostAnswerOfAFunction, LetsALateCopyOfARefreshBringNoSessionBack) {
   auto session = created(store);
   Monitor monitor(server);
-  proxy.once(Fault::deliver_late(milliseconds(1000)), "FCALL");
+  proxy.once(Fault::deliver_late(milliseconds(1000)), call_word());
   ASSERT_FALSE(code_of(store.upsert(session)));
   ASSERT_FALSE(code_of(store.delete_one(session.key())));
   int updates = 0;
   const auto give_up = std::chrono::steady_clock::now() + seconds(20);
   while (updates < 2 && std::chrono::steady_clock::now() < give_up) {
-    for (const auto& command : monitor.commands()) updates += command.starts_with(R"("FCALL" "obol_update)") ? 1 : 0;
+    for (const auto& command : monitor.commands()) updates += command.starts_with('"' + call_word()) ? 1 : 0;
   }
   EXPECT_GE(updates, 2);
   EXPECT_EQ(direct.get(session.key()).value(), std::nullopt);
 }
 
 OBOL_ON_STORES(LostAnswer, all_stores());
+OBOL_ON_STORES(LostAnswerOfAFunction, stores_of_each_form());
 
 // ---- faults that do not end
 

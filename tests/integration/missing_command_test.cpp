@@ -1,4 +1,5 @@
-// Servers and proxies without a command that Obol needs: the error is unsupported_server and names the command.
+// Servers and proxies without a command that Obol needs: the error is unsupported_server and names the command. Those
+// without FUNCTION or FCALL are given scripts: see function_scripts_test.cpp.
 #include <algorithm>
 #include <string>
 #include <tuple>
@@ -42,8 +43,8 @@ TEST_P(MissingCommand, IsAnUnsupportedServerWhoseMessageNamesIt) {
 
 INSTANTIATE_TEST_SUITE_P(On, MissingCommand,
                          ::testing::Combine(::testing::Values(ServerKind::redis, ServerKind::valkey),
-                                            ::testing::Values("HELLO", "FUNCTION", "HSETEX", "FCALL", "ECHO", "HGET",
-                                                              "HGETALL", "HDEL", "UNLINK")),
+                                            ::testing::Values("HELLO", "HSETEX", "ECHO", "HGET", "HGETALL", "HDEL",
+                                                              "UNLINK")),
                          name_of_case);
 
 /// Those that some options need, or that only say more of the server.
@@ -77,7 +78,7 @@ class CommandThatAProxyRefuses : public ServerTest {
 TEST_P(CommandThatAProxyRefuses, IsNamedThoughTheProxysWordsDoNotNameIt) {
   for (const auto* const words : {"-ERR unknown command\r\n", "-ERR command not supported\r\n",
                                   "-ERR invalid command\r\n", "-unsupported command\r\n"}) {
-    for (const auto* const command : {"HELLO", "FUNCTION", "HSETEX", "FCALL", "ECHO"}) {
+    for (const auto* const command : {"HELLO", "HSETEX", "ECHO"}) {
       proxy.heal();
       server.command({"FLUSHALL"});
       proxy.always(Fault::garbage(words), command);

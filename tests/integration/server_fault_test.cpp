@@ -68,6 +68,9 @@ class ServerFault : public TestedStoreTest {
   std::shared_ptr<RecordingObserver> observer = std::make_shared<RecordingObserver>();
 };
 
+/// Of what differs between functions and scripts.
+using FunctionsOfAFaultyServer = ServerFault;
+
 /// Callers that never rest, each on a session of its own, and what they met.
 class Traffic {
  public:
@@ -185,20 +188,20 @@ TEST_P(ServerFault, KillingAllConnectionsAgainAndAgainFailsNoCall) {
   EXPECT_EQ(traffic.failed(), 0);
 }
 
-TEST_P(ServerFault, ThatLosesItsFunctionsIsGivenThemAgain) {
+TEST_P(FunctionsOfAFaultyServer, AreGivenToItAgain) {
   auto store = store_with(patient);
   auto session = created(store);
   const auto other = created(store, "user", "other");
-  server.command({"FUNCTION", "FLUSH"});
+  lose_functions();
   EXPECT_FALSE(code_of(store.upsert(session)));
-  server.command({"FUNCTION", "FLUSH"});
+  lose_functions();
   EXPECT_FALSE(code_of(store.delete_others(session.key())));
   EXPECT_EQ(store.get_all("user", "full").value(), std::vector{session});
 }
 
 // ---- full
 
-TEST_P(ServerFault, OutOfMemoryRefusesWritesAtOnceAndStillLogsOut) {
+TEST_P(FunctionsOfAFaultyServer, RefuseWritesWithoutMemoryAtOnceAndStillLogOut) {
   auto store = store_with(patient);
   auto session = created(store);
   const auto other = created(store, "user", "other");
@@ -383,6 +386,7 @@ TEST_P(ServerFault, RunningOutOfDescriptorsIsAnErrorAndPasses) {
 }
 
 OBOL_ON_STORES(ServerFault, all_stores());
+OBOL_ON_STORES(FunctionsOfAFaultyServer, stores_of_each_form());
 
 // ---- loading
 

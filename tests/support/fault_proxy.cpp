@@ -385,7 +385,7 @@ void FaultProxy::lead_to(const TestServer& server) {
 }
 
 bool FaultProxy::is_store_command(std::string_view word) {
-  constexpr std::array<std::string_view, 6> words{"HGET", "HGETALL", "HSETEX", "HDEL", "UNLINK", "FCALL"};
+  constexpr std::array<std::string_view, 7> words{"HGET", "HGETALL", "HSETEX", "HDEL", "UNLINK", "FCALL", "EVALSHA"};
   return std::ranges::find(words, word) != words.end();
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "obol/async_redis_store.hpp"
+#include "obol/function_loading.hpp"
 #include "obol/redis_store.hpp"
 #include "support/blocking_facade.hpp"
 #include "support/server_test.hpp"
@@ -104,11 +105,17 @@ class TestedStore final : public SessionStore {
 struct StoreOnServer {
   ServerKind server = ServerKind::redis;
   StoreKind store = StoreKind::blocking;
+  FunctionLoading functions = FunctionLoading::load_at_connect;
+
+  bool uses_scripts() const { return functions == FunctionLoading::scripts; }
 };
 
 inline std::string name_of(const StoreOnServer& place) {
-  if (place.store == StoreKind::blocking) return name_of(place.server);
-  return name_of(place.server) + (place.store == StoreKind::async_by_hand ? "_AsyncByHand" : "_AsyncInBackground");
+  auto name = name_of(place.server);
+  if (place.store == StoreKind::async_by_hand) name += "_AsyncByHand";
+  if (place.store == StoreKind::async_in_background) name += "_AsyncInBackground";
+  if (place.uses_scripts()) name += "_Scripts";
+  return name;
 }
 
 inline std::vector<StoreOnServer> blocking_stores() { return {{ServerKind::redis}, {ServerKind::valkey}}; }
@@ -126,10 +133,34 @@ inline std::vector<StoreOnServer> all_stores_once(StoreKind async = StoreKind::a
   return {{ServerKind::redis}, {ServerKind::valkey}, {ServerKind::valkey, async}};
 }
 
+/// With scripts in place of functions.
+inline std::vector<StoreOnServer> script_stores() {
+  auto stores = all_stores();
+  for (auto& place : stores) place.functions = FunctionLoading::scripts;
+  return stores;
+}
+
+/// For tests of what becomes of calls of functions: each form of them, once.
+inline std::vector<StoreOnServer> stores_of_each_form() {
+  auto stores = all_stores();
+  stores.push_back({ServerKind::redis, StoreKind::blocking, FunctionLoading::scripts});
+  stores.push_back({ServerKind::valkey, StoreKind::async_in_background, FunctionLoading::scripts});
+  return stores;
+}
+
 /// Each test has a server of its own.
 class TestedStoreTest : public ::testing::TestWithParam<StoreOnServer> {
  protected:
-  TestedStore tested_store(const RedisStoreOptions& options) const { return {GetParam().store, options}; }
+  TestedStore tested_store(RedisStoreOptions options) const {
+    options.functions = GetParam().functions;
+    return {GetParam().store, options};
+  }
+
+  /// The command that calls a function.
+  std::string call_word() const { return GetParam().uses_scripts() ? "EVALSHA" : "FCALL"; }
+  /// The command that loads functions.
+  std::string loading_word() const { return GetParam().uses_scripts() ? "SCRIPT" : "FUNCTION"; }
+  void lose_functions() const { server.command({loading_word(), "FLUSH"}); }
 
   TestServer server{GetParam().server};
 };

@@ -28,6 +28,11 @@ std::vector<Command> with_asking(std::span<const Command> commands) {
   return all;
 }
 
+/// True if what the server has refused is a call of a function, or loading functions, and scripts will do.
+bool is_told_to_load_scripts(const Reply& reply, const Command& command, CallRules rules) {
+  return reply.is_error() && verdict_for(reply, rules, command.name()).next == Verdict::Next::load_scripts;
+}
+
 std::vector<Reply> without_asking(std::vector<Reply> replies) {
   std::vector<Reply> own;
   for (std::size_t i = 1; i < replies.size(); i += 2) own.push_back(std::move(replies[i]));
@@ -68,24 +73,53 @@ Result<void> Client::start(std::string_view probe_key, const MakeProbe& make_pro
 }
 
 // Opens the connection without the pool's patience: who starts a program wants to know at once. A server at maxmemory
-// loads no functions but runs those it has, so that a host that starts then can still log users out.
+// loads no functions but runs those it has, so that a host that starts then can still log users out. Whether it has
+// scripts shows when one is called.
 Result<void> Client::start_on(Node& node, const Command& probe, Deadline deadline) {
   auto connection = node.source().dial(deadline.within(timeouts_.connect));
   if (!connection) return std::unexpected(not_sent(std::move(connection.error())));
   auto lease = node.pool().adopt(std::move(*connection));
+  const auto ask_server = [&](std::span<const Command> commands) { return ask(node, lease, commands, deadline); };
   Result<void> loaded;
   if (loading_ == FunctionLoading::load_at_connect) {
-    const auto load = functions_.load_command();
-    const auto reply = ask(node, lease, {&load, 1}, deadline);
-    if (!reply) return std::unexpected(reply.error());
-    loaded = take_loaded(node, reply->front());
+    loaded = load_into(node, ask_server);
     if (loaded || loaded.error().code != ErrorCode::out_of_memory) return loaded;
   }
-  const auto reply = ask(node, lease, {&probe, 1}, deadline);
+  const auto sent = script_for(node, probe).value_or(probe);
+  const auto reply = ask_server({&sent, 1});
   if (!reply) return std::unexpected(reply.error());
   if (!reply->front().is_error()) return {};
+  if (is_told_to_load_scripts(reply->front(), sent, rules_)) return load_scripts_into(node, ask_server);
   if (!loaded) return loaded;
-  return std::unexpected(node.source().at_endpoint(error_of(reply->front(), probe.name())));
+  return std::unexpected(node.source().at_endpoint(error_of(reply->front(), sent.name())));
+}
+
+template <class Ask>
+Result<void> Client::load_into(Node& node, Ask ask_server) const {
+  if (node.function_form() == FunctionForm::scripts) return load_scripts_into(node, ask_server);
+  const auto command = functions_.load_command();
+  const auto replies = ask_server({&command, 1});
+  if (!replies) return std::unexpected(replies.error());
+  if (is_told_to_load_scripts(replies->front(), command, rules_)) return load_scripts_into(node, ask_server);
+  return take_loaded(node, functions_.load_result(replies->front()));
+}
+
+// All of them: what has lost one has lost the others, too.
+template <class Ask>
+Result<void> Client::load_scripts_into(Node& node, Ask ask_server) const {
+  node.use_scripts();
+  const auto replies = ask_server(functions_.script_load_commands());
+  if (!replies) return std::unexpected(replies.error());
+  if (auto loaded = functions_.script_load_result(*replies); !loaded) {
+    return std::unexpected(node.source().at_endpoint(std::move(loaded.error())));
+  }
+  return take_loaded(node, true);
+}
+
+Result<void> Client::take_loaded(Node& node, Result<bool> loaded) const {
+  if (!loaded) return std::unexpected(node.source().at_endpoint(std::move(loaded.error())));
+  if (*loaded && events_.on_functions_loaded) events_.on_functions_loaded(functions_.name);
+  return {};
 }
 
 // As a batch: better to hear now than under load that batches are not permitted. A connection that fails is not used
@@ -135,6 +169,9 @@ Result<void> Client::run(std::string_view key, Deadline deadline, Exchange excha
         topology_->suspect(node, deadline);
         action = machine.learnt(Time::now());
         break;
+      case load_scripts:
+        node->use_scripts();
+        [[fallthrough]];
       case load_functions:
         if (auto loaded = load_functions_into(*node, deadline)) {
           action = machine.loaded(Time::now());
@@ -163,10 +200,12 @@ CallMachine::Action Client::exchange(Node& node, CallMachine& machine, const Com
     if (!answers.replies.empty()) answer.replies = std::move(answers.replies.front());
     return action;
   }
-  auto reply = node.pool().call(command, deadline, machine.sharing(), answer.answered_by);
+  const auto script = script_for(node, command);
+  const auto& sent = script ? *script : command;
+  auto reply = node.pool().call(sent, deadline, machine.sharing(), answer.answered_by);
   if (!reply) return machine.failed(std::move(reply.error()), node.has_left(), Time::now());
   answer.replies = std::move(*reply);
-  return machine.replied({&answer.replies, 1}, {&command, 1});
+  return machine.replied({&answer.replies, 1}, {&sent, 1});
 }
 
 CallMachine::Action Client::exchange_together(Node& node, CallMachine& machine, std::span<const Command> commands,
@@ -174,17 +213,18 @@ CallMachine::Action Client::exchange_together(Node& node, CallMachine& machine, 
   auto lease = node.pool().checkout(deadline);
   if (!lease) return machine.failed({.error = std::move(lease.error())}, node.has_left(), Time::now());
   const auto ends = deadline.within(timeouts_.command);
+  const auto scripts = scripts_for(node, commands);
+  const auto sent = scripts.empty() ? commands : std::span(scripts);
   auto& connection = lease->connection();
-  auto replies =
-      machine.asks() ? connection.call_all(with_asking(commands), ends) : connection.call_all(commands, ends);
+  auto replies = machine.asks() ? connection.call_all(with_asking(sent), ends) : connection.call_all(sent, ends);
   if (!replies) {
     lease->discard_for(replies.error());
     return machine.failed(lost(std::move(replies.error()), budget_), node.has_left(), Time::now());
   }
   answer.replies = machine.asks() ? without_asking(std::move(*replies)) : std::move(*replies);
-  const auto action = machine.replied(answer.replies, commands);
+  const auto action = machine.replied(answer.replies, sent);
   if (!machine.failure()) {
-    budget_.earn(commands.size());
+    budget_.earn(sent.size());
     if (answer.answered_by != nullptr) *answer.answered_by = connection.identity();
   } else if (machine.drops() != Verdict::Drops::none) {
     lease->discard_all(machine.failure()->error.message);
@@ -305,7 +345,8 @@ std::optional<std::vector<Reply>> Client::try_together(Node& node, std::span<con
   const auto give_up = deadline.within(timeouts_.command);
   auto lease = node.pool().checkout(give_up);
   if (!lease) return std::nullopt;
-  auto replies = lease->connection().call_all(commands, give_up);
+  const auto scripts = scripts_for(node, commands);
+  auto replies = lease->connection().call_all(scripts.empty() ? commands : std::span(scripts), give_up);
   if (replies) return std::move(*replies);
   lease->discard_for(replies.error());
   return std::nullopt;
@@ -322,25 +363,29 @@ PoolStatistics Client::pool_statistics() {
 std::expected<void, CallFailure> Client::load_functions_into(Node& node, Deadline deadline) {
   bool may_repeat = false;
   auto loaded = node.loading().run(deadline, [&]() -> Result<void> {
-    auto reply = node.pool().call(functions_.load_command(), deadline);
-    if (reply) {
-      auto taken = take_loaded(node, *reply);
-      may_repeat = !taken && goes_on(verdict_for(taken.error()), budget_);
-      return taken;
-    }
-    may_repeat = reply.error().may_repeat;
-    if (!reply.error().came_from_server) return std::unexpected(std::move(reply.error().error));
-    return std::unexpected(node.source().at_endpoint(std::move(reply.error().error)));
+    auto lease = node.pool().checkout(deadline);
+    if (!lease) return std::unexpected(std::move(lease.error()));
+    const auto loaded_now = load_into(node, [&](std::span<const Command> commands) -> Result<std::vector<Reply>> {
+      auto replies = lease->connection().call_all(commands, deadline.within(timeouts_.command));
+      if (replies) return replies;
+      lease->discard_for(replies.error());
+      return std::unexpected(node.source().at_endpoint(std::move(replies.error())));
+    });
+    may_repeat = !loaded_now && goes_on(verdict_for(loaded_now.error()), budget_);
+    return loaded_now;
   });
   if (loaded) return {};
   return std::unexpected(CallFailure{.error = std::move(loaded.error()), .may_repeat = may_repeat});
 }
 
-Result<void> Client::take_loaded(Node& node, const Reply& reply) const {
-  auto loaded = functions_.load_result(reply);
-  if (!loaded) return std::unexpected(node.source().at_endpoint(std::move(loaded.error())));
-  if (*loaded && events_.on_functions_loaded) events_.on_functions_loaded(functions_.name);
-  return {};
+std::optional<Command> Client::script_for(const Node& node, const Command& command) const {
+  if (node.function_form() == FunctionForm::library) return std::nullopt;
+  return functions_.as_script(command);
+}
+
+std::vector<Command> Client::scripts_for(const Node& node, std::span<const Command> commands) const {
+  if (node.function_form() == FunctionForm::library) return {};
+  return functions_.as_scripts(commands);
 }
 
 Result<std::vector<Inspection>> Client::inspect(std::string_view key, const MakeCommands& make_commands) {
@@ -361,13 +406,15 @@ Inspection Client::inspect(Node& node, std::span<const Command> commands, Deadli
     inspection.error = std::move(lease.error());
     return inspection;
   }
-  auto replies = ask(node, *lease, commands, deadline);
+  const auto scripts = scripts_for(node, commands);
+  auto replies = ask(node, *lease, scripts.empty() ? commands : std::span(scripts), deadline);
   if (!replies) {
     inspection.error = std::move(replies.error());
     return inspection;
   }
   inspection.server = lease->connection().server();
   inspection.is_exposed = lease->connection().is_exposed();
+  inspection.functions = scripts.empty() ? FunctionForm::library : FunctionForm::scripts;
   inspection.replies = std::move(*replies);
   return inspection;
 }

@@ -37,6 +37,7 @@ struct Inspection {
   std::string endpoint;
   ServerVersion server{};
   bool is_exposed = false;  ///< Unencrypted, to another machine.
+  FunctionForm functions = FunctionForm::library;
   std::vector<Reply> replies{};
   std::optional<Error> error{};  ///< Why there is no more than the endpoint.
 };
@@ -50,9 +51,9 @@ class Client {
 
   Client(const ClientOptions& options, FunctionLibrary functions);
 
-  /// Opens the first connection and loads the functions. If this client may not, it checks with a probe on every
-  /// primary that can be reached that they are there; the same if the server is at maxmemory, which loads none. Tries
-  /// once.
+  /// Opens the first connection and loads the functions, as scripts if that is asked for or if the server knows no
+  /// functions. If this client may load none, it checks with a probe on every primary that can be reached that they are
+  /// there; the same if the server is at maxmemory, which loads none. Tries once.
   Result<void> start(std::string_view probe_key, const MakeProbe& make_probe);
 
   /// The reply, never an error reply, of the server that holds the key. Repeats, with growing jittered pauses, what was
@@ -100,8 +101,9 @@ class Client {
   /// The same; null unless the near cache is on.
   IdentifyingSource* identifying_source() { return identifying_source_.get(); }
 
-  /// Loads the functions into a server over its pool. One caller at a time does so for each node, the others wait for
-  /// what comes of it. Tells `on_functions_loaded` if the server had none.
+  /// Loads the functions into a server over its pool, in the form that the node has, or as scripts if the server knows
+  /// no functions. One caller at a time does so for each node, the others wait for what comes of it. Tells
+  /// `on_functions_loaded` if the server had none.
   std::expected<void, CallFailure> load_functions_into(Node& node, Deadline deadline);
 
   // What another transport shares with this one. Handles of nodes keep no node alive: the client must.
@@ -110,6 +112,7 @@ class Client {
   RetryBudget& budget() { return budget_; }
   const ConnectionCounts& counts() const { return counts_; }
   const CallRules& rules() const { return rules_; }
+  const FunctionLibrary& functions() const { return functions_; }
   const Timeouts& timeouts() const { return timeouts_; }
 
   Deadline new_deadline() const { return Deadline::after(timeouts_.total); }
@@ -145,8 +148,16 @@ class Client {
   std::optional<Reply> ask_replica(std::string_view key, const Command& command, Deadline deadline);
   std::optional<std::vector<Reply>> try_together(Node& node, std::span<const Command> commands, Deadline deadline);
   Result<void> start_on(Node& node, const Command& probe, Deadline deadline);
+  /// `ask_server`, given commands, brings their replies.
+  template <class Ask>
+  Result<void> load_into(Node& node, Ask ask_server) const;
+  template <class Ask>
+  Result<void> load_scripts_into(Node& node, Ask ask_server) const;
   Result<std::vector<Reply>> ask(Node& node, Lease& lease, std::span<const Command> commands, Deadline deadline) const;
-  Result<void> take_loaded(Node& node, const Reply& reply) const;
+  Result<void> take_loaded(Node& node, Result<bool> loaded) const;
+  /// What is sent to a node in place of commands, if it is one for scripts; else nothing.
+  std::optional<Command> script_for(const Node& node, const Command& command) const;
+  std::vector<Command> scripts_for(const Node& node, std::span<const Command> commands) const;
   Inspection inspect(Node& node, std::span<const Command> commands, Deadline deadline);
 
   const Timeouts timeouts_;

@@ -4,6 +4,7 @@
 
 #include "redis/connection/dialer.hpp"
 #include "redis/connection/sentinel_dialer.hpp"
+#include "redis/protocol/function_library.hpp"
 #include "redis/topology/cluster.hpp"
 #include "redis/topology/single_primary.hpp"
 
@@ -24,12 +25,14 @@ std::unique_ptr<Topology> make_topology(const ClientOptions& options, std::share
                                         const ClientCredentials& credentials) {
   const auto& connection = options.connection;
   const auto maximum = options.max_reply_bytes;
-  Node::Settings settings{.pool = options.pool,
-                          .timeouts = options.timeouts,
-                          .events = options.events,
-                          .budget = budget,
-                          .counts = counts,
-                          .max_lag = options.replica_reads.max_lag};
+  Node::Settings settings{
+      .pool = options.pool,
+      .timeouts = options.timeouts,
+      .events = options.events,
+      .budget = budget,
+      .counts = counts,
+      .functions = options.functions == FunctionLoading::scripts ? FunctionForm::scripts : FunctionForm::library,
+      .max_lag = options.replica_reads.max_lag};
   if (options.replica_reads.enabled) {
     settings.replica_source = [connection, maximum, servers = credentials.servers](const ServerAddress& address) {
       return Dialer::to_announced(connection, maximum,

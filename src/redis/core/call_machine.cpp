@@ -13,12 +13,14 @@ Action CallMachine::not_located(Error error, TimePoint now) {
 
 Action CallMachine::refused(std::span<const Reply> replies, std::span<const Command> commands, const Reply& refusal) {
   const auto index = static_cast<std::size_t>(&refusal - replies.data());
-  const auto verdict = verdict_for(refusal, rules_);
-  failure_ = {.error = error_of(refusal, commands[index].name()), .names_no_server = true};
+  const auto command = commands[index].name();
+  const auto verdict = verdict_for(refusal, rules_, command);
+  failure_ = {.error = error_of(refusal, command), .names_no_server = true};
   drops_ = verdict.drops;
-  if (verdict.next != Next::load_functions) forget_next_node();
+  const bool loads = verdict.next == Next::load_functions || verdict.next == Next::load_scripts;
+  if (!loads) forget_next_node();
   if (!goes_on(verdict, budget_)) return give_up();
-  if (verdict.next == Next::load_functions) return Action::load_functions;
+  if (loads) return verdict.next == Next::load_functions ? Action::load_functions : Action::load_scripts;
   if (verdict.next != Next::redirect) return Action::learn;
   was_split_ = was_split_ || index > 0;
   redirect_ = redirect_of(refusal);

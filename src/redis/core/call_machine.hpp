@@ -32,7 +32,8 @@ class CallMachine {
     send,            ///< Send the commands to the next node: replied, failed.
     follow,          ///< Find the node that `redirect` names: followed.
     learn,           ///< The node is suspect; perhaps another has taken its place: learnt.
-    load_functions,  ///< Load the function library into the node: loaded, not_loaded.
+    load_functions,  ///< Load the functions into the node: loaded, not_loaded.
+    load_scripts,    ///< The same as scripts; the node is one for scripts from now on.
     pause,           ///< Until `resume_at`: resumed.
     finish,          ///< The replies, or the failure if there is one, are the outcome.
   };

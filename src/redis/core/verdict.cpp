@@ -17,8 +17,8 @@ Error too_late_to_send() noexcept {
   });
 }
 
-Verdict verdict_for(const Reply& refusal, CallRules rules) {
-  switch (remedy_for(refusal)) {
+Verdict verdict_for(const Reply& refusal, CallRules rules, std::string_view command) {
+  switch (remedy_for(refusal, command)) {
     case Remedy::fail:
       break;
     case Remedy::reconnect:
@@ -29,6 +29,8 @@ Verdict verdict_for(const Reply& refusal, CallRules rules) {
       return {.next = rules.follows_redirects && redirect_of(refusal) ? Next::redirect : Next::stop};
     case Remedy::load_functions:
       return {.next = rules.loads_functions ? Next::load_functions : Next::stop};
+    case Remedy::load_scripts:
+      return {.next = rules.loads_functions ? Next::load_scripts : Next::stop};
   }
   return {};
 }

@@ -1,6 +1,7 @@
 // What is done about an attempt that brought no good reply: one table for error replies and for lost connections.
 #pragma once
 
+#include <string_view>
 #include <utility>
 
 #include "obol/error.hpp"
@@ -23,7 +24,7 @@ Error too_late_to_send() noexcept;
 /// What a call may do to get its reply.
 struct CallRules {
   bool follows_redirects = false;  ///< Keys may be on different nodes.
-  bool loads_functions = false;    ///< It may load the function library into a server that lacks it.
+  bool loads_functions = false;    ///< It may load the functions into a server that lacks them.
 };
 
 struct Verdict {
@@ -34,6 +35,7 @@ struct Verdict {
     after_pause,     ///< Repeat it after a pause.
     redirect,        ///< Repeat it where the server says: redirect_of.
     load_functions,  ///< Load the functions, then repeat the call.
+    load_scripts,    ///< Load them as scripts, and call them as such from now on.
   };
 
   /// Connections to the same server that must not be used again.
@@ -51,8 +53,8 @@ struct Verdict {
   bool operator==(const Verdict&) const = default;
 };
 
-/// Of an error reply.
-Verdict verdict_for(const Reply& refusal, CallRules rules);
+/// Of an error reply. `command`: the name of what was sent, see remedy_for.
+Verdict verdict_for(const Reply& refusal, CallRules rules, std::string_view command = {});
 
 /// Of a connection that failed after a command was given to it.
 Verdict verdict_for(const Error& loss);

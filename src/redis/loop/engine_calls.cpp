@@ -125,6 +125,9 @@ void Engine::Implementation::take_steps(EngineCall& call, Action action) {
       case learn:
         next = learn_topology(call);
         break;
+      case load_scripts:
+        call.node_->use_scripts();
+        [[fallthrough]];
       case load_functions:
         return load_functions_for(call);
       case pause:
@@ -401,7 +404,7 @@ void Engine::Implementation::take_replies(EngineCall& call, const Passenger& pas
     call.result_ = Exchanged{.replies = own};
     return end(call, std::move(call.result_));
   }
-  const auto action = judge(call, own, passenger.asks_time);
+  const auto action = judge(call, own, passenger);
   if (const auto& failure = call.machine_->failure(); !failure) {
     call.result_ = Exchanged{.answered_by = connection.identity()};
     if (passenger.asks_time) take_time(call, sent_at);
@@ -417,11 +420,16 @@ std::span<const Reply> Engine::Implementation::own_replies(const EngineCall& cal
 }
 
 // The names of the commands are needed for an error only.
-CallMachine::Action Engine::Implementation::judge(EngineCall& call, std::span<const Reply> replies, bool asked_time) {
-  if (std::ranges::none_of(replies, &Reply::is_error)) return call.machine_->replied(replies, {});
-  if (call.exchange.kind != Exchange::Kind::write) return call.machine_->replied(replies, call.exchange.commands);
-  const std::array commands{call.make_write(asked_time), Command{"TIME"}};
-  return call.machine_->replied(replies, commands);
+CallMachine::Action Engine::Implementation::judge(EngineCall& call, std::span<const Reply> replies,
+                                                  const Passenger& passenger) const {
+  auto& machine = *call.machine_;
+  if (std::ranges::none_of(replies, &Reply::is_error)) return machine.replied(replies, {});
+  const auto judge_as = [&](std::span<const Command> commands) {
+    return passenger.calls_scripts ? machine.replied(replies, client_->functions().as_scripts(commands))
+                                   : machine.replied(replies, commands);
+  };
+  if (call.exchange.kind != Exchange::Kind::write) return judge_as(call.exchange.commands);
+  return judge_as(std::array{call.make_write(passenger.asks_time), Command{"TIME"}});
 }
 
 void Engine::Implementation::take_time(EngineCall& call, Time sent_at) {

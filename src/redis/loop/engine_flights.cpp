@@ -72,17 +72,19 @@ void Engine::Implementation::board(PassengerFlight& aboard, LoopNode& node, Engi
 Result<void> Engine::Implementation::load(PassengerFlight& aboard, const LoopNode& node, EngineCall& call) {
   const bool is_write = call.exchange.kind == Exchange::Kind::write;
   Passenger passenger{.call = &call, .asks = !call.replica_ && call.machine_->asks()};
+  passenger.calls_scripts = node.node->function_form() == FunctionForm::scripts;
   passenger.asks_time = is_write && node.node->clock().must_be_asked(call.exchange.expiry, now_, call.deadline.time());
-  const auto add = [&](std::string_view command) {
+  const auto add = [&](const Command& command) {
     if (passenger.asks) aboard.flight.add(Command{"ASKING"}.bytes());
-    aboard.flight.add(command);
+    const auto script = passenger.calls_scripts ? client_->functions().as_script(command) : std::nullopt;
+    aboard.flight.add(script ? script->bytes() : command.bytes());
   };
   if (is_write) {
-    add(call.make_write(passenger.asks_time).bytes());
-    if (passenger.asks_time) add(Command{"TIME"}.bytes());
+    add(call.make_write(passenger.asks_time));
+    if (passenger.asks_time) add(Command{"TIME"});
     passenger.commands = passenger.asks_time ? 2 : 1;
   } else {
-    for (const auto& command : call.exchange.commands) add(command.bytes());
+    for (const auto& command : call.exchange.commands) add(command);
     passenger.commands = static_cast<std::uint32_t>(call.exchange.commands.size());
   }
   aboard.passengers.push_back(passenger);

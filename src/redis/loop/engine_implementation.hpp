@@ -128,7 +128,7 @@ class Engine::Implementation {
   void take_replies(EngineCall& call, const Passenger& passenger, std::span<Reply> replies,
                     const LoopConnection& connection, Time sent_at);
   static std::span<const Reply> own_replies(const EngineCall& call);
-  static Action judge(EngineCall& call, std::span<const Reply> replies, bool asked_time);
+  Action judge(EngineCall& call, std::span<const Reply> replies, const Passenger& passenger) const;
   void take_time(EngineCall& call, Time sent_at);
 
   // engine_nodes.cpp: servers, connections to them, and the calls that wait for one.

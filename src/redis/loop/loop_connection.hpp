@@ -30,6 +30,7 @@ struct Passenger {
   std::uint32_t commands = 1;  ///< Of its own, a question for the time included.
   bool asks = false;           ///< ASKING is in front of each.
   bool asks_time = false;      ///< TIME is the last of its commands.
+  bool calls_scripts = false;  ///< Its calls of functions are sent as scripts.
 
   std::size_t replies() const { return std::size_t{commands} * (asks ? 2 : 1); }
   /// Commands that the call counts as.

@@ -22,6 +22,12 @@ class Command {
 
   std::string_view bytes() const { return bytes_.view(); }
 
+  /// One of its words, counted from 0; it must have as many.
+  std::string_view word(std::size_t index) const;
+
+  /// The same with another first and second word.
+  Command with_first_words(std::string_view first, std::string_view second) const;
+
   /// What it is called in messages: its first word, for a container such as CLUSTER also its second.
   std::string name() const;
 

@@ -1,24 +1,75 @@
-// How a function library is loaded, and what the server says to it.
+// How functions are loaded and called in either form, and what the server says to it.
 #include "redis/protocol/function_library.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string>
+#include <utility>
+
 #include "redis/protocol/reply_error.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
+namespace {
+
+Error loading_error(const Reply& refusal, std::string_view command, std::string_view what, std::string_view advice) {
+  Error error = error_of(refusal, command);
+  error.message = fmt::format("{} could not be loaded: {}", what, error.message);
+  if (error.code == ErrorCode::permission) error.message.append("; ").append(advice);
+  return error;
+}
+
+}  // namespace
 
 Command FunctionLibrary::load_command() const { return {"FUNCTION", "LOAD", source}; }
 
 Result<bool> FunctionLibrary::load_result(const Reply& reply) const {
   if (!reply.is_error()) return true;
   if (reply.text == fmt::format("ERR Library '{}' already exists", name)) return false;
-  Error error = error_of(reply, "FUNCTION LOAD");
-  error.message = fmt::format("the function library {} could not be loaded: {}", name, error.message);
-  if (error.code == ErrorCode::permission) {
-    error.message +=
-        "; this user lacks +function|load: let a deploy user load it and set FunctionLoading::require_loaded";
+  return std::unexpected(loading_error(
+      reply, "FUNCTION LOAD", fmt::format("the function library {}", name),
+      "this user lacks +function|load: let a deploy user load it and set FunctionLoading::require_loaded"));
+}
+
+std::vector<Command> FunctionLibrary::script_load_commands() const {
+  std::vector<Command> commands;
+  commands.reserve(scripts.size());
+  for (const auto& script : scripts) commands.push_back({"SCRIPT", "LOAD", script.source});
+  return commands;
+}
+
+// A server that hashes otherwise, or a proxy that answers for it, would never find them.
+Result<void> FunctionLibrary::script_load_result(std::span<const Reply> replies) const {
+  for (std::size_t i = 0; i < scripts.size(); ++i) {
+    const auto& reply = replies[i];
+    if (reply.is_error()) {
+      return std::unexpected(loading_error(reply, "SCRIPT LOAD", "the scripts",
+                                           "this user lacks +script|load, which FunctionLoading::scripts needs"));
+    }
+    if (reply.text != scripts[i].sha1) {
+      return std::unexpected(Error{
+          ErrorCode::protocol,
+          "the server's reply to SCRIPT LOAD is not the script's SHA-1; is a proxy changing commands or replies?"});
+    }
   }
-  return std::unexpected(std::move(error));
+  return {};
+}
+
+std::optional<Command> FunctionLibrary::as_script(const Command& command) const {
+  if (command.word(0) != "FCALL") return std::nullopt;
+  const auto script = std::ranges::find(scripts, command.word(1), &ServerScript::function);
+  if (script == scripts.end()) return std::nullopt;
+  return command.with_first_words("EVALSHA", script->sha1);
+}
+
+std::vector<Command> FunctionLibrary::as_scripts(std::span<const Command> commands) const {
+  std::vector<Command> all;
+  all.reserve(commands.size());
+  for (const auto& command : commands) {
+    auto script = as_script(command);
+    all.push_back(script ? std::move(*script) : command);
+  }
+  return all;
 }
 
 }}}  // namespace obol::v0::redis

@@ -1,7 +1,11 @@
-// A library of functions that the server runs for us, and how it gets there.
+// Functions that the server runs for us: as a library or as scripts, and how they get there.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "obol/error.hpp"
 #include "redis/protocol/command.hpp"
@@ -9,10 +13,25 @@
 
 namespace obol { inline namespace v0 { namespace redis {
 
+/// How a server has the functions.
+enum class FunctionForm : std::uint8_t {
+  library,  ///< FUNCTION LOAD loads all of them, FCALL runs one by its name.
+  scripts,  ///< SCRIPT LOAD loads each of them, EVALSHA runs one by the hash of its source.
+};
+
+/// One function of a library as a script. It takes the keys and arguments that the function takes, and declares the
+/// same flags.
+struct ServerScript {
+  std::string_view function;  ///< Its name in the library.
+  std::string_view sha1;      ///< Of the source, in hexadecimal digits.
+  std::string_view source;
+};
+
 /// Source and name; the name ends in a hash of the source, so libraries of different releases never meet.
 struct FunctionLibrary {
   std::string_view name;
   std::string_view source;
+  std::span<const ServerScript> scripts{};  ///< One for each function.
 
   /// FUNCTION LOAD without REPLACE.
   /// Source: https://redis.io/docs/latest/commands/function-load/
@@ -20,6 +39,19 @@ struct FunctionLibrary {
 
   /// What its reply means: true where it was loaded now, false where it stood already.
   Result<bool> load_result(const Reply& reply) const;
+
+  /// SCRIPT LOAD of each script. Servers drop scripts that only EVAL has loaded if there are many of them, and keep
+  /// these. Source: https://redis.io/docs/latest/commands/script-load/
+  std::vector<Command> script_load_commands() const;
+
+  /// What their replies mean.
+  Result<void> script_load_result(std::span<const Reply> replies) const;
+
+  /// The EVALSHA that does what an FCALL of one of the functions does; nothing for any other command.
+  std::optional<Command> as_script(const Command& command) const;
+
+  /// The same for commands that are sent together: all of them, those that are no FCALL as they are.
+  std::vector<Command> as_scripts(std::span<const Command> commands) const;
 };
 
 }}}  // namespace obol::v0::redis

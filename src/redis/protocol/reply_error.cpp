@@ -52,6 +52,9 @@ constexpr std::array rows{
         "prints, also those of the options that are set (such as policy)"},
     Row{"ERR Function not found", Remedy::load_functions, ErrorCode::unsupported_server,
         "Obol's function library is not loaded; load it with a user that may (FunctionLoading::load_at_connect)"},
+    Row{"NOSCRIPT", Remedy::load_scripts, ErrorCode::unsupported_server,
+        "the server loses Obol's scripts as soon as they are loaded; is there a proxy that sends SCRIPT LOAD "
+        "elsewhere?"},
     Row{"ERR max number of clients", Remedy::reconnect, ErrorCode::unavailable,
         "the server is at maxclients; raise it or lower pool.size"},
 };
@@ -85,6 +88,12 @@ bool is_missing_command(const Reply& error) {
   return std::ranges::any_of(refusals, [&](const char* words) { return contains_ignoring_case(text, words); });
 }
 
+/// What a server without functions refuses.
+bool is_of_functions(std::string_view command) { return command == "FCALL" || command == "FUNCTION LOAD"; }
+
+/// A command that a function calls is missing, not the one that was sent.
+bool is_from_script(const Reply& error) { return contains_ignoring_case(error.text, "called from script"); }
+
 // Only the first word of a server's text is passed on where the rest could repeat an argument, which may be a secret.
 std::string quoted(const Reply& error) { return std::string(error.error_word().substr(0, 32)); }
 
@@ -95,9 +104,10 @@ Error make(ErrorCode code, const Reply& error, std::string_view command, std::st
 
 }  // namespace
 
-Remedy remedy_for(const Reply& error) {
-  const Row* row = row_of(error);
-  return row == nullptr ? Remedy::fail : row->remedy;
+Remedy remedy_for(const Reply& error, std::string_view command) {
+  if (const Row* row = row_of(error)) return row->remedy;
+  return is_of_functions(command) && is_missing_command(error) && !is_from_script(error) ? Remedy::load_scripts
+                                                                                         : Remedy::fail;
 }
 
 // "MOVED 3999 host:port"; an IPv6 address stands there without brackets.
@@ -117,10 +127,14 @@ std::optional<Redirect> redirect_of(const Reply& error) {
 
 Error error_of(const Reply& error, std::string_view command) {
   if (const Row* row = row_of(error)) return make(row->code, error, command, row->advice);
-  if (is_missing_command(error) && contains_ignoring_case(error.text, "called from script")) {
+  if (is_missing_command(error) && is_from_script(error)) {
     return make(ErrorCode::unsupported_server, error, command,
                 "the function calls a command (HGET, HGETALL, HKEYS, HSETEX, HDEL, UNLINK) that the server does not "
                 "know or allow");
+  }
+  if (is_missing_command(error) && is_of_functions(command)) {
+    return make(ErrorCode::unsupported_server, error, command,
+                "the server, or a proxy in between, knows no functions; set FunctionLoading::scripts");
   }
   if (is_missing_command(error)) {
     return make(ErrorCode::unsupported_server, error, command,

@@ -15,13 +15,15 @@ namespace obol { inline namespace v0 { namespace redis {
 enum class Remedy {
   fail,            ///< Tell the caller: trying again does not help.
   load_functions,  ///< The function is unknown here: load the library, then repeat.
+  load_scripts,    ///< The script is, or the server knows no functions: load the scripts, then repeat.
   reconnect,       ///< This server cannot do it now, another one or a later attempt can: drop the connection, repeat.
   wait,            ///< The cluster cannot do it now, the connection is good: repeat after a pause.
   follow,          ///< Another node of the cluster has to be asked: see redirect_of.
 };
 
-/// Judges an error reply by its first word; the text behind it differs between servers and versions.
-Remedy remedy_for(const Reply& error);
+/// Judges an error reply by its first word; the text behind it differs between servers and versions. `command`: the
+/// name of what was sent, see Command::name; if it is empty, the server is taken to know it.
+Remedy remedy_for(const Reply& error, std::string_view command = {});
 
 /// Where a node of a cluster sends a command to; it did not run it.
 /// Source: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#redirection-and-resharding

@@ -10,7 +10,7 @@ namespace obol { inline namespace v0 { namespace redis {
 struct ClientEvents {
   /// A connection was opened (`reason` is empty) or closed.
   std::function<void(std::string_view endpoint, std::string_view server, std::string_view reason)> on_connection{};
-  /// The function library was loaded into a server.
+  /// The function library, or the scripts in its place, were loaded into a server.
   std::function<void(std::string_view library)> on_functions_loaded{};
 };
 

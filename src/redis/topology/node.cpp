@@ -28,6 +28,7 @@ Node::Node(const Settings& settings, std::shared_ptr<ConnectionSource> source,
       connect_timeout_(settings.timeouts.connect),
       on_unreachable_(std::move(on_unreachable)),
       source_(std::move(source)),
+      function_form_(settings.functions),
       pool_(
           settings.pool, settings.timeouts, settings.budget, [this](Deadline deadline) { return dial(deadline); },
           [this](const Connection& connection, std::string_view reason) { report(connection.server(), reason); }),

@@ -19,6 +19,7 @@
 #include "redis/core/retry_budget.hpp"
 #include "redis/core/server_clock.hpp"
 #include "redis/pool/pool.hpp"
+#include "redis/protocol/function_library.hpp"
 #include "redis/protocol/server_version.hpp"
 #include "redis/topology/client_events.hpp"
 #include "redis/topology/replicas.hpp"
@@ -39,8 +40,9 @@ class Node {
     PoolOptions pool;
     Timeouts timeouts;
     ClientEvents events;
-    RetryBudget& budget;       ///< Must outlive the node.
-    ConnectionCounts& counts;  ///< The same.
+    RetryBudget& budget;                             ///< Must outlive the node.
+    ConnectionCounts& counts;                        ///< The same.
+    FunctionForm functions = FunctionForm::library;  ///< At first.
     std::chrono::seconds max_lag{};
     /// Where a replica's connections come from; empty: none is read from.
     std::function<std::shared_ptr<ConnectionSource>(const ServerAddress&)> replica_source{};
@@ -55,6 +57,10 @@ class Node {
   Pool& pool() { return pool_; }
   SingleFlight& loading() { return loading_; }
   ServerClock& clock() { return clock_; }
+
+  /// How the server has the functions, as far as is known; once it is given scripts, it always is.
+  FunctionForm function_form() const { return function_form_.load(std::memory_order_relaxed); }
+  void use_scripts() { function_form_.store(FunctionForm::scripts, std::memory_order_relaxed); }
 
   /// Opens a connection within the connect time-out, and counts it if that fails. After a passing failure
   /// `on_unreachable` is called, which may take until the deadline. The caller reports what is opened, and when it is
@@ -85,6 +91,7 @@ class Node {
   const std::function<void(Deadline)> on_unreachable_;
   const std::shared_ptr<ConnectionSource> source_;
   std::atomic<bool> has_left_{false};
+  std::atomic<FunctionForm> function_form_;
   SingleFlight loading_;
   ServerClock clock_;
   Pool pool_;

@@ -1,13 +1,16 @@
 // What the replies to the store's commands mean, and that a reply of any other form is a protocol error.
 #include "store/session_commands.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -40,6 +43,43 @@ const T& value_of(const Result<T>& result) {
 }
 
 // A stored session may be anything, the server's words for "none" included; that is judged later, by its seal.
+TEST(SessionFunctions, HaveAScriptForEachCallOfAFunction) {
+  const SealedSession sealed{.id = "id", .lock_version = 2, .expiry = {}, .sealed = "sealed"};
+  const RevocationMark mark{.at = {}, .lifetime = std::chrono::seconds(60)};
+  const std::vector<redis::Command> calls{update_command("key", sealed, true),
+                                          managed_create_command("key", sealed, {}, {}, Counting::always, true),
+                                          thin_out_command("key", "0", {}),
+                                          rotate_command("key", "old", sealed, mark, true),
+                                          exchange_command("key", "id", "standing", "sealed", {}),
+                                          delete_others_command("key", "kept", mark),
+                                          delete_all_command("key", mark),
+                                          barrier_command("key")};
+  const auto functions = session_functions();
+  std::set<std::string> hashes;
+  for (const auto& call : calls) {
+    ASSERT_EQ(call.name(), "FCALL");
+    const auto script = functions.as_script(call);
+    ASSERT_TRUE(script.has_value()) << call.word(1);
+    hashes.emplace(script->word(1));
+  }
+  EXPECT_EQ(hashes.size(), calls.size());
+  EXPECT_EQ(functions.scripts.size(), calls.size());
+}
+
+/// Whatever has allow-oom as a function, and nothing else, has it as a script.
+TEST(SessionFunctions, HaveScriptsWithTheFlagsThatTheyAreRegisteredWith) {
+  const auto functions = session_functions();
+  for (const auto& script : functions.scripts) {
+    const auto name = script.function.substr(0, script.function.rfind('_')).substr(std::string_view("obol_").size());
+    const auto registration = functions.source.find(fmt::format("\nregister('{0}', {0}, {{", name));
+    ASSERT_NE(registration, std::string_view::npos) << name;
+    const auto line =
+        functions.source.substr(registration + 1, functions.source.find('\n', registration + 1) - registration);
+    EXPECT_EQ(script.source.starts_with("#!lua flags=allow-oom\n"), line.contains("allow-oom")) << name;
+    EXPECT_EQ(script.source.starts_with("#!lua\n"), line.contains("{}")) << name;
+  }
+}
+
 TEST(GetResult, IsTheStoredBytesOrNothing) {
   EXPECT_EQ(value_of(get_result(text("sealed"))), "sealed");
   EXPECT_EQ(value_of(get_result(text(""))), "");

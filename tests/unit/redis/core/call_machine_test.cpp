@@ -16,7 +16,7 @@ namespace obol::redis {
 // Where gtest finds it by its argument.
 // NOLINTNEXTLINE(misc-use-anonymous-namespace)
 static void PrintTo(CallMachine::Action action, std::ostream* out) {
-  constexpr std::array names{"locate", "send", "follow", "learn", "load_functions", "pause", "finish"};
+  constexpr std::array names{"locate", "send", "follow", "learn", "load_functions", "load_scripts", "pause", "finish"};
   *out << names.at(static_cast<std::size_t>(action));
 }
 
@@ -232,7 +232,39 @@ INSTANTIATE_TEST_SUITE_P(
              {located(),
               refused("ERR Function not found", load_functions),
               {.kind = Kind::not_loaded, .next = finish, .code = ErrorCode::timeout, .may_repeat = false}},
-             ErrorCode::unavailable}));
+             ErrorCode::unavailable},
+        Life{"NOSCRIPT",
+             {located(),
+              refused("NOSCRIPT No matching script.", load_scripts),
+              {.kind = Kind::loaded, .next = send},
+              replied()},
+             {}},
+        Life{"NOSCRIPT as often as scripts are loaded",
+             {located(),
+              refused("NOSCRIPT", load_scripts),
+              {.kind = Kind::loaded, .next = send},
+              refused("NOSCRIPT", load_scripts),
+              {.kind = Kind::loaded, .next = send},
+              refused("NOSCRIPT", load_scripts),
+              {.kind = Kind::loaded, .next = send},
+              refused("NOSCRIPT", load_scripts),
+              {.kind = Kind::loaded, .next = send},
+              refused("NOSCRIPT", load_scripts),
+              {.kind = Kind::loaded, .next = send},
+              refused("NOSCRIPT", load_scripts),
+              {.kind = Kind::loaded, .next = pause},
+              {.kind = Kind::resumed, .next = send},
+              replied()},
+             {}},
+        Life{"NOSCRIPT, and loading them is lost",
+             {located(),
+              refused("NOSCRIPT", load_scripts),
+              {.kind = Kind::not_loaded, .next = learn},
+              learnt(),
+              resumed(),
+              located(),
+              replied()},
+             {}}));
 
 // Each fault of tests/support/fault.hpp, as a transport reports it.
 INSTANTIATE_TEST_SUITE_P(
@@ -415,6 +447,17 @@ TEST_F(CallMachineTest, WaitsForTheClusterWithoutRetryBudget) {
   EXPECT_EQ(replied_with({"CLUSTERDOWN"}), learn);
 }
 
+TEST_F(CallMachineTest, LoadsScriptsIfTheServerKnowsNoFunctions) {
+  const Reply refusal{.kind = Reply::Kind::error, .text = "ERR unknown command 'FCALL'"};
+  machine.located(now);
+  const Command plain{"HGET", "k", "f"};
+  EXPECT_EQ(machine.replied({&refusal, 1}, {&plain, 1}), finish);
+  const Command call{"FCALL", "function", "1", "k"};
+  EXPECT_EQ(machine.replied({&refusal, 1}, {&call, 1}), load_scripts);
+  EXPECT_EQ(machine.loaded(now), send);
+  EXPECT_EQ(error(), ErrorCode::unsupported_server);
+}
+
 TEST_F(CallMachineTest, NamesTheCommandThatWasRefused) {
   machine.located(now);
   replied_with({"fine", "NOPERM"});
@@ -430,7 +473,7 @@ class RandomWalk {
   void go() {
     for (auto action = machine_.begin(), before = pause; action != finish; action = step(before = action)) {
       ASSERT_LT(++steps_, 10'000) << "it does not end";
-      const bool is_repeat = before == send || before == follow || before == load_functions;
+      const bool is_repeat = before == send || before == follow || before == load_functions || before == load_scripts;
       if (is_repeat && (action == send || action == locate)) ++times_at_once_;
       ASSERT_LE(times_at_once_, CallMachine::most_at_once) << "it repeats too often without a pause";
       if (action == send) {
@@ -480,6 +523,7 @@ class RandomWalk {
       case learn:
         return machine_.learnt(now_);
       case load_functions:
+      case load_scripts:
         return any(2) > 0 ? machine_.loaded(now_) : fail(&CallMachine::not_loaded, false);
       case pause:
         return machine_.resumed(now_);
@@ -490,8 +534,8 @@ class RandomWalk {
   }
 
   Action answer() {
-    constexpr std::array<std::string_view, 10> refusals{
-        "MOVED 1 a:1", "MOVED 1 b:1", "ASK 1 c:1", "ERR Function not found", "TRYAGAIN",
+    constexpr std::array<std::string_view, 11> refusals{
+        "MOVED 1 a:1", "MOVED 1 b:1", "ASK 1 c:1", "ERR Function not found", "NOSCRIPT", "TRYAGAIN",
         "CLUSTERDOWN", "READONLY",    "OOM",       "MOVED 1 nobody",         "ERR what"};
     constexpr std::size_t redirections = 3;
     if (redirects_much_ && any(10) > 0) return refuse(refusals.at(any(redirections)));

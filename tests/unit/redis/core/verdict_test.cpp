@@ -28,6 +28,7 @@ constexpr Verdict reconnect{
 constexpr Verdict wait{.next = Next::after_pause, .suspects_node = true};
 constexpr Verdict follow{.next = Next::redirect};
 constexpr Verdict load{.next = Next::load_functions};
+constexpr Verdict load_scripts{.next = Next::load_scripts};
 
 constexpr CallRules in_cluster{.follows_redirects = true, .loads_functions = true};
 constexpr CallRules on_one_server{.follows_redirects = false, .loads_functions = true};
@@ -37,14 +38,15 @@ struct Refusal {
   std::string_view text;
   Verdict verdict;
   CallRules rules = in_cluster;
+  std::string_view command{};  ///< That was refused.
 };
 void PrintTo(const Refusal& tested, std::ostream* out) { *out << tested.text; }
 
 class RefusalTest : public ::testing::TestWithParam<Refusal> {};
 
 TEST_P(RefusalTest, HasItsVerdict) {
-  const auto& [text, verdict, rules] = GetParam();
-  EXPECT_EQ(verdict_for(Reply{.kind = Reply::Kind::error, .text = text}, rules), verdict);
+  const auto& [text, verdict, rules, command] = GetParam();
+  EXPECT_EQ(verdict_for(Reply{.kind = Reply::Kind::error, .text = text}, rules, command), verdict);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -68,6 +70,32 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"UNKILLABLE Sorry the script already executed write commands", stop},
         Refusal{"ERR user_function:4: Script attempted to access a non local key", stop},
         Refusal{"WRONGTYPE Operation against a key holding the wrong kind of value", stop}, Refusal{"", stop}));
+
+/// What decides whether a server is given the functions as a library or as scripts.
+INSTANTIATE_TEST_SUITE_P(
+    Functions, RefusalTest,
+    ::testing::Values(
+        Refusal{"ERR Function not found", load, in_cluster, "FCALL"},
+        Refusal{"NOSCRIPT No matching script. Please use EVAL.", load_scripts, in_cluster, "EVALSHA"},
+        Refusal{"NOSCRIPT No matching script.", stop, without_loading, "EVALSHA"},
+        Refusal{"ERR unknown command 'FCALL', with args beginning with: 'f'", load_scripts, in_cluster, "FCALL"},
+        Refusal{"ERR unknown command 'FCALL', with args beginning with: 'f'", load_scripts, on_one_server, "FCALL"},
+        Refusal{"ERR unknown command 'FCALL', with args beginning with: 'f'", stop, without_loading, "FCALL"},
+        Refusal{"ERR unknown command 'FUNCTION'", load_scripts, in_cluster, "FUNCTION LOAD"},
+        Refusal{"ERR unknown subcommand 'LOAD'. Try FUNCTION HELP.", load_scripts, in_cluster, "FUNCTION LOAD"},
+        Refusal{"unsupported command 'function'", load_scripts, in_cluster, "FUNCTION LOAD"},
+        Refusal{"ERR command not supported", load_scripts, in_cluster, "FCALL"},
+        // Neither is a reason to work with scripts: the user may not, the memory is full.
+        Refusal{"NOPERM User x has no permissions to run the 'function|load' command", stop, in_cluster,
+                "FUNCTION LOAD"},
+        Refusal{"NOPERM User x has no permissions to run the 'fcall' command", stop, in_cluster, "FCALL"},
+        Refusal{"OOM command not allowed when used memory > 'maxmemory'.", stop, in_cluster, "FUNCTION LOAD"},
+        // Nor is another command that is missing.
+        Refusal{"ERR unknown command 'HGET'", stop, in_cluster, "HGET"},
+        Refusal{"ERR unknown command 'EVALSHA'", stop, in_cluster, "EVALSHA"},
+        Refusal{"ERR unknown command 'SCRIPT'", stop, in_cluster, "SCRIPT LOAD"},
+        Refusal{"ERR Unknown Redis command called from script script: obol_update, on @user_function:4.", stop,
+                in_cluster, "FCALL"}));
 
 struct Loss {
   Error error;

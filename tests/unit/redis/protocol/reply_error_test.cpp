@@ -36,6 +36,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"BUSY Redis is busy running a script", Remedy::reconnect, ErrorCode::unavailable},
                       Case{"ERR max number of clients reached", Remedy::reconnect, ErrorCode::unavailable},
                       Case{"ERR Function not found", Remedy::load_functions, ErrorCode::unsupported_server},
+                      Case{"NOSCRIPT No matching script.", Remedy::load_scripts, ErrorCode::unsupported_server},
                       Case{"OOM command not allowed", Remedy::fail, ErrorCode::out_of_memory},
                       Case{"MISCONF Redis is configured", Remedy::fail, ErrorCode::server},
                       Case{"NOREPLICAS Not enough good replicas", Remedy::fail, ErrorCode::server},
@@ -100,6 +101,32 @@ TEST(ErrorReplyMessage, NamesTheCommandThatWasSent) {
 TEST(ErrorReplyMessage, SaysThatAFunctionMissesACommand) {
   const auto* const text = "ERR Unknown Redis command called from script script: x, on @user_function:1.";
   EXPECT_NE(error_of(error_reply(text), "FCALL").message.find("the function calls a command"), std::string::npos);
+}
+
+TEST(ErrorReplyMessage, NamesScriptsAsTheWayOutForAServerWithoutFunctions) {
+  for (const auto* command : {"FCALL", "FUNCTION LOAD"}) {
+    EXPECT_NE(error_of(error_reply("ERR unknown command"), command).message.find("FunctionLoading::scripts"),
+              std::string::npos);
+  }
+  EXPECT_EQ(error_of(error_reply("ERR unknown command"), "HGET").message.find("scripts"), std::string::npos);
+}
+
+TEST(CommandWords, AreReadFromTheEncodedCommand) {
+  const Command command{"FCALL", "", "a word of more than nine bytes", "\r\n$1\r\n"};
+  EXPECT_EQ(command.word(0), "FCALL");
+  EXPECT_EQ(command.word(1), "");
+  EXPECT_EQ(command.word(2), "a word of more than nine bytes");
+  EXPECT_EQ(command.word(3), "\r\n$1\r\n");
+}
+
+TEST(CommandWords, TheFirstTwoCanBeReplaced) {
+  const std::string large(300, 'x');
+  for (const std::string_view rest : {std::string_view("rest"), std::string_view(large)}) {
+    const Command command{"FCALL", "a function", "1", rest};
+    EXPECT_EQ(command.with_first_words("EVALSHA", large).bytes(), (Command{"EVALSHA", large, "1", rest}.bytes()));
+    EXPECT_EQ(command.with_first_words("", "").bytes(), (Command{"", "", "1", rest}.bytes()));
+  }
+  EXPECT_EQ((Command{"FCALL", "f"}.with_first_words("EVALSHA", "s").bytes()), (Command{"EVALSHA", "s"}.bytes()));
 }
 
 TEST(CommandName, IsTheFirstWordAndOfAContainerTheSecondToo) {
