@@ -8,7 +8,8 @@ namespace obol::ctl {
 
 Result<ExitCode> acl(const Context& context, AclOptions options) {
   options.prefix = context.common.prefix;
-  for (const Role role : all_roles) {
+  options.uses_scripts = context.common.uses_scripts;
+  for (const Role role : roles_for(options)) {
     if (context.common.is_json) {
       Json object;
       object["role"] = name_of(role);

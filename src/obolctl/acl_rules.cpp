@@ -41,7 +41,21 @@ std::string as_one_word(std::string_view word) {
   return quoted + '"';
 }
 
+/// What calls functions.
+void add_calls(Rules& rules, const AclOptions& options) {
+  if (options.uses_scripts) {
+    rules.add({"+evalsha", "+script|load"});
+  } else {
+    rules.add({"+fcall"});
+  }
+}
+
 }  // namespace
+
+std::vector<Role> roles_for(const AclOptions& options) {
+  if (options.uses_scripts) return {Role::web, Role::operation};
+  return {Role::web, Role::deploy, Role::operation};
+}
 
 std::string_view name_of(Role role) {
   switch (role) {
@@ -61,8 +75,9 @@ std::vector<std::string> acl_rules(Role role, const AclOptions& options) {
   rules.add({"-@all"});
   switch (role) {
     case Role::web:
-      rules.add({"+hget", "+hgetall", "+hsetex", "+hdel", "+hkeys", "+hlen", "+hpexpiretime", "+unlink", "+fcall",
-                 "+time", "+echo"});
+      rules.add({"+hget", "+hgetall", "+hsetex", "+hdel", "+hkeys", "+hlen", "+hpexpiretime", "+unlink"});
+      add_calls(rules, options);
+      rules.add({"+time", "+echo"});
       rules.add_if(options.has_max_sessions, {"+hscan"});
       rules.add_if(options.has_revocation_marks, {"+get", "+set"});
       rules.add_if(options.has_durability, {"+set", "+wait"});
@@ -72,16 +87,17 @@ std::vector<std::string> acl_rules(Role role, const AclOptions& options) {
       rules.add_if(options.has_replica_reads && options.has_cluster, {"+readonly"});
       rules.add_if(options.has_cluster, {"+asking"});
       rules.add_if(options.has_diagnosis, {"+info", "+config|get"});
-      rules.add_if(options.loads_functions, {"+function|load"});
+      rules.add_if(options.loads_functions && !options.uses_scripts, {"+function|load"});
       break;
     case Role::deploy:
       rules.add({"+function|load", "+echo"});
       break;
     case Role::operation:
-      rules.add({"+hget",         "+hkeys",         "+hlen",          "+hgetall",        "+hsetex",       "+hdel",
-                 "+hpexpiretime", "+unlink",        "+fcall",         "+time",           "+echo",         "+scan",
-                 "+get",          "+pexpiretime",   "+set",           "+wait",           "+memory|usage", "+info",
-                 "+config|get",   "+function|load", "+function|list", "+function|delete"});
+      rules.add({"+hget", "+hkeys", "+hlen", "+hgetall", "+hsetex", "+hdel", "+hpexpiretime", "+unlink"});
+      add_calls(rules, options);
+      rules.add({"+time", "+echo", "+scan", "+get", "+pexpiretime", "+set", "+wait", "+memory|usage", "+info",
+                 "+config|get"});
+      rules.add_if(!options.uses_scripts, {"+function|load", "+function|list", "+function|delete"});
       break;
   }
   rules.add_if(options.has_cluster, {"+cluster|slots"});

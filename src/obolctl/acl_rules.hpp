@@ -13,8 +13,6 @@ enum class Role {
   deploy,    ///< Loads the functions of a release.
   operation  ///< Runs obolctl.
 };
-constexpr Role all_roles[] = {Role::web, Role::deploy, Role::operation};
-
 /// The ACL user's name: "web", "deploy" or "operator".
 std::string_view name_of(Role role);
 
@@ -31,7 +29,11 @@ struct AclOptions {
   bool has_cluster = false;
   bool has_diagnosis = false;
   bool loads_functions = false;  ///< FunctionLoading::load_at_connect.
+  bool uses_scripts = false;     ///< FunctionLoading::scripts; changes the operator's role, too.
 };
+
+/// Those that hosts with these options have: scripts need no deploy role, since every host loads them.
+std::vector<Role> roles_for(const AclOptions& options);
 
 /// The rules of a role, each once, without user name and password.
 std::vector<std::string> acl_rules(Role role, const AclOptions& options);

@@ -97,6 +97,8 @@ void CommandLine::add_common_options() {
   app_.add_option("--map-address", common.address_map,
                   "ANNOUNCED=REACHABLE, each HOST[:PORT]: where an announced address can be reached; repeatable")
       ->allow_extra_args(false);
+  app_.add_flag("--scripts", common.uses_scripts,
+                "Call functions as scripts, like hosts with FunctionLoading::scripts");
   app_.add_option("--prefix", common.prefix, "Key prefix of the hosts")->capture_default_str();
   app_.add_option("--secret-file", common.secret_file, "File with secrets, one per line, the current one first");
   app_.add_option("--timeout", common.timeout_seconds, "Time limit of a call in seconds")

@@ -9,6 +9,7 @@
 #include "obolctl/server.hpp"
 #include "obolctl/text.hpp"
 #include "store/session_commands.hpp"
+#include "values/refusal.hpp"
 
 namespace obol::ctl {
 namespace {
@@ -42,6 +43,9 @@ Result<std::vector<Library>> libraries_of(Primary& primary) {
 Result<Server> connect(const Context& context) {
   const auto options = read_options(context.common, context.environment);
   if (!options) return std::unexpected(options.error());
+  if (context.common.uses_scripts) {
+    return refuse("--scripts is given, and scripts have no libraries: every host loads the scripts that it calls");
+  }
   return Server::connect(*options);
 }
 

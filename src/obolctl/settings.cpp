@@ -189,6 +189,7 @@ Result<RedisStoreOptions> read_options(const CommonArguments& arguments, const E
   RedisStoreOptions options;
   options.connection = std::move(*connection);
   options.key_prefix = arguments.prefix;
+  if (arguments.uses_scripts) options.functions = FunctionLoading::scripts;
   const std::chrono::seconds timeout(arguments.timeout_seconds);
   options.timeouts = {.connect = timeout, .command = timeout, .total = timeout};
   options.pool.checkout_timeout = timeout;

@@ -17,6 +17,7 @@ struct CommonArguments {
   std::string password_file{};             ///< Of the servers; empty: OBOL_REDIS_PASSWORD.
   std::string sentinel_password_file{};    ///< Of the sentinels; empty: OBOL_SENTINEL_PASSWORD.
   std::vector<std::string> address_map{};  ///< ANNOUNCED=REACHABLE.
+  bool uses_scripts = false;               ///< FunctionLoading::scripts.
   std::string prefix = "obol_";
   std::string secret_file{};  ///< Empty: OBOL_SECRET and OBOL_OLD_SECRETS.
   std::uint32_t timeout_seconds = 5;

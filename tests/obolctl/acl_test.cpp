@@ -133,6 +133,26 @@ TEST_P(AclRules, TheWebRoleCanDoWhatAStoreDoesAndNoMore) {
   }
 }
 
+TEST_P(AclRules, TheWebRoleWithScriptsCanDoWhatAStoreDoesAndNoMore) {
+  const auto rules = ctl::acl_rules(Role::web, {.uses_scripts = true});
+  auto options = web_options();
+  options.functions = FunctionLoading::scripts;
+  const auto complaints = [&] {
+    server.command({"SCRIPT", "FLUSH"});
+    server.command({"FLUSHALL"});
+    return complaints_of(options, false);
+  };
+  make_user(Role::web, rules);
+  EXPECT_EQ(complaints(), "");
+  EXPECT_FALSE(may("web", "EVAL", "return 1", "0"));
+  EXPECT_FALSE(may("web", "SCRIPT", "FLUSH"));
+  EXPECT_FALSE(may("web", "FUNCTION", "LOAD", "code"));
+  for (const auto& rule : permissions(rules)) {
+    make_user(Role::web, without(rules, rule));
+    EXPECT_NE(complaints(), "") << rule << " is not needed";
+  }
+}
+
 TEST_P(AclRules, EachOptionsRulesAreEnoughAndNeeded) {
   auto alone = every_option();
   alone.has_cluster = false;
@@ -208,12 +228,16 @@ TEST_P(AclRules, TheDeployRoleLoadsTheFunctionsAndReadsNothing) {
 
 class OperatorRules : public AclRules {
  protected:
-  /// Runs every command of obolctl; the first that was refused anything, or nothing.
-  std::string complaint() {
+  /// Runs every command of obolctl, with scripts all but those that manage functions; the first that was refused
+  /// anything, or nothing.
+  std::string complaint(bool uses_scripts = false) {
     server.command({"FUNCTION", "FLUSH"});
     server.command({"FLUSHALL"});
-    prepare();
-    for (const auto& words : commands_) {
+    prepare(uses_scripts);
+    for (auto words : commands_) {
+      if (uses_scripts && words[0] == "functions") continue;
+      if (words[0] == "rekey") server.command({"SCRIPT", "FLUSH"});
+      if (uses_scripts) words.push_back("--scripts");
       const auto [status, out] = run_as(server, "operator", words);
       const bool is_done =
           status == ctl::ExitCode::done || (status == ctl::ExitCode::negative && words[0] != "diagnose");
@@ -223,8 +247,11 @@ class OperatorRules : public AclRules {
   }
 
  private:
-  void prepare() {
-    auto store = store_on(server);
+  /// As hosts leave a server that they use.
+  void prepare(bool uses_scripts) {
+    auto options = options_for(server);
+    if (uses_scripts) options.functions = FunctionLoading::scripts;
+    auto store = RedisStore::connect(options).value();
     auto session = new_session("426", "a");
     ASSERT_TRUE(store.upsert(session));
     server.command({"SET", "obol_{426}:full/revoked", "1", "EX", "1000"});
@@ -258,6 +285,23 @@ TEST_P(OperatorRules, AreEnoughForEveryCommandAndEachIsNeeded) {
   }
 }
 
+TEST_P(OperatorRules, WithScriptsAreEnoughForEveryCommandAndEachIsNeeded) {
+  const auto rules = ctl::acl_rules(Role::operation, {.uses_scripts = true});
+  make_user(Role::operation, rules);
+  EXPECT_EQ(complaint(true), "");
+  for (const auto& rule : permissions(rules)) {
+    make_user(Role::operation, without(rules, rule));
+    EXPECT_NE(complaint(true), "") << rule << " is not needed";
+  }
+}
+
+TEST_P(OperatorRules, AreNotAskedForWhereThereIsNoLibraryToManage) {
+  make_user(Role::operation, ctl::acl_rules(Role::operation, {}));
+  for (const auto* what : {"load", "list"}) {
+    EXPECT_EQ(run_as(server, "operator", {"--scripts", "functions", what}).first, ctl::ExitCode::usage);
+  }
+}
+
 OBOL_ON_BOTH_SERVERS(AclRules);
 OBOL_ON_BOTH_SERVERS(OperatorRules);
 
@@ -275,6 +319,9 @@ TEST(AclCommand, IsWhatTheDocumentationSays) {
     EXPECT_NE(documentation.find("    " + ctl::acl_command(role, {}) + "\n"), std::string::npos)
         << ctl::acl_command(role, {});
   }
+  const auto with_scripts = ctl::acl_command(Role::web, {.uses_scripts = true});
+  EXPECT_NE(documentation.find("    " + with_scripts + "\n"), std::string::npos) << with_scripts;
+  EXPECT_EQ(ctl::roles_for({.uses_scripts = true}), (std::vector{Role::web, Role::operation}));
   using Option = std::pair<const char*, bool AclOptions::*>;
   for (const auto& [name, option] :
        {Option{"policy.max_sessions", &AclOptions::has_max_sessions},
