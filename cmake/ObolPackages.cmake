@@ -56,9 +56,9 @@ expiring by themselves, safe under concurrent refreshes, and listed and
 revoked per user.
 .
 This package contains the shared library.")
-# Patch releases do not change what the library exports, so any of them will do (docs/abi.md).
+# A patch release may export more, never less (docs/abi.md).
 file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/debian/shlibs" CONTENT
-  "libobol ${soversion} ${library} (>= ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})\n")
+  "libobol ${soversion} ${library} (>= ${PROJECT_VERSION})\n")
 set(CPACK_DEBIAN_OBOL_LIBRARY_PACKAGE_CONTROL_EXTRA
   "${PROJECT_BINARY_DIR}/debian/shlibs" "${PROJECT_SOURCE_DIR}/packaging/debian/triggers")
 
