@@ -70,6 +70,17 @@ class Tidy(unittest.TestCase):
         self.assertIn("in the library\n", done.stdout)
         self.assertIn("in a test\n", done.stdout)
 
+    def test_leaves_what_is_found_in_headers_of_asio_and_nothing_else(self):
+        in_asio = "FINDING /usr/include/boost/asio/executor.hpp:1:1: error: null\nFINDING x.cpp:1:1: note: here\n"
+        done, _ = self.tidy({"src/one.cpp": in_asio})
+        self.assertEqual(done.returncode, 0, done.stdout)
+        own = f"FINDING {self.root}/src/asio/one.cpp:1:1: error: own\n"
+        done, _ = self.tidy({"src/one.cpp": in_asio + own + "FINDING /usr/include/c++/12/memory:1:1: error: null pointer\n"})
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("error: own\n", done.stdout)
+        self.assertIn("error: null pointer\n", done.stdout)
+        self.assertNotIn("executor", done.stdout)
+
     def test_checks_files_that_define_the_same_name_apart(self):
         for line in ("struct Case {", "int count = 0;", "std::string count(int a) {", "constexpr int count{1};", "enum class Case {"):
             with self.subTest(line):
