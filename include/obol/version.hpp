@@ -7,6 +7,6 @@ namespace obol {
 }
 
 #define OBOL_VERSION_MAJOR 0         ///< Increases with releases that break existing code.
-#define OBOL_VERSION_MINOR 1         ///< Increases with releases that add features; before 1.0 these may break code.
+#define OBOL_VERSION_MINOR 2         ///< Increases with releases that add features; before 1.0 these may break code.
 #define OBOL_VERSION_PATCH 0         ///< Increases with releases that only fix faults.
-#define OBOL_VERSION_STRING "0.1.0"  ///< All three, separated by dots.
+#define OBOL_VERSION_STRING "0.2.0"  ///< All three, separated by dots.
