@@ -227,7 +227,11 @@ MadeServer make_server(const Options& options, Api& api) {
   };
   (*server)->set_default_headers({{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}});
   (*server)->set_error_handler([&api](const httplib::Request& request, httplib::Response& response) {
-    if (response.body.empty()) Call(api, request, response).refuse(response.status, "refused", "there is nothing here");
+    if (!response.body.empty()) return;
+    const auto* const why = response.status == 404
+                                ? "there is nothing here"
+                                : "the request is malformed or too large; a POST needs a body or Content-Length: 0";
+    Call(api, request, response).refuse(response.status, "refused", why);
   });
   (*server)->set_exception_handler(
       [&api](const httplib::Request& request, httplib::Response& response, const std::exception_ptr&) {
