@@ -61,6 +61,7 @@ struct Arguments {
   bool clock_jumps = false;
   bool managers = false;
   bool durable_deletes = false;
+  FunctionLoading functions = FunctionLoading::load_at_connect;
   std::string_view stores_name = "blocking";
   Kinds stores = Kinds::blocking;
   std::size_t drivers = 1;
@@ -72,12 +73,13 @@ struct Arguments {
 constexpr std::string_view usage =
     "usage: obol_history_checker [--server redis|valkey] [--near-cache on|off] [--forks on|off]\n"
     "                            [--clock-jumps on|off] [--calls N] [--threads N] [--seed S]\n"
-    "                            [--store blocking|async|both] [--drivers N]\n"
+    "                            [--store blocking|async|both] [--drivers N] [--functions library|scripts]\n"
     "       obol_history_checker --managers on [--server redis|valkey] [--calls N] [--threads N] [--seed S]\n"
     "                            [--store blocking|async]\n"
     "       obol_history_checker --topology sentinel|cluster [--events NAME,NAME] [--rounds N]\n"
     "                            [--durable-deletes on|off] [--server redis|valkey] [--near-cache on|off]\n"
     "                            [--threads N] [--seed S] [--store blocking|async|both] [--drivers N]\n"
+    "                            [--functions library|scripts]\n"
     "The first makes calls to one server through a proxy that does faults; with forks, children do "
     "meanwhile\nwhat they may do with the stores.\n"
     "The second makes calls of session managers.\n"
@@ -114,6 +116,10 @@ bool take(Arguments& arguments, std::string_view option, std::string_view value)
   if (option == "--forks") return read_switch(value, arguments.forks);
   if (option == "--managers") return read_switch(value, arguments.managers);
   if (option == "--clock-jumps") return read_switch(value, arguments.clock_jumps);
+  if (option == "--functions") {
+    return read_name(value, arguments.functions,
+                     {{"library", FunctionLoading::load_at_connect}, {"scripts", FunctionLoading::scripts}});
+  }
   if (option == "--durable-deletes") return read_switch(value, arguments.durable_deletes);
   if (option == "--store") {
     arguments.stores_name = value;
@@ -199,6 +205,21 @@ class JumpingClock {
   std::jthread thread_{[this](const std::stop_token& stop) { jump(stop); }};
 };
 
+/// Takes the scripts from the server again and again.
+class LosingFunctions {
+ public:
+  explicit LosingFunctions(const TestServer& server)
+      : thread_([&server](const std::stop_token& stop) {
+          while (!stop.stop_requested()) {
+            std::this_thread::sleep_for(milliseconds(10));
+            server.command({"SCRIPT", "FLUSH"});
+          }
+        }) {}
+
+ private:
+  std::jthread thread_;
+};
+
 /// Makes the calls through the proxy, then reads the final state from the server itself.
 /// Gives what children broke.
 std::vector<std::string> act_through_proxy(Workload& workload, const Arguments& arguments,
@@ -211,13 +232,18 @@ std::vector<std::string> act_through_proxy(Workload& workload, const Arguments& 
   options.pool = {.size = 8, .max_overflow = 2, .max_waiting = most_waiting};
   options.near_cache = {.enabled = arguments.near_cache, .max_staleness = milliseconds(150)};
   options.clock = arguments.workload.clock;
+  options.functions = arguments.functions;
   std::vector<std::string> broken;
   {
     Stores stores(options, stores_of(arguments));
     proxy.follow(RandomFaults(arguments.workload.seed));
     std::optional<Forks> forks;
     if (arguments.forks) forks.emplace(stores, options);
-    workload.run(stores.places());
+    {
+      std::optional<LosingFunctions> losing;
+      if (arguments.functions == FunctionLoading::scripts) losing.emplace(server);
+      workload.run(stores.places());
+    }
     if (forks) {
       broken = forks->end();
       fmt::print("forks: {}\n", forks->count());
@@ -271,6 +297,7 @@ std::vector<Event> act_on_many(Topology& topology, Workload& workload, const Arg
   RedisStoreOptions options = options_for(topology.connection(), observer);
   options.timeouts = {};  // As they come: what callers feel of an outage hangs on them.
   options.near_cache = {.enabled = arguments.near_cache, .max_staleness = milliseconds(150)};
+  options.functions = arguments.functions;
   options.delete_durability.replicas = arguments.durable_deletes ? topology.replicas() : 0;
   Stores stores(options, stores_of(arguments));
   auto calls = std::async(std::launch::async, [&] { workload.run(stores.places()); });
@@ -348,9 +375,11 @@ std::string describe(const Arguments& arguments) {
   const auto& workload = arguments.workload;
   const auto name = arguments.server == ServerKind::redis ? "redis" : "valkey";
   const auto start = fmt::format(
-      "obol_history_checker --server {} --near-cache {} --forks {} --threads {} --seed {} --store {} --drivers {}",
+      "obol_history_checker --server {} --near-cache {} --forks {} --threads {} --seed {} --store {} --drivers {} "
+      "--functions {}",
       name, on_or_off(arguments.near_cache), on_or_off(arguments.forks), workload.threads, workload.seed,
-      arguments.stores_name, arguments.drivers);
+      arguments.stores_name, arguments.drivers,
+      arguments.functions == FunctionLoading::scripts ? "scripts" : "library");
   if (arguments.topology == Where::single) {
     return fmt::format("{} --clock-jumps {} --calls {}", start, on_or_off(arguments.clock_jumps), workload.calls);
   }
