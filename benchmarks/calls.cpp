@@ -166,13 +166,16 @@ MakeCall bare_create_and_delete(World& world) {
 
 MakeCall bare_update(World& world) { return bare_update_pipelined(world, 1); }
 
-MakeCall bare_update_pipelined(World& world, std::size_t depth) {
-  return [&world, depth](std::size_t thread) -> Call {
+MakeCall bare_update_pipelined(World& world, std::size_t depth, redis::FunctionForm form) {
+  return [&world, depth, form](std::size_t thread) -> Call {
     auto connection = connection_to(world);
     auto session = std::make_shared<BareSession>(world, thread);
     session->begin(*connection);
-    return [depth, connection, session](std::size_t) {
-      for (std::size_t i = 0; i < depth; ++i) connection->send(session->update());
+    return [depth, form, connection, session](std::size_t) {
+      for (std::size_t i = 0; i < depth; ++i) {
+        const auto update = session->update();
+        connection->send(form == redis::FunctionForm::scripts ? session_functions().as_script(update).value() : update);
+      }
       for (std::size_t i = 0; i < depth; ++i) require(connection->receive()->integer == 1, "the update function");
     };
   };

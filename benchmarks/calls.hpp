@@ -2,6 +2,7 @@
 #pragma once
 
 #include "load.hpp"
+#include "redis/protocol/function_library.hpp"
 #include "world.hpp"
 
 namespace obol::benchmark {
@@ -23,9 +24,10 @@ MakeCall bare_get_pipelined(World& world, std::size_t depth);
 MakeCall bare_create(World& world);
 /// The same and HDEL of that session; two round trips.
 MakeCall bare_create_and_delete(World& world);
-/// Obol's own function, sent by hand.
+/// Obol's own function, sent by hand, or the script in its place.
 MakeCall bare_update(World& world);
-MakeCall bare_update_pipelined(World& world, std::size_t depth);
+MakeCall bare_update_pipelined(World& world, std::size_t depth,
+                               redis::FunctionForm form = redis::FunctionForm::library);
 /// HGET of a session, then the function that updates it; two round trips.
 MakeCall bare_get_and_update(World& world);
 /// A function that reads a lock, compares it, and stores lock and session as two fields: as Charon does both.

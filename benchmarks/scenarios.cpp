@@ -18,6 +18,7 @@
 #include "manager.hpp"
 #include "obol/metrics/store_metrics.hpp"
 #include "peers.hpp"
+#include "scripts.hpp"
 #include "threads.hpp"
 
 namespace obol::benchmark {
@@ -55,6 +56,8 @@ class Scenarios {
   void peers() { run_peers(server_, settings_, report_); }
 
   void async() { run_async(server_, settings_, report_); }
+
+  void scripts() { run_scripts(server_, settings_, report_); }
 
   void manager() { run_manager(server_, settings_, report_); }
 
@@ -243,7 +246,7 @@ class Scenarios {
   const std::string name_;
 };
 
-constexpr std::array<std::pair<std::string_view, void (Scenarios::*)()>, 13> scenarios{{
+constexpr std::array<std::pair<std::string_view, void (Scenarios::*)()>, 14> scenarios{{
     {"single", &Scenarios::single},
     {"many", &Scenarios::many},
     {"create", &Scenarios::create},
@@ -255,6 +258,7 @@ constexpr std::array<std::pair<std::string_view, void (Scenarios::*)()>, 13> sce
     {"peers", &Scenarios::peers},
     {"async", &Scenarios::async},
     {"manager", &Scenarios::manager},
+    {"scripts", &Scenarios::scripts},
     {"sessions", &Scenarios::sessions},
     {"sessions-per-user", &Scenarios::sessions_per_user},
 }};
