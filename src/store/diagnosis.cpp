@@ -85,6 +85,13 @@ class Diagnosis {
 
   void look_at_version(const redis::ServerVersion& server) {
     add(Severity::note, "server", server.name());
+    if (!server.is_tested()) {
+      add(Severity::warning, "untested_server",
+          fmt::format(
+              "Obol is not tested on a server that calls itself {}, only on {}; stores check at connect that it knows "
+              "the commands that they need, so it may be used: see docs/servers.md, and test logout and expiry on it",
+              server.name(), redis::tested_servers));
+    }
     const auto version = version_of(server.version);
     for (const auto& known : known_faults) {
       if (server.kind != known.kind || version < known.first || version >= known.mended) continue;
@@ -92,6 +99,14 @@ class Diagnosis {
           fmt::format("{} has {}; update to {}.{}.{} or newer", server.name(), known.fault, known.mended[0],
                       known.mended[1], known.mended[2]));
     }
+  }
+
+  void look_at_role(bool is_told) {
+    if (is_told) return;
+    add(Severity::warning, "role",
+        "neither HELLO nor ROLE tells whether the server is a primary: if its address leads to a replica after a "
+        "failover, ended sessions may be read for some time; allow +role, or make sure that the address is that of the "
+        "primary");
   }
 
   void look_at_connection(bool is_exposed, const TlsOptions& tls) {
@@ -229,6 +244,7 @@ std::vector<Finding> diagnose(const redis::Inspection& inspection, const RedisSt
     return std::move(diagnosis.findings);
   }
   diagnosis.look_at_version(inspection.server);
+  diagnosis.look_at_role(inspection.is_role_told);
   diagnosis.look_at_connection(inspection.is_exposed, options.connection.tls);
   const auto& configuration = replies[question_configuration];
   // Another process's near cache counts as well.

@@ -10,6 +10,7 @@
 #include "sealing/sealing.hpp"
 #include "store/client_options.hpp"
 #include "store/diagnosis.hpp"
+#include "store/needed_capabilities.hpp"
 #include "store/session_commands.hpp"
 #include "values/refusal.hpp"
 
@@ -34,7 +35,8 @@ RedisStoreParts::RedisStoreParts(RedisStoreOptions options)
 Result<void> RedisStoreParts::start() {
   // A function that also works at maxmemory.
   const auto make_probe = [](std::string_view key) { return delete_others_command(key, "probe"); };
-  if (auto started = client_.start(probe_key(options_.key_prefix), make_probe); !started) return started;
+  const auto make_needs = [this](std::string_view key) { return needed_capabilities(options_, key); };
+  if (auto started = client_.start(probe_key(options_.key_prefix), make_probe, make_needs); !started) return started;
   if (cache_) {
     if (auto started = cache_->start(); !started) return started;
   }

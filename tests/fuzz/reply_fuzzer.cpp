@@ -182,16 +182,16 @@ void check_session_results(const Reply& reply) {
 }
 
 void check_introduction(const Reply& hello) {
-  const auto version = redis::check_server_version(hello);
-  if (!version) {
-    require(version.error().message.size() < 512, "a refused server's message is short");
-    return;
-  }
-  require(hello.find("server") != nullptr && hello.find("version") != nullptr, "an accepted server says what it is");
-  require(version->version.size() <= 32 && hello.find("version")->text.starts_with(version->version),
-          "an accepted server has the version that it says");
-  require(std::atoi(version->version.c_str()) >= (version->kind == "Valkey" ? 9 : 8),
-          "an accepted server is new enough");
+  const auto version = redis::server_version_in(hello);
+  require(version.has_value() == (hello.kind == Kind::map), "a map introduces a server, and nothing else does");
+  if (!version) return;
+  const auto name = version->name();
+  require(!name.empty() && name.size() < 80, "a server has a name, and a short one");
+  require(std::ranges::all_of(name, [](char letter) { return letter >= ' ' && letter <= '~'; }),
+          "a server's name can be printed");
+  if (!version->is_tested()) return;
+  require(hello.find("server") != nullptr && hello.find("version") != nullptr, "a tested server says what it is");
+  require(std::atoi(version->version.c_str()) >= (version->kind == "Valkey" ? 9 : 8), "a tested server is new enough");
 }
 
 void check_meaning(const Reply& reply) {

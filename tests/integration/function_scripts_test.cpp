@@ -137,7 +137,9 @@ TEST_P(FunctionScripts, OfAnotherReleaseStandBesideThem) {
   auto options = options_for(server);
   options.functions = FunctionLoading::scripts;
   redis::Client theirs(client_options(options), {.name = "obol_0", .source = ours.source, .scripts = scripts});
-  ASSERT_TRUE(theirs.start("obol_{}:probe", [](std::string_view key) { return probe_command(key); }));
+  ASSERT_TRUE(theirs.start(
+      "obol_{}:probe", [](std::string_view key) { return probe_command(key); },
+      [](std::string_view) { return std::vector<redis::Capability>(); }));
   auto session = new_session();
   for (int round = 0; round < 3; ++round) {
     ASSERT_FALSE(code_of(store.upsert(session)));

@@ -68,7 +68,9 @@ class EngineDriver {
   void start_engine(ClientOptions options) {
     options.pool.checkout_timeout = options.timeouts.total;
     client = std::make_shared<Client>(options, session_functions());
-    const auto started = client->start("key", [](std::string_view) { return Command{"PING"}; });
+    const auto started = client->start(
+        "key", [](std::string_view) { return Command{"PING"}; },
+        [](std::string_view) { return std::vector<redis::Capability>(); });
     ASSERT_TRUE(started) << started.error().message;
     make_engine(options.pool);
   }

@@ -56,13 +56,14 @@ Client::Client(const ClientOptions& options, FunctionLibrary functions)
       topology_(make_topology(options, identifying_source_, budget_, counts_, {credentials_, sentinel_credentials_})) {}
 
 // One primary that serves is enough: functions are loaded into the others when they are first needed there.
-Result<void> Client::start(std::string_view probe_key, const MakeProbe& make_probe) {
+Result<void> Client::start(std::string_view probe_key, const MakeProbe& make_probe, const MakeNeeds& make_needs) {
   const auto deadline = new_deadline();
   if (auto started = topology_->start(deadline); !started) return std::unexpected(not_sent(std::move(started.error())));
   std::optional<Error> last_error;
   bool has_started = false;
   for (const auto& node : topology_->nodes()) {
-    auto started = start_on(*node, make_probe(topology_->key_at(*node, probe_key)), deadline);
+    const auto key = topology_->key_at(*node, probe_key);
+    auto started = start_on(*node, make_probe(key), [&] { return make_needs(key); }, deadline);
     if (!started && !is_transient(started.error())) return started;
     if (!started) last_error = std::move(started.error());
     has_started = has_started || started.has_value();
@@ -75,11 +76,15 @@ Result<void> Client::start(std::string_view probe_key, const MakeProbe& make_pro
 // Opens the connection without the pool's patience: who starts a program wants to know at once. A server at maxmemory
 // loads no functions but runs those it has, so that a host that starts then can still log users out. Whether it has
 // scripts shows when one is called.
-Result<void> Client::start_on(Node& node, const Command& probe, Deadline deadline) {
+Result<void> Client::start_on(Node& node, const Command& probe,
+                              const std::function<std::vector<Capability>()>& make_needs, Deadline deadline) {
   auto connection = node.source().dial(deadline.within(timeouts_.connect));
   if (!connection) return std::unexpected(not_sent(std::move(connection.error())));
   auto lease = node.pool().adopt(std::move(*connection));
-  const auto ask_server = [&](std::span<const Command> commands) { return ask(node, lease, commands, deadline); };
+  auto needed = lease.connection().server().is_tested() ? std::vector<Capability>() : make_needs();
+  const auto ask_server = [&](std::span<const Command> commands) {
+    return ask_and_check(node, lease, needed, commands, deadline);
+  };
   Result<void> loaded;
   if (loading_ == FunctionLoading::load_at_connect) {
     loaded = load_into(node, ask_server);
@@ -137,6 +142,23 @@ Deadline::Time::time_point Client::begin(Deadline deadline) {
   const auto begun_at = deadline.time() - timeouts_.total;
   credentials_->renew_if_due(begun_at);
   return begun_at;
+}
+
+Result<std::vector<Reply>> Client::ask_and_check(Node& node, Lease& lease, std::vector<Capability>& needed,
+                                                 std::span<const Command> commands, Deadline deadline) const {
+  if (needed.empty()) return ask(node, lease, commands, deadline);
+  std::vector<Command> all;
+  for (const auto& capability : needed) all.push_back(capability.command);
+  all.insert(all.end(), commands.begin(), commands.end());
+  auto replies = ask(node, lease, all, deadline);
+  if (!replies) return replies;
+  const auto count = needed.size();
+  if (auto able = check_capabilities(lease.connection().server(), needed, std::span(*replies).first(count)); !able) {
+    return std::unexpected(node.source().at_endpoint(std::move(able.error())));
+  }
+  replies->erase(replies->begin(), replies->begin() + static_cast<std::ptrdiff_t>(count));
+  needed.clear();
+  return replies;
 }
 
 template <class Exchange>
@@ -415,6 +437,7 @@ Inspection Client::inspect(Node& node, std::span<const Command> commands, Deadli
   inspection.server = lease->connection().server();
   inspection.is_exposed = lease->connection().is_exposed();
   inspection.functions = scripts.empty() ? FunctionForm::library : FunctionForm::scripts;
+  inspection.is_role_told = lease->connection().is_role_told();
   inspection.replies = std::move(*replies);
   return inspection;
 }

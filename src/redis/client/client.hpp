@@ -22,6 +22,7 @@
 #include "redis/core/retry_budget.hpp"
 #include "redis/core/server_clock.hpp"
 #include "redis/pool/pool.hpp"
+#include "redis/protocol/capability.hpp"
 #include "redis/protocol/command.hpp"
 #include "redis/protocol/function_library.hpp"
 #include "redis/protocol/reply.hpp"
@@ -36,7 +37,8 @@ namespace obol { inline namespace v0 { namespace redis {
 struct Inspection {
   std::string endpoint;
   ServerVersion server{};
-  bool is_exposed = false;  ///< Unencrypted, to another machine.
+  bool is_exposed = false;   ///< Unencrypted, to another machine.
+  bool is_role_told = true;  ///< Whether the server says that it is a primary.
   FunctionForm functions = FunctionForm::library;
   std::vector<Reply> replies{};
   std::optional<Error> error{};  ///< Why there is no more than the endpoint.
@@ -48,13 +50,15 @@ class Client {
   /// Makes a harmless call of one of the functions out of a key that nothing is stored under.
   using MakeProbe = std::function<Command(std::string_view key)>;
   using MakeCommands = std::function<std::vector<Command>(std::string_view key)>;
+  using MakeNeeds = std::function<std::vector<Capability>(std::string_view key)>;
 
   Client(const ClientOptions& options, FunctionLibrary functions);
 
   /// Opens the first connection and loads the functions, as scripts if that is asked for or if the server knows no
   /// functions. If this client may load none, it checks with a probe on every primary that can be reached that they are
-  /// there; the same if the server is at maxmemory, which loads none. Tries once.
-  Result<void> start(std::string_view probe_key, const MakeProbe& make_probe);
+  /// there; the same if the server is at maxmemory, which loads none. A server that Obol is not tested on is asked in
+  /// the same send whether it has what is needed. Tries once.
+  Result<void> start(std::string_view probe_key, const MakeProbe& make_probe, const MakeNeeds& make_needs);
 
   /// The reply, never an error reply, of the server that holds the key. Repeats, with growing jittered pauses, what was
   /// lost or cannot be served for now, until the deadline or until the retry budget is used up.
@@ -147,7 +151,11 @@ class Client {
                                     const Command& command, Deadline deadline, Written& written);
   std::optional<Reply> ask_replica(std::string_view key, const Command& command, Deadline deadline);
   std::optional<std::vector<Reply>> try_together(Node& node, std::span<const Command> commands, Deadline deadline);
-  Result<void> start_on(Node& node, const Command& probe, Deadline deadline);
+  Result<void> start_on(Node& node, const Command& probe, const std::function<std::vector<Capability>()>& make_needs,
+                        Deadline deadline);
+  /// As ask(); unless they are empty, what is needed goes in front, and is given up once it was shown.
+  Result<std::vector<Reply>> ask_and_check(Node& node, Lease& lease, std::vector<Capability>& needed,
+                                           std::span<const Command> commands, Deadline deadline) const;
   /// `ask_server`, given commands, brings their replies.
   template <class Ask>
   Result<void> load_into(Node& node, Ask ask_server) const;

@@ -105,6 +105,7 @@ class Connection {
 
   bool is_exposed() const { return is_exposed_; }
   const ServerVersion& server() const { return state_.server(); }
+  bool is_role_told() const { return state_.is_role_told(); }
   int descriptor() const { return stream_->descriptor(); }
 
   /// Gives up its parts, which go on where it was: bytes that were received but not given out, and answers that are

@@ -35,7 +35,7 @@ std::string ConnectionState::questions(Time now, const std::optional<CurrentCred
   auto questions = authentication_of(renewed, now, unanswered);
   role_asked_at_ = now;
   await(Question::role, unanswered);
-  return questions.append(role_question().bytes());
+  return questions.append(role_question(introduction_.role_source).bytes());
 }
 
 std::string ConnectionState::authentication_of(const std::optional<CurrentCredentials>& renewed, Time now,
@@ -106,7 +106,7 @@ Result<ConnectionState::Owner> ConnectionState::take_if_own(const Reply& reply) 
 // The answers of the commands behind the question count only once the role is known.
 Result<void> ConnectionState::check_role(const Reply& role) const {
   if (role.is_error()) {
-    auto error = error_of(role, role_question().name());
+    auto error = error_of(role, role_question(introduction_.role_source).name());
     // Also if it is this connection alone that is not authenticated any more.
     if (remedy_for(role) == Remedy::reconnect) error.code = ErrorCode::unavailable;
     return std::unexpected(std::move(error));
@@ -114,10 +114,16 @@ Result<void> ConnectionState::check_role(const Reply& role) const {
   if (identity_.is_known() && client_id_in(role) != introduction_.client_id) {
     return std::unexpected(Error{ErrorCode::unavailable, "a proxy in between moved the connection to another server"});
   }
-  return check_primary(role);
+  return check_primary(role, introduction_.role_source);
 }
 
+// The number of the connection, which HELLO tells with the role, shows that no proxy has moved it.
 Result<void> ConnectionState::take_identity(const Reply& reply) {
+  if (introduction_.role_source != RoleSource::hello || introduction_.client_id == 0) {
+    return std::unexpected(Error{ErrorCode::unsupported_server,
+                                 "the reply to HELLO has no role or no id, which the near cache needs; switch "
+                                 "near_cache off"});
+  }
   const auto identity = identity_answer(reply);
   if (!identity) return std::unexpected(identity.error());
   identity_ = *identity;

@@ -72,6 +72,9 @@ class ConnectionState {
 
   const ServerVersion& server() const { return introduction_.server; }
 
+  /// False if a server that must be a primary does not say so.
+  bool is_role_told() const { return introduction_.role_source != RoleSource::nobody; }
+
   /// True if nothing has been received that was not given out, no answer to a question of our own is awaited, and
   /// there was no error.
   bool is_settled() const { return !reader_.has_unread_bytes() && questions_.empty() && !failure_; }

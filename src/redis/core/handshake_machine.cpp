@@ -4,7 +4,6 @@
 
 #include <utility>
 
-#include "redis/protocol/hello.hpp"
 #include "redis/protocol/reply_error.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
@@ -25,6 +24,8 @@ Result<std::optional<Command>> HandshakeMachine::take(const Reply& reply) {
   switch (std::exchange(awaited_, Awaited::nothing)) {
     case Awaited::greeting:
       return take_greeting(reply);
+    case Awaited::role:
+      return take_role(reply);
     case Awaited::admission:
       if (reply.is_error()) return std::unexpected(error_of(reply, "READONLY"));
       return select_database();
@@ -46,6 +47,10 @@ Result<std::optional<Command>> HandshakeMachine::take_greeting(const Reply& gree
   }
   if (auto accepted = accept(greeting); !accepted) return std::unexpected(std::move(accepted.error()));
   if (peer == Peer::sentinel || peer == Peer::node) return std::nullopt;
+  if (peer == Peer::primary && lacks_role(greeting)) {
+    awaited_ = Awaited::role;
+    return role_command();
+  }
   if (peer == Peer::primary || !is_in_cluster_) return select_database();
   // A replica of a cluster sends readers to its primary unless they say so.
   awaited_ = Awaited::admission;
@@ -54,12 +59,27 @@ Result<std::optional<Command>> HandshakeMachine::take_greeting(const Reply& gree
 
 Result<void> HandshakeMachine::accept(const Reply& greeting) {
   if (introduction_.peer == Peer::sentinel) return check_sentinel(greeting);
-  auto version = check_server_version(greeting);
+  auto version = server_version_in(greeting);
   if (!version) return std::unexpected(std::move(version.error()));
   introduction_.server = std::move(*version);
   introduction_.client_id = client_id_in(greeting);
-  if (introduction_.peer == Peer::primary) return check_primary(greeting);
-  return {};
+  if (introduction_.peer != Peer::primary || lacks_role(greeting)) return {};
+  return check_primary(greeting, RoleSource::hello);
+}
+
+// A server that tells its role nowhere, or not to this user, is used: what is only true of a primary's reads is then up
+// to whoever chose the address, and a replica refuses to write.
+Result<std::optional<Command>> HandshakeMachine::take_role(const Reply& role) {
+  if (role.is_error() && (remedy_for(role) == Remedy::reconnect || remedy_for(role) == Remedy::wait)) {
+    return std::unexpected(error_of(role, role_command().name()));
+  }
+  introduction_.role_source = role_source_by(role);
+  if (introduction_.role_source == RoleSource::role) {
+    if (auto is_primary = check_primary(role, RoleSource::role); !is_primary) {
+      return std::unexpected(std::move(is_primary.error()));
+    }
+  }
+  return select_database();
 }
 
 std::optional<Command> HandshakeMachine::select_database() {

@@ -9,6 +9,7 @@
 #include "obol/error.hpp"
 #include "obol/user_credentials.hpp"
 #include "redis/protocol/command.hpp"
+#include "redis/protocol/hello.hpp"
 #include "redis/protocol/reply.hpp"
 #include "redis/protocol/server_version.hpp"
 
@@ -25,12 +26,13 @@ enum class Peer {
 /// What a complete handshake has shown.
 struct Introduction {
   Peer peer = Peer::primary;
-  ServerVersion server{};      ///< Empty for a sentinel: those of any release serve well.
-  std::int64_t client_id = 0;  ///< The server's number for this connection.
+  ServerVersion server{};                      ///< Empty for a sentinel: those of any release serve well.
+  std::int64_t client_id = 0;                  ///< The server's number for this connection, 0 if it does not tell.
+  RoleSource role_source = RoleSource::hello;  ///< Meaningful for a primary.
 };
 
-/// HELLO 3 with AUTH and SETNAME; the server's version, and its role if it must be a primary; READONLY for a replica of
-/// a cluster; SELECT. Not thread-safe.
+/// HELLO 3 with AUTH and SETNAME; what the server is, and its role if it must be a primary, for which ROLE is asked if
+/// HELLO does not tell; READONLY for a replica of a cluster; SELECT. Not thread-safe.
 class HandshakeMachine {
  public:
   HandshakeMachine(const ConnectionOptions& options, Peer peer);
@@ -47,10 +49,11 @@ class HandshakeMachine {
   const Introduction& introduction() const { return introduction_; }
 
  private:
-  enum class Awaited { nothing, greeting, admission, selection };
+  enum class Awaited { nothing, greeting, role, admission, selection };
 
   Result<std::optional<Command>> take_greeting(const Reply& greeting);
   Result<void> accept(const Reply& greeting);
+  Result<std::optional<Command>> take_role(const Reply& role);
   std::optional<Command> select_database();
 
   const std::string client_name_;

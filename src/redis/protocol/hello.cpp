@@ -1,6 +1,8 @@
 // Makes HELLO and AUTH, and reads the server's role in the reply to HELLO.
 #include "redis/protocol/hello.hpp"
 
+#include <fmt/format.h>
+
 namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
@@ -11,6 +13,12 @@ std::string_view user_of(const UserCredentials& credentials) {
 bool is_sentinel(const Reply& hello) {
   const Reply* mode = hello.find("mode");
   return mode != nullptr && mode->text == "sentinel";
+}
+
+/// Null if the answer does not tell.
+const Reply* role_in(const Reply& answer, RoleSource source) {
+  if (source != RoleSource::role) return answer.find("role");
+  return role_source_by(answer) == RoleSource::role ? &answer.elements.front() : nullptr;
 }
 
 }  // namespace
@@ -33,26 +41,40 @@ Command authentication(const UserCredentials& credentials) {
   return {"AUTH", user_of(credentials), credentials.password};
 }
 
-const Command& role_question() {
-  // Never destroyed: a thread may ask until the process is gone.
-  static const auto& question = *new Command{"HELLO"};
-  return question;
+bool lacks_role(const Reply& hello) {
+  return hello.kind == Reply::Kind::map && hello.find("role") == nullptr && !is_sentinel(hello);
 }
 
-Result<void> check_primary(const Reply& hello) {
-  const Reply* role = hello.find("role");
+Command role_command() { return {"ROLE"}; }
+
+RoleSource role_source_by(const Reply& role) {
+  const bool tells = role.kind == Reply::Kind::list && !role.elements.empty() && !role.elements.front().text.empty();
+  return tells ? RoleSource::role : RoleSource::nobody;
+}
+
+const Command& role_question(RoleSource source) {
+  // Never destroyed: a thread may ask until the process is gone.
+  static const auto& of_hello = *new Command{"HELLO"};
+  static const auto& of_role = *new Command(role_command());
+  return source == RoleSource::role ? of_role : of_hello;
+}
+
+Result<void> check_primary(const Reply& answer, RoleSource source) {
+  const auto* role = role_in(answer, source);
   if (role != nullptr && role->text == "master") return {};
+  if (is_sentinel(answer) || (role != nullptr && role->text == "sentinel")) {
+    return std::unexpected(Error{ErrorCode::invalid_argument,
+                                 "this server is a sentinel; set ConnectionOptions::sentinel (redis+sentinel://)"});
+  }
   if (role != nullptr) {
     return std::unexpected(
         Error{ErrorCode::unavailable, "this server is a replica; connect to the primary, or wait for the failover"});
   }
-  if (is_sentinel(hello)) {
-    return std::unexpected(Error{ErrorCode::invalid_argument,
-                                 "this server is a sentinel; set ConnectionOptions::sentinel (redis+sentinel://)"});
-  }
+  if (source == RoleSource::nobody && answer.kind == Reply::Kind::map) return {};
   return std::unexpected(
       Error{ErrorCode::unsupported_server,
-            "the reply to HELLO does not say whether this is a primary; is a proxy answering instead?"});
+            fmt::format("the reply to {} does not say whether this is a primary; is a proxy answering instead?",
+                        role_question(source).name())});
 }
 
 Result<void> check_sentinel(const Reply& hello) {

@@ -21,12 +21,29 @@ Command hello(const UserCredentials& credentials, std::string_view client_name);
 /// For a connection that is in use already.
 Command authentication(const UserCredentials& credentials);
 
-/// HELLO without arguments changes nothing, tells the role, and needs no permission.
-const Command& role_question();
+/// What tells whether a server is a primary.
+enum class RoleSource {
+  hello,   ///< HELLO, as every server does that Obol is tested on.
+  role,    ///< ROLE: HELLO's reply has no role.
+  nobody,  ///< Neither; a replica then shows when it refuses to write.
+};
 
-/// Of a reply to HELLO. `unavailable` for a replica, `invalid_argument` for a sentinel, `unsupported_server` if the
-/// reply does not tell.
-Result<void> check_primary(const Reply& hello);
+/// True if the reply to HELLO is one of a server that does not tell its role there.
+bool lacks_role(const Reply& hello);
+
+/// ROLE, for a server whose HELLO does not tell.
+/// Source: https://redis.io/docs/latest/commands/role/
+Command role_command();
+
+/// Where the role is told, by the reply to role_command().
+RoleSource role_source_by(const Reply& role);
+
+/// Changes nothing. HELLO without arguments, which needs no permission, unless ROLE tells.
+const Command& role_question(RoleSource source);
+
+/// Of the answer to the question for the role. `unavailable` for a replica, `invalid_argument` for a sentinel,
+/// `unsupported_server` if it does not tell but should.
+Result<void> check_primary(const Reply& answer, RoleSource source);
 
 /// `invalid_argument` if it is none.
 Result<void> check_sentinel(const Reply& hello);

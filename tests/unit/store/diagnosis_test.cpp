@@ -131,29 +131,15 @@ TEST_F(DiagnosisTest, WarnsOfReleasesWithKnownFaultsAndNamesTheOneToUpdateTo) {
     std::string kind, version;
     std::string_view mended;  ///< Empty: no fault is known.
   };
-  for (const auto& [kind, version, mended] : {Case{"Redis", "8.0.0", "8.0.6"},
-                                              Case{"Redis", "8.0.5", "8.0.6"},
-                                              Case{"Redis", "8.0.6", ""},
-                                              Case{"Redis", "8.1.9", ""},
-                                              Case{"Redis", "8.2.0", "8.2.6"},
-                                              Case{"Redis", "8.2.5", "8.2.6"},
-                                              Case{"Redis", "8.2.6", ""},
-                                              Case{"Redis", "8.4.2", "8.4.3"},
-                                              Case{"Redis", "8.4.3", ""},
-                                              Case{"Redis", "8.6.2", "8.6.3"},
-                                              Case{"Redis", "8.6.3", ""},
-                                              Case{"Redis", "8.6.10", ""},
-                                              Case{"Redis", "10.0.0", ""},
-                                              Case{"Redis", "9.1.0", ""},
-                                              Case{"Valkey", "9.0.7", "9.0.8"},
-                                              Case{"Valkey", "9.0.8", ""},
-                                              Case{"Valkey", "9.1.3", "9.1.4"},
-                                              Case{"Valkey", "9.1.4", ""},
-                                              Case{"Valkey", "9.1.10", ""},
-                                              Case{"Valkey", "9.1", "9.1.4"},
-                                              Case{"Valkey", "9.1.0-rc1", "9.1.4"},
-                                              Case{"Valkey", "10.0.1", ""},
-                                              Case{"Valkey", "", ""}}) {
+  for (const auto& [kind, version, mended] :
+       {Case{"Redis", "8.0.0", "8.0.6"}, Case{"Redis", "8.0.5", "8.0.6"},  Case{"Redis", "8.0.6", ""},
+        Case{"Redis", "8.1.9", ""},      Case{"Redis", "8.2.0", "8.2.6"},  Case{"Redis", "8.2.5", "8.2.6"},
+        Case{"Redis", "8.2.6", ""},      Case{"Redis", "8.4.2", "8.4.3"},  Case{"Redis", "8.4.3", ""},
+        Case{"Redis", "8.6.2", "8.6.3"}, Case{"Redis", "8.6.3", ""},       Case{"Redis", "8.6.10", ""},
+        Case{"Redis", "10.0.0", ""},     Case{"Redis", "9.1.0", ""},       Case{"Valkey", "9.0.7", "9.0.8"},
+        Case{"Valkey", "9.0.8", ""},     Case{"Valkey", "9.1.3", "9.1.4"}, Case{"Valkey", "9.1.4", ""},
+        Case{"Valkey", "9.1.10", ""},    Case{"Valkey", "9.1", "9.1.4"},   Case{"Valkey", "9.1.0-rc1", "9.1.4"},
+        Case{"Valkey", "10.0.1", ""}}) {
     inspection.server = {.kind = kind, .version = version};
     SCOPED_TRACE(inspection.server.name());
     if (mended.empty()) {
@@ -278,6 +264,22 @@ TEST_F(DiagnosisTest, IsAProblemIfTheServersTimeCannotBeRead) {
   inspection.replies[time_of_server] = error("NOPERM this user has no permissions");
   EXPECT_EQ(found(), Findings{"problem permission"});
   EXPECT_NE(message().find("allow +time"), std::string::npos) << message();
+}
+
+TEST_F(DiagnosisTest, WarnsOfAServerThatObolIsNotTestedOn) {
+  for (const auto& [kind, version, name] :
+       {std::tuple("Redis", "7.2.4", "Redis 7.2.4"), std::tuple("Valkey", "8.1", "Valkey 8.1"),
+        std::tuple("dragonfly", "", "dragonfly,")}) {
+    inspection.server = {.kind = kind, .version = version};
+    EXPECT_EQ(found(), Findings{"warning untested_server"});
+    EXPECT_NE(message().find(std::string("calls itself ") + name), std::string::npos) << message();
+  }
+}
+
+TEST_F(DiagnosisTest, WarnsOfAServerThatDoesNotSayThatItIsAPrimary) {
+  inspection.is_role_told = false;
+  EXPECT_EQ(found(), Findings{"warning role"});
+  EXPECT_NE(message().find("allow +role"), std::string::npos) << message();
 }
 
 TEST_F(DiagnosisTest, NamesTheCallThatFailsAndWhy) {

@@ -33,9 +33,13 @@ class ConnectionStateTest : public ::testing::Test {
  protected:
   ConnectionStateTest() { begin(Peer::primary); }
 
-  void begin(Peer peer) {
+  void begin(Peer peer, RoleSource role_source = RoleSource::hello, int client_id = 7) {
     state = ConnectionState(reply_limit, interval);
-    state.begin({.peer = peer, .server = {.kind = "Valkey", .version = "9.1.2"}, .client_id = 7}, now);
+    state.begin({.peer = peer,
+                 .server = {.kind = "Valkey", .version = "9.1.2"},
+                 .client_id = client_id,
+                 .role_source = role_source},
+                now);
     state.keep_authenticated(1);
   }
 
@@ -88,6 +92,50 @@ TEST_F(ConnectionStateTest, AsksForTheRoleOfAPrimaryOnceTheIntervalHasPassed) {
     now += passed;
     EXPECT_EQ(ask(), asked);
     EXPECT_EQ(ask(), "") << "not twice for the same";
+  }
+}
+
+TEST_F(ConnectionStateTest, AsksForTheRoleWhereItIsTold) {
+  struct Case {
+    RoleSource source;
+    std::string asked;
+    std::string answer;
+    Texts given;
+  };
+  const auto by_role = bytes_of({{"ROLE"}});
+  const auto by_hello = bytes_of({{"HELLO"}});
+  const std::string of_replica = "error: this server is a replica; connect to the primary, or wait for the failover";
+  for (const auto& [source, asked, answer, given] :
+       {Case{RoleSource::role, by_role, "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n", {"1"}},
+        Case{RoleSource::role, by_role, "*2\r\n$5\r\nslave\r\n$1\r\nh\r\n", {of_replica}},
+        Case{RoleSource::role,
+             by_role,
+             "+OK\r\n",
+             {"error: the reply to ROLE does not say whether this is a primary; is a proxy answering instead?"}},
+        Case{RoleSource::nobody, by_hello, map_of({{"server", "redis"}}), {"1"}},
+        Case{RoleSource::nobody, by_hello, greeting("slave"), {of_replica}},
+        Case{RoleSource::nobody,
+             by_hello,
+             "+OK\r\n",
+             {"error: the reply to HELLO does not say whether this is a primary; is a proxy answering instead?"}}}) {
+    begin(Peer::primary, source);
+    EXPECT_EQ(state.is_role_told(), source != RoleSource::nobody);
+    now += interval;
+    EXPECT_EQ(ask(), asked);
+    EXPECT_EQ(replies_to(answer + "+1\r\n"), given);
+  }
+}
+
+TEST_F(ConnectionStateTest, IsNotIdentifiedIfHelloDoesNotTellRoleAndNumber) {
+  const auto info = "$50\r\n\nrun_id:1f3c5a7e9b2d4f60718293a4b5c6d7e8f9a0b1c2\r\n\r\n";
+  for (const auto& [source, client_id] :
+       {std::pair{RoleSource::role, 7}, std::pair{RoleSource::nobody, 7}, std::pair{RoleSource::hello, 0}}) {
+    begin(Peer::primary, source, client_id);
+    state.feed(info);
+    const auto taken = state.take_identity(state.next_reply().value().value());
+    ASSERT_FALSE(taken.has_value());
+    EXPECT_EQ(taken.error().code, ErrorCode::unsupported_server);
+    EXPECT_FALSE(state.identity().is_known());
   }
 }
 

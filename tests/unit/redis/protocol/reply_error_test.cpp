@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "redis/protocol/command.hpp"
-#include "redis/protocol/server_version.hpp"
 
 namespace obol::redis { namespace {
 
@@ -173,33 +172,6 @@ TEST(ErrorReply, IsToldByItsBeginningWhateverItQuotes) {
     expect_same(error_of(error_reply(beginning), "HGET"), error_of(error_reply(quoting), "HGET"));
     expect_same(error_of_handshake(error_reply(beginning), {}), error_of_handshake(error_reply(quoting), {}));
     expect_same(error_of_select(error_reply(beginning), 3), error_of_select(error_reply(quoting), 3));
-  }
-}
-
-Result<ServerVersion> version_of(std::string_view server, std::string_view version) {
-  Reply hello;
-  hello.kind = Reply::Kind::map;
-  for (const std::string_view text : {std::string_view("server"), server, std::string_view("version"), version}) {
-    hello.elements.push_back({.kind = Reply::Kind::text, .text = text});
-  }
-  return check_server_version(hello);
-}
-
-TEST(ServerVersion, IsAcceptedFromRedis8AndValkey9) {
-  EXPECT_EQ(version_of("redis", "8.0.0").value().name(), "Redis 8.0.0");
-  EXPECT_EQ(version_of("redis", "10.2").value().name(), "Redis 10.2");
-  EXPECT_EQ(version_of("valkey", "9.0.0").value().name(), "Valkey 9.0.0");
-}
-
-TEST(ServerVersion, BelowIsUnsupportedAndSaysWhatWasFound) {
-  for (const auto& [server, version, name] :
-       {std::tuple("redis", "7.0.15", "Redis 7.0.15"), std::tuple("valkey", "8.1.0", "Valkey 8.1.0"),
-        std::tuple("redis", "", "Redis "), std::tuple("redis", "x.y", "Redis x.y")}) {
-    const auto result = version_of(server, version);
-    ASSERT_FALSE(result.has_value());
-    EXPECT_EQ(result.error().code, ErrorCode::unsupported_server);
-    EXPECT_TRUE(result.error().message.starts_with(name)) << result.error().message;
-    EXPECT_NE(result.error().message.find("found; Obol needs Redis 8.0"), std::string::npos);
   }
 }
 
