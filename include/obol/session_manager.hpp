@@ -25,10 +25,10 @@ enum class ReuseResponse {
   refuse_token,  ///< Only that token is refused.
 };
 
-/// What authenticate looks at.
+/// What authenticate looks at. `{}` is the stricter one, so that an argument left empty skips no check.
 enum class AccessCheck {
+  token_and_session,  ///< The token and the store: a logout takes effect at once.
   token,              ///< The token alone: no call to the store, but a logout takes effect only when the token expires.
-  token_and_session,  ///< The store as well: a logout takes effect at once.
 };
 
 /// Options of a SessionManager. The keyring is required; everything else has a usable default. Times are whole seconds.
@@ -123,7 +123,8 @@ class OBOL_EXPORT SessionManager {
 
   /// Call it after a change of the password, of another factor or of rights. All other sessions of the user end; then
   /// the session gets a new id and new tokens, so the older ones are worthless. If it fails, the client's tokens are
-  /// still good, and the call can be repeated.
+  /// still good, and the call can be repeated; except if the answer to a write was lost (`timeout`, `unavailable`):
+  /// then the session may have its new id already, and the user logs in again.
   Result<std::optional<LoggedIn>> secure(Session session, const PayloadChange& change = {});
 
   /// Extends a session that is in use, for hosts whose cookie has a session token (issue_token) instead of refresh

@@ -67,7 +67,7 @@ AuthenticateFlow::AuthenticateFlow(const SessionIssuer& issuer, std::string_view
 Step<AuthenticateFlow::Outcome> AuthenticateFlow::begin() {
   token_ = issuer_.open(sealing::TokenKind::access, presented_);
   if (!token_) return Outcome();
-  if (check_ == AccessCheck::token_and_session) return GetSession{token_->session};
+  if (check_ != AccessCheck::token) return GetSession{token_->session};
   return Outcome(Authenticated{.session_key = std::move(token_->session), .expires_at = token_->expires_at});
 }
 

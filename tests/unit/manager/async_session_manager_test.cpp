@@ -144,6 +144,15 @@ TEST_F(AsyncSessionManagerTest, SuspendsNoCoroutineForWhatNeedsNoStore) {
   EXPECT_TRUE(was_told);
 }
 
+// `{}` could be meant as CallOptions, and is an AccessCheck.
+TEST_F(AsyncSessionManagerTest, AnArgumentLeftEmptySkipsNoCheck) {
+  std::error_code outcome = ErrorCode::internal;
+  start(manager->authenticate(log_in().tokens.access, {}), [&](std::error_code error) { outcome = error; });
+  EXPECT_EQ(store->in_flight(), 1U) << "the store was not asked";
+  end_calls();
+  EXPECT_FALSE(outcome);
+}
+
 TEST_F(AsyncSessionManagerTest, MakesOneCallOfTheStoreAfterTheOther) {
   for (auto& flow : flows()) {
     int told = 0;
