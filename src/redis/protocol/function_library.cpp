@@ -66,8 +66,11 @@ std::vector<Command> FunctionLibrary::as_scripts(std::span<const Command> comman
   std::vector<Command> all;
   all.reserve(commands.size());
   for (const auto& command : commands) {
-    auto script = as_script(command);
-    all.push_back(script ? std::move(*script) : command);
+    if (auto script = as_script(command)) {
+      all.push_back(std::move(*script));
+    } else {
+      all.push_back(command);
+    }
   }
   return all;
 }
