@@ -1,4 +1,5 @@
-// A store under load whose metrics Prometheus can scrape: logins, refreshes, races, logouts, and a forger.
+// A store under load whose metrics Prometheus can scrape: logins, refreshes, races, logouts, watched sessions, and a
+// forger.
 // Usage: metrics redis://host:port | unix:///path     Prints the address of the metrics; SIGINT or SIGTERM ends it.
 #include <fmt/core.h>
 #include <prometheus/exposer.h>
@@ -8,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <memory>
 #include <random>
 #include <stop_token>
@@ -38,26 +40,31 @@ obol::SigningKey random_key(std::string_view id) {
   return value_or_exit(obol::SigningKey::from_bytes(bytes, id), "no key");
 }
 
-obol::RedisStore open_store(const char* uri, const obol::SigningKey& key, std::shared_ptr<obol::Observer> observer) {
-  obol::RedisStoreOptions options{
-      .connection = value_or_exit(obol::ConnectionOptions::from_uri(uri), "bad address"),
-      .pool = {.size = 2, .max_overflow = 2, .lifetime_limit = milliseconds(2000)},  // Short, so that it shows.
-      .keyring = obol::Keyring(key),
-      .policy = {.max_sessions = 4, .revocation_mark_lifetime = std::chrono::seconds(60)},
-      .near_cache = {.enabled = true},
-      .observer = std::move(observer)};
+obol::RedisStoreOptions options_for(const char* uri, const obol::SigningKey& key,
+                                    std::shared_ptr<obol::Observer> observer) {
+  return {.connection = value_or_exit(obol::ConnectionOptions::from_uri(uri), "bad address"),
+          .pool = {.size = 2, .max_overflow = 2, .lifetime_limit = milliseconds(2000)},  // Short, so that it shows.
+          .keyring = obol::Keyring(key),
+          .policy = {.max_sessions = 4, .revocation_mark_lifetime = std::chrono::seconds(60)},
+          .near_cache = {.enabled = true},
+          .observer = std::move(observer)};
+}
+
+obol::RedisStore open_store(obol::RedisStoreOptions options) {
   return value_or_exit(obol::RedisStore::connect(std::move(options)), "no store");
 }
 
 // Serves one user at a time, as a thread of a web server does. It ignores failures: the metrics show them.
 class Visitor {
  public:
-  Visitor(obol::RedisStore& store, obol::RedisStore& forger) : store_(store), forger_(forger) {}
+  Visitor(obol::RedisStore& store, obol::RedisStore& forger, obol::SessionWatch& watch)
+      : store_(store), forger_(forger), watch_(watch) {}
 
   void visit() {
     const std::string user = "user-" + std::to_string(below(40));
     Session session = new_session(user);
     if (!store_.upsert(session)) return;
+    open_page(session);
     for (int i = 0; i < 8; ++i) (void)store_.get(session.key());
     race(session);
     if (below(4) == 0) (void)store_.rotate_id(session);
@@ -76,6 +83,14 @@ class Visitor {
             .created_at = now,
             .refreshed_at = now,
             .refresh_expires_at = now + std::chrono::hours(1)};
+  }
+
+  // A page with an event stream, such as examples/auth_server has. The oldest of a few is closed.
+  void open_page(const Session& session) {
+    if (auto handle = watch_.watch(session.key(), [](const obol::SessionWatchEvent&) {})) {
+      pages_.push_back(std::move(*handle));
+    }
+    if (pages_.size() > 8) pages_.pop_front();
   }
 
   // Two tabs refresh; one of them loses.
@@ -116,6 +131,8 @@ class Visitor {
 
   obol::RedisStore& store_;
   obol::RedisStore& forger_;
+  obol::SessionWatch& watch_;
+  std::deque<obol::WatchHandle> pages_;
   std::minstd_rand random_{std::random_device{}()};
 };
 
@@ -133,9 +150,12 @@ int main(int argument_count, char** arguments) {
   pthread_sigmask(SIG_BLOCK, &ending, nullptr);
 
   const auto metrics = std::make_shared<obol::PrometheusMetrics>();
-  auto store = open_store(arguments[1], random_key("2026-11"), metrics);
+  const auto options = options_for(arguments[1], random_key("2026-11"), metrics);
+  auto store = open_store(options);
+  auto watch = value_or_exit(obol::SessionWatch::connect(options), "no watch");
   metrics->watch(store.statistics_source());
-  auto forger = open_store(arguments[1], random_key("2026-11"), nullptr);
+  metrics->watch(watch.statistics_source());
+  auto forger = open_store(options_for(arguments[1], random_key("2026-11"), nullptr));
 
   prometheus::Exposer exposer("127.0.0.1:0");
   exposer.RegisterCollectable(metrics);
@@ -145,8 +165,9 @@ int main(int argument_count, char** arguments) {
   std::vector<std::jthread> threads;
   threads.reserve(8);
   for (int i = 0; i < 8; ++i) {
-    threads.emplace_back([&store, &forger](const std::stop_token& stop) {
-      for (Visitor visitor(store, forger); !stop.stop_requested(); std::this_thread::sleep_for(milliseconds(20))) {
+    threads.emplace_back([&store, &forger, &watch](const std::stop_token& stop) {
+      for (Visitor visitor(store, forger, watch); !stop.stop_requested();
+           std::this_thread::sleep_for(milliseconds(20))) {
         visitor.visit();
       }
     });

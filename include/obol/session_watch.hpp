@@ -2,8 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string_view>
@@ -14,6 +12,7 @@
 #include "obol/memory_store.hpp"
 #include "obol/redis_store_options.hpp"
 #include "obol/session.hpp"
+#include "obol/session_watch_statistics.hpp"
 #include "obol/user_credentials.hpp"
 
 namespace obol { inline namespace v0 {
@@ -54,17 +53,6 @@ struct SessionWatchOptions {
   /// Where handlers run; null: in a thread of the watch, where a handler that takes long holds up all the others. It
   /// must outlive every handle. If it drops a call (see Executor), that handler is not told.
   Executor* executor = nullptr;
-};
-
-/// Counts of a SessionWatch.
-struct SessionWatchStatistics {
-  std::size_t watched = 0;              ///< Handles whose session has not ended.
-  std::size_t users = 0;                ///< Hashes that are watched: one for each user and session type.
-  std::size_t unknown = 0;              ///< Handles whose session's status is `unknown`.
-  std::uint64_t ended = 0;              ///< Sessions whose end was noticed, counted for each handle.
-  std::uint64_t reads = 0;              ///< Times that a hash was read, or read again after a change.
-  std::uint64_t connections = 0;        ///< Connections that were opened.
-  std::uint64_t connection_losses = 0;  ///< Connections that were lost or renewed.
 };
 
 /// Called with each event, one at a time for each handle. May begin and end watches, its own included. An exception
@@ -135,6 +123,9 @@ class OBOL_EXPORT SessionWatch {
 
   /// Returns the counts so far.
   SessionWatchStatistics statistics() const;
+
+  /// Returns a callable that samples the statistics, for metrics. It may outlive the watch.
+  SessionWatchStatisticsSource statistics_source() const;
 
   /// See RedisStore::replace_credentials; for MemoryStore it does nothing.
   Result<void> replace_credentials(UserCredentials credentials);

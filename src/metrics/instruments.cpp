@@ -11,7 +11,7 @@ namespace {
 constexpr auto counter = InstrumentKind::counter;
 constexpr auto up_down_counter = InstrumentKind::up_down_counter;
 
-constexpr std::array<Instrument, 22> all{{
+constexpr std::array<Instrument, 28> all{{
     {"db.client.operation.duration", "s", "Duration of the store's calls, including waiting and repeats.",
      InstrumentKind::histogram},
     {"db.client.connection.count", "{connection}", "Connections of the pool by state.", up_down_counter},
@@ -36,8 +36,17 @@ constexpr std::array<Instrument, 22> all{{
      counter},
     {"obol.functions.loaded", "{load}", "Times the function library was loaded into the server.", counter},
     {"obol.findings", "{finding}", "Findings about the server and its settings at connect.", up_down_counter},
+    {"obol.session_watch.sessions", "{session}", "Watched sessions by status, counted for each handle.",
+     up_down_counter},
+    {"obol.session_watch.users", "{user}", "Users with watched sessions, counted for each session type.",
+     up_down_counter},
+    {"obol.session_watch.ends", "{session}", "Ends of watched sessions, counted for each handle.", counter},
+    {"obol.session_watch.reads", "{read}", "Reads of watched users' sessions, at first and after changes.", counter},
+    {"obol.session_watch.connection.opened", "{connection}", "Connections of the watch that were opened.", counter},
+    {"obol.session_watch.connection.lost", "{connection}", "Connections of the watch that were lost or renewed.",
+     counter},
 }};
-static_assert(all.size() == static_cast<std::size_t>(metrics::Index::findings) + 1);
+static_assert(all.size() == static_cast<std::size_t>(metrics::Index::watch_connections_lost) + 1);
 
 }  // namespace
 

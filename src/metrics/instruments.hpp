@@ -29,6 +29,12 @@ enum class Index : std::size_t {
   verification_failures,
   functions_loaded,
   findings,
+  watch_sessions,
+  watch_users,
+  watch_ends,
+  watch_reads,
+  watch_connections_opened,
+  watch_connections_lost,
 };
 
 }}}  // namespace obol::v0::metrics

@@ -40,6 +40,12 @@ MetricPoint number(std::uint64_t value, std::vector<MetricAttribute> attributes 
   return {.attributes = std::move(attributes), .value = value};
 }
 
+/// What is sampled when metrics are read.
+struct Samples {
+  std::optional<StoreStatistics> store;
+  std::optional<SessionWatchStatistics> watch;
+};
+
 }  // namespace
 
 class [[gnu::visibility("hidden")]] StoreMetrics::Counts {
@@ -63,16 +69,23 @@ class [[gnu::visibility("hidden")]] StoreMetrics::Counts {
     source_ = std::move(source);
   }
 
-  std::optional<StoreStatistics> look_up() const {
+  void watch(SessionWatchStatisticsSource source) {
+    const std::scoped_lock lock(source_mutex_);
+    watch_source_ = std::move(source);
+  }
+
+  Samples look_up() const {
     StatisticsSource source;
+    SessionWatchStatisticsSource watch_source;
     {
       const std::scoped_lock lock(source_mutex_);
       source = source_;
+      watch_source = watch_source_;
     }
-    return source ? source() : std::nullopt;
+    return {.store = source ? source() : std::nullopt, .watch = watch_source ? watch_source() : std::nullopt};
   }
 
-  std::vector<MetricPoint> points(Index index, const std::optional<StoreStatistics>& statistics) const;
+  std::vector<MetricPoint> points(Index index, const Samples& samples) const;
   std::vector<MetricAttribute> attributes_of(const CallEvent& event) const;
   void name_store(std::vector<MetricAttribute>& attributes) const {
     attributes.push_back({"db.client.connection.pool.name", options_.store_name});
@@ -92,16 +105,18 @@ class [[gnu::visibility("hidden")]] StoreMetrics::Counts {
   metrics::LabelledCounter findings{"other"};
 
  private:
-  std::vector<MetricPoint> unnamed_points(Index index, const std::optional<StoreStatistics>& statistics) const;
+  std::vector<MetricPoint> unnamed_points(Index index, const Samples& samples) const;
   std::vector<MetricPoint> counted_points(Index index) const;
   static std::vector<MetricPoint> pool_points(Index index, const PoolStatistics& pool);
   static std::vector<MetricPoint> near_cache_points(Index index, const NearCacheStatistics& cache);
+  static std::vector<MetricPoint> watch_points(Index index, const SessionWatchStatistics& watch);
   static std::vector<MetricPoint> labelled_points(const metrics::LabelledCounter& counter, std::string_view first,
                                                   std::string_view second);
 
   const StoreMetricsOptions options_;
   mutable ForkSafeMutex source_mutex_;
   StatisticsSource source_;
+  SessionWatchStatisticsSource watch_source_;
 };
 
 std::vector<MetricAttribute> StoreMetrics::Counts::attributes_of(const CallEvent& event) const {
@@ -114,15 +129,13 @@ std::vector<MetricAttribute> StoreMetrics::Counts::attributes_of(const CallEvent
   return attributes;
 }
 
-std::vector<MetricPoint> StoreMetrics::Counts::points(Index index,
-                                                      const std::optional<StoreStatistics>& statistics) const {
-  auto points = unnamed_points(index, statistics);
+std::vector<MetricPoint> StoreMetrics::Counts::points(Index index, const Samples& samples) const {
+  auto points = unnamed_points(index, samples);
   for (auto& point : points) name_store(point.attributes);
   return points;
 }
 
-std::vector<MetricPoint> StoreMetrics::Counts::unnamed_points(Index index,
-                                                              const std::optional<StoreStatistics>& statistics) const {
+std::vector<MetricPoint> StoreMetrics::Counts::unnamed_points(Index index, const Samples& samples) const {
   switch (index) {
     case Index::connection_count:
     case Index::connection_max:
@@ -130,13 +143,20 @@ std::vector<MetricPoint> StoreMetrics::Counts::unnamed_points(Index index,
     case Index::in_flight:
     case Index::flights:
     case Index::connection_failures:
-      return statistics ? pool_points(index, statistics->pool) : std::vector<MetricPoint>{};
+      return samples.store ? pool_points(index, samples.store->pool) : std::vector<MetricPoint>{};
     case Index::near_cache_lookups:
     case Index::near_cache_invalidations:
     case Index::near_cache_evictions:
     case Index::near_cache_sessions:
     case Index::near_cache_size:
-      return statistics ? near_cache_points(index, statistics->near_cache) : std::vector<MetricPoint>{};
+      return samples.store ? near_cache_points(index, samples.store->near_cache) : std::vector<MetricPoint>{};
+    case Index::watch_sessions:
+    case Index::watch_users:
+    case Index::watch_ends:
+    case Index::watch_reads:
+    case Index::watch_connections_opened:
+    case Index::watch_connections_lost:
+      return samples.watch ? watch_points(index, *samples.watch) : std::vector<MetricPoint>{};
     default:
       return counted_points(index);
   }
@@ -173,6 +193,24 @@ std::vector<MetricPoint> StoreMetrics::Counts::near_cache_points(Index index, co
       return {number(cache.sessions)};
     default:
       return {number(cache.bytes)};
+  }
+}
+
+std::vector<MetricPoint> StoreMetrics::Counts::watch_points(Index index, const SessionWatchStatistics& watch) {
+  switch (index) {
+    case Index::watch_sessions:
+      return {number(watch.watched - watch.unknown, {{"obol.session_watch.status", "live"}}),
+              number(watch.unknown, {{"obol.session_watch.status", "unknown"}})};
+    case Index::watch_users:
+      return {number(watch.users)};
+    case Index::watch_ends:
+      return {number(watch.ended)};
+    case Index::watch_reads:
+      return {number(watch.reads)};
+    case Index::watch_connections_opened:
+      return {number(watch.connections)};
+    default:
+      return {number(watch.connection_losses)};
   }
 }
 
@@ -228,16 +266,16 @@ StoreMetrics::StoreMetrics(StoreMetricsOptions options) : counts_(std::make_uniq
 StoreMetrics::~StoreMetrics() = default;
 
 void StoreMetrics::watch(StatisticsSource source) { counts_->watch(std::move(source)); }
+void StoreMetrics::watch(SessionWatchStatisticsSource source) { counts_->watch(std::move(source)); }
 
 std::vector<MetricPoint> StoreMetrics::points(std::size_t instrument) const {
   return counts_->points(static_cast<Index>(instrument), counts_->look_up());
 }
 
 std::vector<std::vector<MetricPoint>> StoreMetrics::points() const {
-  const auto statistics = counts_->look_up();
+  const auto samples = counts_->look_up();
   std::vector<std::vector<MetricPoint>> all;
-  for (std::size_t i = 0; i < instruments().size(); ++i)
-    all.push_back(counts_->points(static_cast<Index>(i), statistics));
+  for (std::size_t i = 0; i < instruments().size(); ++i) all.push_back(counts_->points(static_cast<Index>(i), samples));
   return all;
 }
 

@@ -112,6 +112,10 @@ Result<WatchHandle> SessionWatch::watch(const SessionKey& key, SessionWatchHandl
 
 SessionWatchStatistics SessionWatch::statistics() const { return implementation_->core().statistics(); }
 
+SessionWatchStatisticsSource SessionWatch::statistics_source() const {
+  return implementation_->core().statistics_source();
+}
+
 Result<void> SessionWatch::replace_credentials(UserCredentials credentials) {
   if (auto valid = validate_replacement(credentials); !valid) return valid;
   return implementation_->core().replace_credentials(std::move(credentials));

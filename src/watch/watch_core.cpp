@@ -160,6 +160,19 @@ SessionWatchStatistics WatchCore::statistics() {
   return statistics;
 }
 
+bool WatchCore::is_over() {
+  const std::scoped_lock lock(mutex_);
+  return is_closed_ || is_in_child_;
+}
+
+SessionWatchStatisticsSource WatchCore::statistics_source() {
+  return [weak = weak_from_this()]() -> std::optional<SessionWatchStatistics> {
+    const auto core = weak.lock();
+    if (!core || core->is_over()) return std::nullopt;
+    return core->statistics();
+  };
+}
+
 void WatchCore::close(Time give_up) {
   Completions untold;
   {

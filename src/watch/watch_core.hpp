@@ -89,6 +89,8 @@ class WatchCore : public std::enable_shared_from_this<WatchCore> {
 
   Result<WatchHandle> watch(const std::string& key, std::string id, SessionWatchHandler handler);
   SessionWatchStatistics statistics();
+  /// For whoever may outlive the SessionWatch: nothing once it is closed.
+  SessionWatchStatisticsSource statistics_source();
   Result<void> replace_credentials(UserCredentials credentials) {
     return feed_->replace_credentials(std::move(credentials));
   }
@@ -123,6 +125,8 @@ class WatchCore : public std::enable_shared_from_this<WatchCore> {
     WatchCore& core_;
     std::unique_lock<std::mutex> lock_;
   };
+
+  bool is_over();
 
   enum Group : unsigned { keeper_group, waiting_group };
 

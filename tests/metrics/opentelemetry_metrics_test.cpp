@@ -71,6 +71,15 @@ TEST_F(OpenTelemetryMetricsTest, ReportsCountsAndStatisticsWhenTheProviderCollec
             3);
 }
 
+TEST_F(OpenTelemetryMetricsTest, ReportsWatchedSessions) {
+  metrics->watch([] { return SessionWatchStatistics{.watched = 5, .unknown = 1, .ended = 2}; });
+  auto collected = recorder->meter->collect();
+  EXPECT_THAT(collected["obol.session_watch.sessions"],
+              ElementsAre(Pair("db.client.connection.pool.name=sessions obol.session_watch.status=live", 4),
+                          Pair("db.client.connection.pool.name=sessions obol.session_watch.status=unknown", 1)));
+  EXPECT_THAT(collected["obol.session_watch.ends"], ElementsAre(Pair("db.client.connection.pool.name=sessions", 2)));
+}
+
 TEST_F(OpenTelemetryMetricsTest, IsNoLongerAskedOnceItIsDestroyed) {
   EXPECT_EQ(recorder->meter->callbacks(), instruments().size() - 1);
   metrics.reset();

@@ -54,6 +54,16 @@ TEST(PrometheusMetrics, WritesCountersAndGauges) {
                               R"(db_client_connection_pool_name="sessions"} 3)"));
 }
 
+TEST(PrometheusMetrics, WritesWatchedSessions) {
+  PrometheusMetrics metrics;
+  metrics.watch([] { return SessionWatchStatistics{.watched = 5, .unknown = 1, .ended = 2}; });
+  const auto text = scraped(metrics);
+  EXPECT_THAT(text, HasSubstr("# TYPE obol_session_watch_sessions gauge\n"));
+  EXPECT_THAT(text, HasSubstr(R"(obol_session_watch_sessions{obol_session_watch_status="unknown",)"
+                              R"(db_client_connection_pool_name="obol"} 1)"));
+  EXPECT_THAT(text, HasSubstr("obol_session_watch_ends_total{db_client_connection_pool_name=\"obol\"} 2"));
+}
+
 TEST(PrometheusMetrics, LeavesOutWhatHasNoPoint) {
   EXPECT_THAT(scraped(PrometheusMetrics()), Not(HasSubstr("db_client_connection_count")));
 }

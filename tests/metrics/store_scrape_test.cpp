@@ -10,6 +10,7 @@
 #include "obol/metrics/prometheus.hpp"
 #include "obol/observer_list.hpp"
 #include "obol/session_id.hpp"
+#include "obol/session_watch.hpp"
 #include "support/await.hpp"
 #include "support/metric_points.hpp"
 #include "support/server_test.hpp"
@@ -18,6 +19,7 @@ namespace obol::testing { namespace {
 
 using ::testing::Contains;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::Pair;
 
 class StoreScrapeTest : public ServerTest {
@@ -160,6 +162,29 @@ TEST_P(StoreScrapeTest, CountsConnectionsInUseAndCallsThatWait) {
   EXPECT_EQ(value("db.client.connection.pending_requests"), 0U);
 }
 
+TEST_P(StoreScrapeTest, SamplesASessionWatchUntilItIsClosed) {
+  auto store = connected();
+  auto session = new_session();
+  ASSERT_TRUE(store.upsert(session).has_value());
+  auto watch = SessionWatch::connect(options_for(server)).value();
+  metrics->watch(watch.statistics_source());
+  const auto handle = watch.watch(session.key(), [](const SessionWatchEvent&) {}).value();
+  await("a watched session", [&] {
+    return value("obol.session_watch.sessions", "obol.session_watch.status=live") == 1 &&
+           value("obol.session_watch.reads") > 0;
+  });
+  EXPECT_EQ(value("obol.session_watch.users"), 1U);
+  EXPECT_EQ(value("obol.session_watch.connection.opened"), 1U);
+  ASSERT_TRUE(store.delete_one(session.key()).has_value());
+  await("its end", [&] { return value("obol.session_watch.ends") == 1; });
+  EXPECT_EQ(value("obol.session_watch.sessions", "obol.session_watch.status=live"), 0U);
+  auto moved = std::move(watch);
+  EXPECT_EQ(value("obol.session_watch.ends"), 1U);
+  moved.close();
+  EXPECT_THAT(values_of(*metrics, "obol.session_watch.ends"), IsEmpty());
+  EXPECT_THAT(values_of(*metrics, "db.client.connection.count"), Not(IsEmpty())) << "the store is open";
+}
+
 TEST_P(StoreScrapeTest, ScrapesMeetMovesClosesAndDestructions) {
   const auto provider = std::make_shared<RecordingMeterProvider>();
   const auto telemetry = std::make_shared<OpenTelemetryMetrics>(
@@ -179,12 +204,16 @@ TEST_P(StoreScrapeTest, ScrapesMeetMovesClosesAndDestructions) {
     auto store = connected(options);
     telemetry->watch(store.statistics_source());
     auto moved = std::move(store);
+    const auto watch = SessionWatch::connect(options).value();
+    metrics->watch(watch.statistics_source());
+    telemetry->watch(watch.statistics_source());
     auto session = new_session("user", generate_session_id().value());
     EXPECT_TRUE(moved.upsert(session).has_value());
     for (const auto seen = scrapes.load(); scrapes < seen + 2;) std::this_thread::yield();
     if (i % 2 == 0) moved.close();
   }
   EXPECT_THAT(values_of(*metrics, "db.client.connection.count"), IsEmpty());
+  EXPECT_THAT(values_of(*metrics, "obol.session_watch.users"), IsEmpty());
   EXPECT_EQ(calls("create", "done"), 10U);
   EXPECT_EQ(provider->meter->recorded().at("db.client.operation.duration").durations.size(), 10U);
 }

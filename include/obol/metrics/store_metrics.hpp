@@ -13,6 +13,7 @@
 
 #include "obol/export.hpp"
 #include "obol/observer.hpp"
+#include "obol/session_watch_statistics.hpp"
 #include "obol/store_statistics.hpp"
 
 namespace obol { inline namespace v0 {
@@ -68,9 +69,9 @@ struct StoreMetricsOptions {
 };
 
 /// An observer that counts the events of one store, and of the session managers that it is given to. After `watch` was
-/// called, the values of the store's pool and near cache are sampled when metrics are read. Thread-safe. Memory and the
-/// number of points are bounded, whatever the server contains: keys that are not in the keyring are counted as
-/// "unknown".
+/// called, the values of the store's pool and near cache, or of a SessionWatch, are sampled when metrics are read.
+/// Thread-safe. Memory and the number of points are bounded, whatever the server contains: keys that are not in the
+/// keyring are counted as "unknown".
 class OBOL_EXPORT StoreMetrics : public Observer {
  public:
   /// Starts counting from zero.
@@ -81,10 +82,13 @@ class OBOL_EXPORT StoreMetrics : public Observer {
   /// it, or after that store is closed, their metrics have no points.
   void watch(StatisticsSource source);
 
+  /// The same for a SessionWatch: `metrics->watch(session_watch.statistics_source())`. May be called beside the other.
+  void watch(SessionWatchStatisticsSource source);
+
   /// Returns the points of the instrument with this index in instruments().
   std::vector<MetricPoint> points(std::size_t instrument) const;
 
-  /// Returns the points of all instruments(), in their order; pool and near cache are sampled at one moment.
+  /// Returns the points of all instruments(), in their order; pool, near cache and session watch are sampled once.
   std::vector<std::vector<MetricPoint>> points() const;
 
   void on_call(const CallEvent& event) noexcept override;

@@ -71,6 +71,25 @@ TEST(StoreMetrics, CountsADurationInTheFirstBucketThatHoldsIt) {
   EXPECT_EQ(points[0].sum, microseconds(1) + nanoseconds(1001) + 3 * last);
 }
 
+TEST(StoreMetrics, SamplesWatchedSessions) {
+  StoreMetrics metrics;
+  EXPECT_THAT(values_of(metrics, "obol.session_watch.sessions"), IsEmpty());
+  metrics.watch([] {
+    return SessionWatchStatistics{
+        .watched = 7, .users = 5, .unknown = 3, .ended = 11, .reads = 13, .connections = 17, .connection_losses = 15};
+  });
+  EXPECT_THAT(values_of(metrics, "obol.session_watch.sessions"),
+              ElementsAre(Pair("obol.session_watch.status=live", 4), Pair("obol.session_watch.status=unknown", 3)));
+  EXPECT_THAT(values_of(metrics, "obol.session_watch.users"), ElementsAre(Pair("", 5)));
+  EXPECT_THAT(values_of(metrics, "obol.session_watch.ends"), ElementsAre(Pair("", 11)));
+  EXPECT_THAT(values_of(metrics, "obol.session_watch.reads"), ElementsAre(Pair("", 13)));
+  EXPECT_THAT(values_of(metrics, "obol.session_watch.connection.opened"), ElementsAre(Pair("", 17)));
+  EXPECT_THAT(values_of(metrics, "obol.session_watch.connection.lost"), ElementsAre(Pair("", 15)));
+  EXPECT_THAT(values_of(metrics, "db.client.connection.count"), IsEmpty()) << "no store is sampled";
+  metrics.watch([]() -> std::optional<SessionWatchStatistics> { return std::nullopt; });
+  EXPECT_THAT(values_of(metrics, "obol.session_watch.sessions"), IsEmpty());
+}
+
 TEST(StoreMetrics, BoundsAscend) {
   constexpr auto bounds = duration_bounds();
   EXPECT_EQ(std::ranges::adjacent_find(bounds, std::greater_equal{}), bounds.end());
