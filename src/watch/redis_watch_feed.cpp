@@ -315,14 +315,26 @@ void RedisWatchFeed::drop_idle() {
 }
 
 void RedisWatchFeed::stop() {
-  std::vector<std::shared_ptr<Channel>> channels;
   {
     const std::scoped_lock lock(mutex_);
     is_stopped_ = true;
-    for (const auto& [id, channel] : channels_) channels.push_back(channel);
   }
   topology_->close();
-  for (const auto& channel : channels) channel->tracking().stop();
+  // One after the other, since a list of them would need memory.
+  auto channel = first_channel_from(0);
+  while (channel) {
+    channel->tracking().stop();
+    channel = first_channel_from(channel->id + 1);
+  }
+}
+
+auto RedisWatchFeed::first_channel_from(Id id) const -> std::shared_ptr<Channel> {
+  const std::scoped_lock lock(mutex_);
+  std::shared_ptr<Channel> first;
+  for (const auto& [at, channel] : channels_) {
+    if (at >= id && (!first || at < first->id)) first = channel;
+  }
+  return first;
 }
 
 void RedisWatchFeed::add_to(SessionWatchStatistics& statistics) const {

@@ -46,6 +46,7 @@ class RedisWatchFeed final : public WatchFeed {
 
   std::shared_ptr<Channel> channel_to(const redis::NodeHandle& node);
   std::shared_ptr<Channel> channel_at(Id id) const;
+  std::shared_ptr<Channel> first_channel_from(Id id) const;
   Id id_of(const redis::NodeHandle& node);
   void rehome(Id from, const std::vector<std::string>& keys);
   void begin_search();

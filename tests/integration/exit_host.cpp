@@ -22,6 +22,7 @@
 #include "obol/background_driver.hpp"
 #include "obol/redis_store.hpp"
 #include "obol/session_id.hpp"
+#include "obol/session_watch.hpp"
 #include "redis/connection/dialer.hpp"
 #include "support/sessions.hpp"
 
@@ -51,12 +52,18 @@ struct BehindStaticStore {
 /// Destroyed after main, and after everything that was made in main.
 std::optional<obol::RedisStore> static_store;
 
+/// The same, for a host that watches sessions; the handle goes first.
+std::optional<obol::SessionWatch> static_watch;
+std::optional<obol::WatchHandle> static_handle;
+
 /// The same, for a host that makes asynchronous calls; the driver goes first.
 std::optional<obol::AsyncRedisStore> static_async_store;
 std::optional<obol::BackgroundDriver> static_driver;
 
 obol::RedisStore* leaked_store = nullptr;
 obol::AsyncRedisStore* leaked_async_store = nullptr;
+obol::SessionWatch* leaked_watch = nullptr;
+const obol::WatchHandle* volatile leaked_handle = nullptr;
 // Kept where a leak checker finds it, also if a compiler sees that nobody reads it.
 const obol::BackgroundDriver* volatile leaked_driver = nullptr;
 
@@ -69,6 +76,11 @@ void die(std::string_view why) {
 void expect_no_store_in_use() {
   if (leaked_async_store != nullptr) {
     if (leaked_async_store->another()) die("OpenSSL ends before a leaked asynchronous store is closed");
+    return;
+  }
+  if (leaked_watch != nullptr) {
+    const auto watched = leaked_watch->watch(new_session().key(), [](const auto&) {});
+    if (watched || watched.error().code != obol::ErrorCode::closed) die("OpenSSL ends before a watch is closed");
     return;
   }
   if (leaked_store == nullptr) {
@@ -166,9 +178,45 @@ int run_async(std::string_view way, obol::RedisStoreOptions options) {
   for (;;) ::pause();
 }
 
+void expect_live(const obol::SessionWatch& watch) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (watch.statistics().reads == 0) {
+    if (std::chrono::steady_clock::now() > give_up) die("the watch reads nothing");
+    std::this_thread::yield();
+  }
+}
+
+/// The watch and its handle are never destroyed, unless they are static.
+int run_watch(std::string_view way, const obol::RedisStoreOptions& options) {
+  auto made = obol::RedisStore::connect(options);
+  if (!made) die(made.error().message);
+  auto session = new_session("user", obol::generate_session_id().value());
+  if (!made->upsert(session)) die("the store does not work");
+  auto watching = obol::SessionWatch::connect(options);
+  if (!watching) die(watching.error().message);
+  const bool ends_in_handler = way == "watch-in-a-handler";
+  auto handler = [ends_in_handler](const obol::SessionWatchEvent&) {
+    if (ends_in_handler) std::exit(0);
+  };
+  auto handle = watching->watch(session.key(), handler);
+  if (!handle) die(handle.error().message);
+  expect_live(*watching);
+  if (way == "watch-static") {
+    static_watch = std::move(*watching);
+    static_handle = std::move(*handle);
+    return 0;
+  }
+  leaked_watch = new obol::SessionWatch(std::move(*watching));
+  leaked_handle = new obol::WatchHandle(std::move(*handle));
+  if (!ends_in_handler) return 0;
+  if (!made->delete_one(session.key())) die("the store does not delete");
+  for (;;) ::pause();
+}
+
 int run(std::string_view way, obol::RedisStoreOptions options) {
   if (way == "in-a-call") options.observer = std::make_shared<Ending>();
   if (::OPENSSL_atexit(expect_no_store_in_use) != 1) die("OpenSSL calls nothing at its end");
+  if (way.starts_with("watch")) return run_watch(way, options);
   if (way.starts_with("async")) return run_async(way, std::move(options));
   const auto connection = options.connection;
   auto made = obol::RedisStore::connect(std::move(options));

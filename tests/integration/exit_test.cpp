@@ -59,7 +59,8 @@ INSTANTIATE_TEST_SUITE_P(On, ExitTest,
                          ::testing::Combine(::testing::Values(ServerKind::redis, ServerKind::valkey),
                                             ::testing::Values(ExitWire::plain, ExitWire::tls),
                                             ::testing::Values("static", "leaked", "second-thread", "dials", "in-a-call",
-                                                              "child", "async", "async-static", "async-in-a-handler")),
+                                                              "child", "async", "async-static", "async-in-a-handler",
+                                                              "watch", "watch-static", "watch-in-a-handler")),
                          [](const auto& parameter) {
                            std::string name = name_of(std::get<ServerKind>(parameter.param)) +
                                               (std::get<ExitWire>(parameter.param) == ExitWire::tls ? "Tls" : "") +

@@ -215,6 +215,78 @@ TEST_P(SessionWatchTest, TheServerRemembersTheWatchedUsersOnly) {
   EXPECT_LE(watch.statistics().reads, 2U);
 }
 
+// The server forgets tracked keys then, and tells of each as if it had changed.
+TEST_P(SessionWatchTest, AServerThatTracksFewerKeysThanAreWatchedIsReadAgain) {
+  constexpr std::size_t users = 60;
+  ASSERT_FALSE(server.command({"CONFIG", "SET", "tracking-table-max-keys", "10"}).is_error());
+  std::vector<Session> sessions;
+  for (std::size_t user = 0; user < users; ++user) sessions.push_back(stored("session", std::to_string(user)));
+  auto watch = SessionWatch::connect(options(), patient).value();
+  const std::vector<WatchEvents> told(users);
+  std::vector<WatchHandle> handles;
+  for (std::size_t i = 0; i < users; ++i) {
+    handles.push_back(watch.watch(sessions[i].key(), told[i].handler()).value());
+  }
+  await("reads of what the server has forgotten", [&] { return watch.statistics().reads > 2 * users; });
+  for (const auto& events_of_user : told) EXPECT_EQ(events_of_user.count(), 0U);
+  for (std::size_t user = 0; user < users; user += 2) {
+    server.command({"DEL", "obol_{" + std::to_string(user) + "}:full"});
+  }
+  for (std::size_t user = 0; user < users; user += 2) EXPECT_EQ(told[user].await(), removed_event);
+  for (std::size_t user = 1; user < users; user += 2) EXPECT_EQ(told[user].count(), 0U) << user;
+  EXPECT_EQ(watch.statistics().connection_losses, 0U);
+}
+
+// SWAPDB is told by no server: see docs/operations.md.
+TEST_P(SessionWatchTest, SwappedDatabasesAreNoticedWhenTheConnectionIsRenewed) {
+  const auto session = stored();
+  auto renewing = options();
+  renewing.pool.lifetime_limit = std::chrono::seconds(1);
+  auto watch = SessionWatch::connect(renewing, hasty).value();
+  const auto handle = watch.watch(session.key(), events.handler()).value();
+  await_live(watch);
+  server.command({"SWAPDB", "0", "1"});
+  await("the end", [&] { return events.count() > 0 && events.all().back() == removed_event; });
+}
+
+TEST_P(SessionWatchTest, ASlowNetworkLosesNothing) {
+  for (const auto& slowness : {Fault::delay(milliseconds(200)), Fault::trickle(1, milliseconds(2)),
+                               Fault::trickle(7, milliseconds(20)), Fault::split_every_byte()}) {
+    const auto session = stored();
+    FaultProxy proxy(server);
+    proxy.follow([&slowness](std::string_view) { return slowness; });
+    auto watch = SessionWatch::connect(options_through(proxy), patient).value();
+    const WatchEvents told;
+    const auto handle = watch.watch(session.key(), told.handler()).value();
+    await_live(watch);
+    const auto reads = watch.statistics().reads;
+    // The first changes may come before the server has got the first read.
+    await("the read after a change", [&] {
+      server.command({"HINCRBY", "obol_{user}:full", "counter", "1"});
+      return watch.statistics().reads > reads;
+    });
+    EXPECT_EQ(told.count(), 0U);
+    server.command({"DEL", "obol_{user}:full"});
+    EXPECT_EQ(told.await(), removed_event);
+    EXPECT_EQ(told.count(), 1U);
+    EXPECT_EQ(watch.statistics().connection_losses, 0U);
+    EXPECT_GT(proxy.faults(), 0U);
+  }
+}
+
+TEST_P(SessionWatchTest, ASlowSignOfLifeCountsFromItsQuestion) {
+  const auto session = stored();
+  FaultProxy proxy(server);
+  auto watch = SessionWatch::connect(options_through(proxy), hasty).value();
+  const auto handle = watch.watch(session.key(), events.handler()).value();
+  await_live(watch);
+  // Each answer comes in time to keep the connection, and too late to say anything.
+  proxy.always(Fault::delay(milliseconds(590)), "HELLO");
+  EXPECT_EQ(events.await(1), unknown_event);
+  proxy.heal();
+  await("the session to be known again", [&] { return events.all().back() == live_event; });
+}
+
 TEST_P(SessionWatchTest, ManySessionsAreReadAgainAfterALoss) {
   constexpr std::size_t users = 3000;
   auto store = store_on(server);

@@ -183,9 +183,9 @@ void Tracking::run(std::optional<Connection> connection) {
 // Returns why it ended.
 std::string Tracking::follow(Connection& connection) {
   if (!set_descriptor(connection.descriptor())) return {};
-  const auto ended = within_memory([&] { return listen(connection); });
+  auto ended = within_memory([&] { return listen(connection); });
   set_descriptor(-1);
-  return ended ? std::string{} : ended.error().message;
+  return ended ? std::string{} : std::move(ended.error().message);
 }
 
 // Until the connection is lost.
