@@ -160,7 +160,7 @@ void Tracking::run(std::optional<Connection> connection) {
     if (connection) {
       const auto begun_at = Deadline::Time::now();
       const auto reason = follow(*connection);
-      listener_.on_lost(is_stopping() ? "the store was closed" : reason);
+      listener_.on_lost(is_stopping() ? std::string_view("the store was closed") : reason);
       connection.reset();
       // A server that refuses to be read answers everything else.
       if (is_broadcasting() || Deadline::Time::now() - begun_at > settings_.question_interval) backoff = {};
