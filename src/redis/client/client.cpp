@@ -67,7 +67,7 @@ Result<void> Client::start(std::string_view probe_key, const MakeProbe& make_pro
     if (!started && !is_transient(started.error())) return started;
     if (!started) last_error = std::move(started.error());
     has_started = has_started || started.has_value();
-    if (has_started && loading_ == FunctionLoading::load_at_connect) return {};
+    if (has_started && loading_ != FunctionLoading::require_loaded) return {};
   }
   if (has_started || !last_error) return {};
   return std::unexpected(std::move(*last_error));
