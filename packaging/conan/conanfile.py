@@ -51,7 +51,7 @@ class ObolConan(ConanFile):
     def export_sources(self):
         copy(self, "LICENSE", self._checkout, self.export_sources_folder)
         copy(self, "CMakeLists.txt", self._checkout, self.export_sources_folder)
-        for folder in ("adapters", "cmake", "docs/man", "include", "lua", "src"):
+        for folder in ("cmake", "docs/man", "include", "lua", "src"):
             copy(self, f"{folder}/*", self._checkout, self.export_sources_folder)
 
     def layout(self):
