@@ -9,8 +9,8 @@ enum class FunctionLoading {
   /// server that does not know FUNCTION or FCALL is given the same functions as scripts.
   load_at_connect,
   require_loaded,  ///< The library is loaded by other means (docs/operations.md); connect fails if it is missing.
-  /// The same functions as scripts (EVALSHA), for servers and proxies without FUNCTION. The store loads them at connect,
-  /// and again if the server has lost them. Needs +evalsha and +script|load.
+  /// The same functions as scripts (EVALSHA), for servers and proxies without FUNCTION. The store loads them at
+  /// connect, and again if the server has lost them. Needs +evalsha and +script|load.
   scripts,
 };
 
