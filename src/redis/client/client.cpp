@@ -148,6 +148,7 @@ Result<std::vector<Reply>> Client::ask_and_check(Node& node, Lease& lease, std::
                                                  std::span<const Command> commands, Deadline deadline) const {
   if (needed.empty()) return ask(node, lease, commands, deadline);
   std::vector<Command> all;
+  all.reserve(needed.size() + commands.size());
   for (const auto& capability : needed) all.push_back(capability.command);
   all.insert(all.end(), commands.begin(), commands.end());
   auto replies = ask(node, lease, all, deadline);
