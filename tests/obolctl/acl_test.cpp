@@ -237,7 +237,7 @@ class OperatorRules : public AclRules {
     for (auto words : commands_) {
       if (uses_scripts && words[0] == "functions") continue;
       if (words[0] == "rekey") server.command({"SCRIPT", "FLUSH"});
-      if (uses_scripts) words.push_back("--scripts");
+      if (uses_scripts) words.emplace_back("--scripts");
       const auto [status, out] = run_as(server, "operator", words);
       const bool is_done =
           status == ctl::ExitCode::done || (status == ctl::ExitCode::negative && words[0] != "diagnose");

@@ -22,7 +22,6 @@ struct Case {
 };
 
 TEST(ServerVersion, IsThatOfTheTestedServersFromTheirReleasesOn) {
-  const std::string long_text(100, 'x');
   for (const auto& [fields, name, is_tested] :
        {Case{{{"server", "redis"}, {"version", "8.0.0"}}, "Redis 8.0.0", true},
         Case{{{"server", "redis"}, {"version", "10.2"}}, "Redis 10.2", true},
