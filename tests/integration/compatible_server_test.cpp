@@ -106,7 +106,7 @@ TEST(ValkeyWithRedisCompatibility, IsUsedThoughItCallsItselfRedis) {
 class ServerThatLacks : public ServerTest {
  protected:
   /// What connecting to a server without these comes to.
-  Error refused(std::vector<std::string> commands, RedisStoreOptions options = {}) {
+  Error refused(std::vector<std::string> commands, const RedisStoreOptions& options = {}) {
     auto like = redis_7_4();
     like.lacks = std::move(commands);
     const LookalikeServer server_like(GetParam(), like);
@@ -164,7 +164,7 @@ TEST_P(ServerThatLacks, FunctionsAndScriptsIsNamed) {
 TEST_P(ServerThatLacks, RoleOrNumberInHelloIsTakenWithoutANearCache) {
   for (const auto& hello : {hello_of({{"server", "redis"}, {"proto", ":3"}, {"id", ":7"}}),
                             hello_of({{"server", "redis"}, {"proto", ":3"}, {"role", "master"}})}) {
-    LookalikeServer like(GetParam(), {.name = "Untold", .hello = hello});
+    const LookalikeServer like(GetParam(), {.name = "Untold", .hello = hello});
     auto options = options_for(like.connection());
     EXPECT_TRUE(RedisStore::connect(options).has_value());
     options.near_cache.enabled = true;

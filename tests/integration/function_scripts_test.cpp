@@ -162,7 +162,7 @@ TEST_P(FunctionScripts, AreLoadedIntoAReplicaThatBecomesThePrimary) {
   ASSERT_FALSE(code_of(store.upsert(session)));
   await("the replica to have the session",
         [&] { return servers.replica.command({"HLEN", "obol_{user}:full"}).integer == 1; });
-  const auto& script = session_functions().scripts.front();
+  const auto script = session_functions().scripts.front();
   ASSERT_EQ(servers.replica.command({"SCRIPT", "EXISTS", script.sha1}).elements.front().integer, 0);
   proxy.lead_to(servers.replica);
   servers.replica.command({"REPLICAOF", "NO", "ONE"});
