@@ -133,7 +133,7 @@ Result<std::vector<Reply>> Client::ask(Node& node, Lease& lease, std::span<const
                                        Deadline deadline) const {
   auto replies = lease.connection().call_all(commands, deadline.within(timeouts_.command));
   if (replies) return replies;
-  lease.discard(replies.error().message);
+  lease.discard_for(replies.error());
   return std::unexpected(node.source().at_endpoint(std::move(replies.error())));
 }
 
@@ -236,8 +236,8 @@ CallMachine::Action Client::exchange_together(Node& node, CallMachine& machine, 
   auto lease = node.pool().checkout(deadline);
   if (!lease) return machine.failed({.error = std::move(lease.error())}, node.has_left(), Time::now());
   const auto ends = deadline.within(timeouts_.command);
-  const auto scripts = scripts_for(node, commands);
-  const auto sent = scripts.empty() ? commands : std::span(scripts);
+  const auto form = form_for(node, commands);
+  const auto sent = form.commands;
   auto& connection = lease->connection();
   auto replies = machine.asks() ? connection.call_all(with_asking(sent), ends) : connection.call_all(sent, ends);
   if (!replies) {
@@ -368,8 +368,7 @@ std::optional<std::vector<Reply>> Client::try_together(Node& node, std::span<con
   const auto give_up = deadline.within(timeouts_.command);
   auto lease = node.pool().checkout(give_up);
   if (!lease) return std::nullopt;
-  const auto scripts = scripts_for(node, commands);
-  auto replies = lease->connection().call_all(scripts.empty() ? commands : std::span(scripts), give_up);
+  auto replies = lease->connection().call_all(form_for(node, commands).commands, give_up);
   if (replies) return std::move(*replies);
   lease->discard_for(replies.error());
   return std::nullopt;
@@ -388,12 +387,8 @@ std::expected<void, CallFailure> Client::load_functions_into(Node& node, Deadlin
   auto loaded = node.loading().run(deadline, [&]() -> Result<void> {
     auto lease = node.pool().checkout(deadline);
     if (!lease) return std::unexpected(std::move(lease.error()));
-    const auto loaded_now = load_into(node, [&](std::span<const Command> commands) -> Result<std::vector<Reply>> {
-      auto replies = lease->connection().call_all(commands, deadline.within(timeouts_.command));
-      if (replies) return replies;
-      lease->discard_for(replies.error());
-      return std::unexpected(node.source().at_endpoint(std::move(replies.error())));
-    });
+    const auto loaded_now =
+        load_into(node, [&](std::span<const Command> commands) { return ask(node, *lease, commands, deadline); });
     may_repeat = !loaded_now && goes_on(verdict_for(loaded_now.error()), budget_);
     return loaded_now;
   });
@@ -406,9 +401,12 @@ std::optional<Command> Client::script_for(const Node& node, const Command& comma
   return functions_.as_script(command);
 }
 
-std::vector<Command> Client::scripts_for(const Node& node, std::span<const Command> commands) const {
-  if (node.function_form() == FunctionForm::library) return {};
-  return functions_.as_scripts(commands);
+Client::Form Client::form_for(const Node& node, std::span<const Command> commands) const {
+  Form form{.commands = commands};
+  if (node.function_form() == FunctionForm::library) return form;
+  form.scripts = functions_.as_scripts(commands);
+  if (!form.scripts.empty()) form.commands = form.scripts;
+  return form;
 }
 
 Result<std::vector<Inspection>> Client::inspect(std::string_view key, const MakeCommands& make_commands) {
@@ -429,15 +427,15 @@ Inspection Client::inspect(Node& node, std::span<const Command> commands, Deadli
     inspection.error = std::move(lease.error());
     return inspection;
   }
-  const auto scripts = scripts_for(node, commands);
-  auto replies = ask(node, *lease, scripts.empty() ? commands : std::span(scripts), deadline);
+  const auto form = form_for(node, commands);
+  auto replies = ask(node, *lease, form.commands, deadline);
   if (!replies) {
     inspection.error = std::move(replies.error());
     return inspection;
   }
   inspection.server = lease->connection().server();
   inspection.is_exposed = lease->connection().is_exposed();
-  inspection.functions = scripts.empty() ? FunctionForm::library : FunctionForm::scripts;
+  inspection.functions = form.scripts.empty() ? FunctionForm::library : FunctionForm::scripts;
   inspection.is_role_told = lease->connection().is_role_told();
   inspection.replies = std::move(*replies);
   return inspection;

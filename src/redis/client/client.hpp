@@ -137,6 +137,12 @@ class Client {
     ServerIdentity* answered_by = nullptr;
   };
 
+  /// Commands as a node is sent them: as they are, or, if there are any, the scripts in their place.
+  struct Form {
+    std::vector<Command> scripts{};
+    std::span<const Command> commands;
+  };
+
   /// `exchange`, given a node, sends the commands there and tells the machine what came of it.
   template <class Exchange>
   Result<void> run(std::string_view key, Deadline deadline, Exchange exchange);
@@ -163,9 +169,9 @@ class Client {
   Result<void> load_scripts_into(Node& node, Ask ask_server) const;
   Result<std::vector<Reply>> ask(Node& node, Lease& lease, std::span<const Command> commands, Deadline deadline) const;
   Result<void> take_loaded(Node& node, Result<bool> loaded) const;
-  /// What is sent to a node in place of commands, if it is one for scripts; else nothing.
+  /// What is sent to a node in place of a command, if it is one for scripts; else nothing.
   std::optional<Command> script_for(const Node& node, const Command& command) const;
-  std::vector<Command> scripts_for(const Node& node, std::span<const Command> commands) const;
+  Form form_for(const Node& node, std::span<const Command> commands) const;
   Inspection inspect(Node& node, std::span<const Command> commands, Deadline deadline);
 
   const Timeouts timeouts_;
