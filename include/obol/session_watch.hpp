@@ -118,7 +118,8 @@ class OBOL_EXPORT SessionWatch {
   ~SessionWatch();
 
   /// Watches a session until the handle is destroyed or the session has ended. Never calls the handler itself. Any
-  /// number of watches may be on one session. `invalid_argument` if the key is outside its limits; `closed`.
+  /// number of watches may be on one session. `invalid_argument` if the key is outside its limits or the handler is
+  /// empty; `closed`.
   Result<WatchHandle> watch(const SessionKey& key, SessionWatchHandler handler);
 
   /// Returns the counts so far.

@@ -106,6 +106,7 @@ SessionWatch::~SessionWatch() = default;
 
 Result<WatchHandle> SessionWatch::watch(const SessionKey& key, SessionWatchHandler handler) {
   if (auto valid = v0::validate(key); !valid) return std::unexpected(std::move(valid.error()));
+  if (!handler) return refuse("the handler is empty; pass a function that takes a SessionWatchEvent");
   return implementation_->core().watch(stored_key(implementation_->prefix(), key.user_id, key.type), key.id,
                                        std::move(handler));
 }

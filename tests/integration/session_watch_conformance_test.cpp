@@ -278,6 +278,7 @@ TEST_P(SessionWatchConformance, RefusesBadArguments) {
   const auto store = store_with();
   auto watch = watch_with();
   EXPECT_EQ(watch.watch({.user_id = "", .id = "id"}, events.handler()).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(watch.watch(new_session().key(), {}).error().code, ErrorCode::invalid_argument);
   watch.close();
   EXPECT_EQ(watch.watch(new_session().key(), events.handler()).error().code, ErrorCode::closed);
 }
