@@ -90,7 +90,8 @@ CLI::App* CommandLine::add(CLI::App& parent, const char* name, const char* descr
 void CommandLine::add_common_options() {
   auto& common = context_.common;
   app_.add_option("--uri", common.uri,
-                  "Server, without a password: redis://, valkey://, rediss:// or unix:// (OBOL_REDIS_URI)");
+                  "Server, without a password: redis://, rediss://, redis+sentinel://, redis+cluster:// or unix:// "
+                  "(OBOL_REDIS_URI)");
   app_.add_option("--password-file", common.password_file, "File with the server's password (OBOL_REDIS_PASSWORD)");
   app_.add_option("--sentinel-password-file", common.sentinel_password_file,
                   "File with the sentinels' password (OBOL_SENTINEL_PASSWORD)");

@@ -163,7 +163,8 @@ Result<ConnectionOptions> read_connection(const CommonArguments& arguments, cons
   auto connection = ConnectionOptions::from_uri(address);
   if (!connection && uri.contains('@')) {
     connection.error().message +=
-        "; if --uri holds a password, change that password: every user of this machine can read command lines";
+        "; a password belongs in OBOL_REDIS_PASSWORD or in the file of --password-file; if --uri holds one, change "
+        "that password: every user of this machine can read command lines";
   }
   if (connection && connection->client_name == ConnectionOptions{}.client_name) connection->client_name = "obolctl";
   return connection;

@@ -151,6 +151,13 @@ TEST(ConnectionSettings, APasswordOnTheCommandLineIsRefusedAndNotRepeated) {
   }
 }
 
+TEST(ConnectionSettings, AUserWithoutAPasswordIsRefusedWithWhereItBelongs) {
+  const auto refused = read_connection({.uri = "redis://web@host"}, environment_of({}));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("OBOL_REDIS_PASSWORD"), std::string::npos) << refused.error().message;
+  EXPECT_NE(refused.error().message.find("--password-file"), std::string::npos) << refused.error().message;
+}
+
 TEST(ConnectionSettings, TheSentinelsPasswordComesFromTheEnvironment) {
   const auto environment = environment_of({{"OBOL_SENTINEL_PASSWORD", "s&cr/t"}, {"OBOL_REDIS_PASSWORD", "other"}});
   const auto connection =

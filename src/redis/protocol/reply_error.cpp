@@ -51,7 +51,8 @@ constexpr std::array rows{
         "the user lacks a command the functions use; give it the ACL rules in docs/operations.md, which obolctl acl "
         "prints, also those of the options that are set (such as policy)"},
     Row{"ERR Function not found", Remedy::load_functions, ErrorCode::unsupported_server,
-        "Obol's function library is not loaded; load it with a user that may (FunctionLoading::load_at_connect)"},
+        "Obol's function library is not loaded; load it with a user that may (obolctl functions load, or "
+        "FunctionLoading::load_at_connect)"},
     Row{"NOSCRIPT", Remedy::load_scripts, ErrorCode::unsupported_server,
         "the server loses Obol's scripts as soon as they are loaded; is there a proxy that sends SCRIPT LOAD "
         "elsewhere?"},
@@ -134,7 +135,8 @@ Error error_of(const Reply& error, std::string_view command) {
   }
   if (is_missing_command(error) && is_of_functions(command)) {
     return make(ErrorCode::unsupported_server, error, command,
-                "the server, or a proxy in between, knows no functions; set FunctionLoading::scripts");
+                "the server, or a proxy in between, knows no functions; use scripts (FunctionLoading::scripts, for "
+                "obolctl --scripts)");
   }
   if (is_missing_command(error)) {
     return make(ErrorCode::unsupported_server, error, command,
