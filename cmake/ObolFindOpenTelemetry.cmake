@@ -6,4 +6,4 @@ obol_find_dependency(opentelemetry-cpp::api
   FOUND obol_opentelemetry_FOUND
   NEEDS "Obol's OpenTelemetry adapter needs opentelemetry-cpp, and none was found. Install "
     "opentelemetry-cpp-dev (Debian 13 or newer, with libabsl-dev), or add opentelemetry-cpp with vcpkg or Conan, or run "
-    "scripts/setup --test and set the environment it writes to .deps/environment.")
+    "scripts/setup --full in the folder of Obol and then, in this shell, '. .deps/environment' there.")

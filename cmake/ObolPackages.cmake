@@ -66,7 +66,7 @@ set(CPACK_DEBIAN_OBOL_DEVELOPMENT_PACKAGE_NAME libobol-dev)
 set(CPACK_DEBIAN_OBOL_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_OBOL_DEVELOPMENT_PACKAGE_DEPENDS
   "${library} (= ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE})")
-set(CPACK_DEBIAN_OBOL_DEVELOPMENT_PACKAGE_SUGGESTS "libasio-dev, libboost-dev, nlohmann-json3-dev, obolctl")
+set(CPACK_DEBIAN_OBOL_DEVELOPMENT_PACKAGE_SUGGESTS "libasio-dev, libboost-dev (>= 1.81) | libboost1.81-dev, nlohmann-json3-dev, obolctl")
 set(CPACK_DEBIAN_OBOL_DEVELOPMENT_DESCRIPTION "login sessions in Redis or Valkey (development files)
 Obol keeps the login sessions of an auth server in Redis or Valkey: signed,
 expiring by themselves, safe under concurrent refreshes, and listed and
