@@ -35,11 +35,11 @@ Shown shown_by(const Capability& capability, const Reply& reply) {
 }
 
 Error lacking(const ServerVersion& server, std::string_view names) {
-  return {
-      ErrorCode::unsupported_server,
-      fmt::format("{} found, which lacks {} (unknown, other than Obol uses it, renamed, or blocked by a proxy); use "
-                  "{}, or another server that has all that docs/servers.md lists",
-                  server.name(), names, tested_servers)};
+  auto message = fmt::format(
+      "{} found, which lacks {} (it is too old or works otherwise than Redis, or these are renamed or blocked by a "
+      "proxy); use {}, or another server that has all that docs/servers.md lists",
+      server.name(), names, tested_servers);
+  return {ErrorCode::unsupported_server, std::move(message)};
 }
 
 }  // namespace
