@@ -41,6 +41,7 @@ class CommandLine {
   void add_types(CLI::App& command, const char* description);
   void add_revoke_options(CLI::App* command);
   Result<void> read_names();
+  std::string explain(const CLI::ParseError& error) const;
   ExitCode execute();
 
   CLI::App app_{overview, "obolctl"};
@@ -223,6 +224,13 @@ ExitCode CommandLine::execute() {
   return exit_code_of(result.error());
 }
 
+/// CLI11 does not name a word that is no command. An option that is unknown may hold a secret and is not repeated.
+std::string CommandLine::explain(const CLI::ParseError& error) const {
+  const auto others = app_.remaining();
+  if (!app_.get_subcommands().empty() || others.empty() || others.front().starts_with('-')) return error.what();
+  return fmt::format("{} is not a command", others.front());
+}
+
 ExitCode CommandLine::run(int count, const char* const* words) {
   try {
     app_.parse(count, words);
@@ -230,7 +238,7 @@ ExitCode CommandLine::run(int count, const char* const* words) {
     app_.exit(success);
     return ExitCode::done;
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "obolctl: error: {}\n", printable(error.what()));
+    fmt::print(stderr, "obolctl: error: {}\n", printable(explain(error)));
     fmt::print(stderr, "Run obolctl --help, or obolctl COMMAND --help. Write an id that begins with - after --.\n");
     return ExitCode::usage;
   }

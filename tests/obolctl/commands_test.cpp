@@ -229,6 +229,7 @@ TEST_P(Obolctl, DiagnoseLeavesAKeyAloneThatIsCalledLikeThePrefix) {
 
 TEST_P(Obolctl, ExitStatusesTellWhyItFailed) {
   EXPECT_EQ(run({}).status, 2);
+  EXPECT_NE(run({"lst", "426"}).err.find("lst is not a command"), std::string::npos);
   EXPECT_EQ(run({"list"}).status, 2);
   EXPECT_EQ(run({"list", ""}).status, 2);
   EXPECT_EQ(run({"list", "426", "--type", "a:b"}).status, 2);
