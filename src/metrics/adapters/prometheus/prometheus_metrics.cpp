@@ -15,7 +15,7 @@ using ::prometheus::ClientMetric;
 using ::prometheus::MetricFamily;
 using ::prometheus::MetricType;
 
-double seconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
+double in_seconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
 
 std::string with_underscores(std::string_view name) {
   std::string text(name);
@@ -24,14 +24,14 @@ std::string with_underscores(std::string_view name) {
 }
 
 ClientMetric::Histogram histogram(const MetricPoint& point) {
-  ClientMetric::Histogram histogram{.sample_count = point.value, .sample_sum = seconds(point.sum), .bucket = {}};
+  ClientMetric::Histogram histogram{.sample_count = point.value, .sample_sum = in_seconds(point.sum), .bucket = {}};
   constexpr auto bounds = duration_bounds();
   std::uint64_t cumulative = 0;
   for (std::size_t i = 0; i < point.bucket_counts.size(); ++i) {
     cumulative += point.bucket_counts[i];
     histogram.bucket.push_back(
         {.cumulative_count = cumulative,
-         .upper_bound = i < bounds.size() ? seconds(bounds[i]) : std::numeric_limits<double>::infinity()});
+         .upper_bound = i < bounds.size() ? in_seconds(bounds[i]) : std::numeric_limits<double>::infinity()});
   }
   return histogram;
 }
