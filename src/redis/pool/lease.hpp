@@ -24,18 +24,18 @@ class Lease {
 
   Connection& connection() { return pooled_->connection; }
 
-  /// Closes the connection instead of returning it, and, since the server is in doubt, all idle ones, and those in use
-  /// when they come back.
+  /// Closes the connection instead of returning it; another may be opened instead.
+  void discard(std::string_view reason);
+
+  /// The same if the server is in doubt: all idle connections are closed too, and those in use when they come back.
   void discard_all(std::string_view reason);
 
-  /// Closes the connection alone or as discard_all does, depending on what the error says of the server.
+  /// One of the two, depending on what the error says of the server.
   void discard_for(const Error& error);
 
  private:
   friend class Pool;
   Lease(Pool& pool, std::unique_ptr<PooledConnection> pooled) : pool_(&pool), pooled_(std::move(pooled)) {}
-
-  void discard(std::string_view reason);
 
   Pool* pool_;
   std::unique_ptr<PooledConnection> pooled_;
