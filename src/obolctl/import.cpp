@@ -111,8 +111,9 @@ Result<std::vector<Import::Written>> Import::send(const Sessions& sessions, std:
     auto got = primary->call_all(own);
     if (!got) return std::unexpected(std::move(got.error()));
     const auto time = redis::server_time(got->back());
+    if (!time) return unexpected_reply();
     for (std::size_t i = 0; i < part.size(); ++i) {
-      replies[part[i]] = {.reply = std::move((*got)[i]), .is_past = !time || *time >= sessions[part[i]]->expires_at};
+      replies[part[i]] = {.reply = std::move((*got)[i]), .is_past = *time >= sessions[part[i]]->expires_at};
     }
   }
   return replies;

@@ -198,7 +198,7 @@ class Diagnosis {
   }
 
   void look_at_functions(redis::FunctionForm functions, FunctionLoading loading) {
-    if (functions != redis::FunctionForm::scripts || loading == FunctionLoading::scripts) return;
+    if (functions == redis::FunctionForm::library || loading == FunctionLoading::scripts) return;
     add(Severity::note, "functions",
         "the server knows no functions, so Obol runs their code as scripts; set FunctionLoading::scripts");
   }
@@ -208,7 +208,7 @@ class Diagnosis {
       // A script that is not loaded is loaded by the call that needs it.
       if (!replies[i].is_error() || redis::remedy_for(replies[i]) == redis::Remedy::load_scripts) continue;
       std::string probe(probed[i]);
-      if (functions == redis::FunctionForm::scripts && probe.starts_with(call_of_function)) {
+      if (functions != redis::FunctionForm::library && probe.starts_with(call_of_function)) {
         probe.replace(0, call_of_function.size(), call_of_script);
       }
       const auto error = redis::error_of(replies[i], std::string_view(probe).substr(0, probe.find(' ')));

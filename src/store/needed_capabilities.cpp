@@ -1,6 +1,7 @@
 // Lists a store's commands, each in the form in which it is used.
 #include "store/needed_capabilities.hpp"
 
+#include "redis/protocol/server_time.hpp"
 #include "store/session_commands.hpp"
 
 namespace obol { inline namespace v0 {
@@ -8,6 +9,12 @@ namespace obol { inline namespace v0 {
 using redis::Capability;
 using redis::Command;
 using Kind = redis::Reply::Kind;
+
+namespace {
+
+bool tells_time(const redis::Reply& reply) { return redis::server_time(reply).has_value(); }
+
+}  // namespace
 
 // HSETEX is given an expiry in the past: servers report the field as stored and delete it in the same step, and the
 // HGET behind it shows that they have. What a server keeps in spite of that, the HDEL takes away.
@@ -23,7 +30,7 @@ std::vector<Capability> needed_capabilities(const RedisStoreOptions& options, st
       {"HLEN", Command{"HLEN", probe_key}, Kind::integer},
       {"HDEL", delete_one_command(probe_key, field), Kind::integer},
       {"UNLINK", delete_all_command(probe_key), Kind::integer},
-      {"TIME", Command{"TIME"}, Kind::list},
+      {"TIME", Command{"TIME"}, Kind::list, tells_time},
   };
   if (options.policy.max_sessions > 0) {
     needed.push_back({"HSCAN with NOVALUES", Command{"HSCAN", probe_key, "0", "COUNT", "1", "NOVALUES"}, Kind::list});

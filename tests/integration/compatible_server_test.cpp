@@ -58,6 +58,11 @@ std::vector<Lookalike> usable() {
        .hello = hello_of_version("7.2.5"),
        .lacks = {"INFO", "CONFIG", "CLIENT", "WAIT", "SELECT", "CLUSTER"}},
       {.name = "NoFunctions", .hello = hello_of_version("7.4.0"), .lacks = {"FUNCTION", "FCALL"}},
+      {.name = "NoFunctionsAndNoFlags",
+       .hello = hello_of({{"server", "redis"}, {"version", "7.4.0"}, {"role", "master"}}),
+       .lacks = {"FUNCTION", "FCALL"},
+       .takes_flags = false},
+      {.name = "TimeInNumbers", .hello = hello_of_version("7.4.0"), .tells_time_in_numbers = true},
       {.name = "NoRole", .hello = "%0\r\n", .lacks = {"ROLE"}}};
 }
 
@@ -183,6 +188,16 @@ TEST_P(ServerThatLacks, TheFormInWhichObolUsesItIsToldApartFromTheCommand) {
     ASSERT_FALSE(store.has_value());
     EXPECT_TRUE(names(store.error(), "lacks HSETEX with FNX and PXAT")) << store.error().message;
   }
+}
+
+/// A write is not told from one that has expired without it.
+TEST_P(ServerThatLacks, ATimeThatIsUnderstoodIsNamed) {
+  LookalikeServer like(GetParam(), redis_7_4());
+  like.proxy().always(Fault::garbage("*2\r\n+now\r\n+soon\r\n"), "TIME");
+  like.proxy().once(Fault::garbage(*redis_7_4().hello), "HELLO");
+  const auto store = RedisStore::connect(options_for(like.connection()));
+  ASSERT_FALSE(store.has_value());
+  EXPECT_TRUE(names(store.error(), "lacks TIME")) << store.error().message;
 }
 
 OBOL_ON_BOTH_SERVERS(ServerThatLacks);

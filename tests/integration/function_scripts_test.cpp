@@ -17,6 +17,7 @@
 #include "store/session_commands.hpp"
 #include "support/await.hpp"
 #include "support/fault_proxy.hpp"
+#include "support/lookalike.hpp"
 #include "support/monitor.hpp"
 #include "support/recording_observer.hpp"
 #include "support/replicated_server.hpp"
@@ -287,6 +288,45 @@ TEST_P(ScriptsByThemselves, AreUsedBehindAProxyThatPassesNoFunctionsOn) {
       expect_all_functions_work(store);
     }
   }
+}
+
+/// As Dragonfly, where the line that declares flags is an error of syntax.
+TEST_P(ScriptsByThemselves, ArePlainIfTheServerTakesNoFlags) {
+  for (const auto& missing : {without({}), without({"FUNCTION", "FCALL"})}) {
+    const TestServer lacking(GetParam().server, missing);
+    FaultProxy proxy(lacking);
+    proxy.always(without_flags(), "SCRIPT");
+    auto options = options_for(proxy.connection(), observer);
+    if (missing.empty()) options.functions = FunctionLoading::scripts;
+    auto store = store_that_chooses(options);
+    expect_all_functions_work(store);
+    const auto sent = proxy.faults();
+    lacking.command({"SCRIPT", "FLUSH"});
+    expect_all_functions_work(store, "another user");
+    EXPECT_EQ(proxy.faults(), sent + session_functions().scripts.size()) << "they are loaded as plain ones at once";
+    for (const auto& finding : store.diagnose().value())
+      EXPECT_NE(finding.severity, Severity::problem) << finding.message;
+    // Many are deleted another way than few.
+    auto kept = new_session("user of many", "kept");
+    ASSERT_FALSE(code_of(store.upsert(kept)));
+    for (int i = 0; i < 600; ++i) {
+      auto session = new_session("user of many", std::to_string(i));
+      ASSERT_FALSE(code_of(store.upsert(session)));
+    }
+    ASSERT_FALSE(code_of(store.delete_others(kept.key())));
+    EXPECT_EQ(store.get_all("user of many", "full").value(), std::vector{kept});
+  }
+}
+
+TEST_P(ScriptsByThemselves, ThatDoNotCompileInEitherFormAreAnErrorOfTheServer) {
+  FaultProxy proxy(server);
+  proxy.always(Fault::refuse("ERR [string \"x\"]:2: unexpected symbol near 'local'"), "SCRIPT");
+  auto options = options_for(proxy.connection());
+  options.functions = FunctionLoading::scripts;
+  const auto store = RedisStore::connect(options);
+  ASSERT_FALSE(store.has_value());
+  EXPECT_EQ(store.error().code, ErrorCode::server);
+  EXPECT_NE(store.error().message.find("the scripts could not be loaded"), std::string::npos) << store.error().message;
 }
 
 TEST_P(ScriptsByThemselves, AreNotUsedByAStoreThatMayLoadNothing) {

@@ -2,9 +2,11 @@
 // that it has stored it.
 #include <atomic>
 #include <functional>
+#include <string>
 #include <utility>
 
 #include "store/session_commands.hpp"
+#include "support/fault_proxy.hpp"
 #include "support/store_calls.hpp"
 #include "support/tested_store.hpp"
 
@@ -70,6 +72,22 @@ TEST_P(ServerClockTest, ANewSessionUnderACapIsExpiredAndEvictsNobody) {
 TEST_P(ServerClockTest, ANewSessionUnderMarksIsExpired) {
   auto store = store_behind({.revocation_mark_lifetime = seconds(60)});
   expect_create_refused(store);
+}
+
+/// It may be stored, so it is not said to be expired.
+TEST_P(ServerClockTest, AWriteBesideATimeThatIsNotUnderstoodIsAnErrorOfTheProtocol) {
+  FaultProxy proxy(server);
+  auto options = options_for(proxy.connection());
+  for (const auto most : {0U, 5U}) {
+    options.policy.max_sessions = most;
+    auto store = tested_store(options);
+    proxy.always(Fault::garbage("*2\r\n+now\r\n+soon\r\n"), "TIME");
+    auto session = new_session("user", std::to_string(most));
+    const auto stored = store.upsert(session);
+    ASSERT_FALSE(stored.has_value());
+    EXPECT_EQ(stored.error().code, ErrorCode::protocol) << stored.error().message;
+    proxy.heal();
+  }
 }
 
 TEST_P(ServerClockTest, AFirstWriteOfAStoreIsHeldAgainstTheClock) {

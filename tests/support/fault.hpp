@@ -35,6 +35,7 @@ struct Fault {
   std::size_t bytes = 0;
   std::string text{};
   std::string again{};
+  std::string part{};
 
   /// The reply comes later.
   static Fault delay(Milliseconds span) { return {.kind = Kind::delay, .span = span}; }
@@ -74,6 +75,13 @@ struct Fault {
 
   /// The server never sees the command; this error comes as its reply, such as "MOVED 1 127.0.0.1:6379".
   static Fault refuse(const std::string& error) { return {.kind = Kind::refusal, .text = "-" + error + "\r\n"}; }
+
+  /// The same for a command that contains such a text; any other passes.
+  static Fault refuse_with(std::string part, const std::string& error) {
+    auto fault = refuse(error);
+    fault.part = std::move(part);
+    return fault;
+  }
 
   static Fault push_before_reply() { return {.kind = Kind::push_before_reply}; }
   /// The server acts; in place of its reply comes a beginning, and behind it a text again and again: as fast as the

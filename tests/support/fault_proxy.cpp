@@ -240,6 +240,7 @@ class FaultProxy::Channel {
   }
 
   void deliver(std::string command, Time now) {
+    if (!command.contains(fault_->part)) *fault_ = {};
     ended_ = fault_->kind == Fault::Kind::cut_before_delivery;
     // Its reply keeps the place for the error.
     if (fault_->kind == Fault::Kind::refusal) command = "*1\r\n$4\r\nPING\r\n";

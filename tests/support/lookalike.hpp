@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <initializer_list>
 #include <optional>
@@ -23,6 +24,8 @@ struct Lookalike {
   std::optional<std::string> hello{};    ///< In place of its reply to HELLO, encoded.
   std::vector<std::string> lacks{};      ///< Commands, unknown to it and to its functions.
   std::vector<std::string> arguments{};  ///< Of the server.
+  bool takes_flags = true;               ///< In the first line of a script.
+  bool tells_time_in_numbers = false;    ///< In place of texts.
 };
 
 /// A reply to HELLO; a value that begins with ':' is a number.
@@ -47,11 +50,26 @@ inline std::string hello_of_version(std::string_view version) {
 
 inline Lookalike redis_7_4() { return {.name = "Redis74", .hello = hello_of_version("7.4.0")}; }
 
+/// Does it to SCRIPT, as a server that knows no line before the Lua code.
+inline Fault without_flags() {
+  return Fault::refuse_with("#!lua", "ERR [string \"#!lua\"]:1: unexpected symbol near '#'");
+}
+
+/// The time as Dragonfly tells it.
+inline Fault time_in_numbers() {
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  return Fault::garbage(fmt::format("*2\r\n:{}\r\n:999999\r\n", now.time_since_epoch().count()));
+}
+
 /// A private server behind a proxy. The proxy is there for faults, too, once the store is connected.
 class LookalikeServer {
  public:
   LookalikeServer(ServerKind kind, const Lookalike& like)
-      : server_(kind, arguments_of(like)), proxy_(server_), hello_(like.hello.value_or("")) {
+      : server_(kind, arguments_of(like)),
+        proxy_(server_),
+        hello_(like.hello.value_or("")),
+        takes_flags_(like.takes_flags),
+        tells_time_in_numbers_(like.tells_time_in_numbers) {
     proxy_.follow([this](std::string_view word) { return own_fault(word); });
   }
 
@@ -82,12 +100,16 @@ class LookalikeServer {
   // Functions call HPEXPIRETIME, but a store does not.
   Fault own_fault(std::string_view word) {
     if (word == "HPEXPIRETIME") ++probes_;
+    if (word == "SCRIPT" && !takes_flags_) return without_flags();
+    if (word == "TIME" && tells_time_in_numbers_) return time_in_numbers();
     return word == "HELLO" && !hello_.empty() ? Fault::garbage(hello_) : Fault{};
   }
 
   TestServer server_;
   FaultProxy proxy_;
   const std::string hello_;
+  const bool takes_flags_;
+  const bool tells_time_in_numbers_;
   std::atomic<std::size_t> probes_ = 0;
 };
 

@@ -101,7 +101,7 @@ Result<void> Client::start_on(Node& node, const Command& probe,
 
 template <class Ask>
 Result<void> Client::load_into(Node& node, Ask ask_server) const {
-  if (node.function_form() == FunctionForm::scripts) return load_scripts_into(node, ask_server);
+  if (node.function_form() != FunctionForm::library) return load_scripts_into(node, ask_server);
   const auto command = functions_.load_command();
   const auto replies = ask_server({&command, 1});
   if (!replies) return std::unexpected(replies.error());
@@ -113,9 +113,15 @@ Result<void> Client::load_into(Node& node, Ask ask_server) const {
 template <class Ask>
 Result<void> Client::load_scripts_into(Node& node, Ask ask_server) const {
   node.use_scripts();
-  const auto replies = ask_server(functions_.script_load_commands());
+  auto form = node.function_form();
+  auto replies = ask_server(functions_.script_load_commands(form));
+  if (replies && form == FunctionForm::scripts && is_no_lua(*replies)) {
+    node.use_plain_scripts();
+    form = FunctionForm::plain_scripts;
+    replies = ask_server(functions_.script_load_commands(form));
+  }
   if (!replies) return std::unexpected(replies.error());
-  if (auto loaded = functions_.script_load_result(*replies); !loaded) {
+  if (auto loaded = functions_.script_load_result(*replies, form); !loaded) {
     return std::unexpected(node.source().at_endpoint(std::move(loaded.error())));
   }
   return take_loaded(node, true);
@@ -330,7 +336,9 @@ CallMachine::Action Client::write_and_ask(Node& node, CallMachine& machine, Serv
   if (machine.failure()) return action;
   const auto theirs = server_time(answer.replies.back());
   if (theirs) node.clock().learn(*theirs, asked);
-  written = {.reply = std::move(answer.replies.front()), .is_past = !theirs || *theirs >= expiry};
+  // Without the time it is not known whether the write stands, so its reply says nothing.
+  if (!theirs) answer.replies.front() = {.kind = Reply::Kind::other};
+  written = {.reply = std::move(answer.replies.front()), .is_past = theirs && *theirs >= expiry};
   return action;
 }
 
@@ -397,14 +405,12 @@ std::expected<void, CallFailure> Client::load_functions_into(Node& node, Deadlin
 }
 
 std::optional<Command> Client::script_for(const Node& node, const Command& command) const {
-  if (node.function_form() == FunctionForm::library) return std::nullopt;
-  return functions_.as_script(command);
+  return functions_.as_script(command, node.function_form());
 }
 
 Client::Form Client::form_for(const Node& node, std::span<const Command> commands) const {
-  Form form{.commands = commands};
-  if (node.function_form() == FunctionForm::library) return form;
-  form.scripts = functions_.as_scripts(commands);
+  Form form{.functions = node.function_form(), .commands = commands};
+  form.scripts = functions_.as_scripts(commands, form.functions);
   if (!form.scripts.empty()) form.commands = form.scripts;
   return form;
 }
@@ -435,7 +441,7 @@ Inspection Client::inspect(Node& node, std::span<const Command> commands, Deadli
   }
   inspection.server = lease->connection().server();
   inspection.is_exposed = lease->connection().is_exposed();
-  inspection.functions = form.scripts.empty() ? FunctionForm::library : FunctionForm::scripts;
+  inspection.functions = form.functions;
   inspection.is_role_told = lease->connection().is_role_told();
   inspection.replies = std::move(*replies);
   return inspection;

@@ -139,6 +139,7 @@ class Client {
 
   /// Commands as a node is sent them: as they are, or, if there are any, the scripts in their place.
   struct Form {
+    FunctionForm functions = FunctionForm::library;
     std::vector<Command> scripts{};
     std::span<const Command> commands;
   };

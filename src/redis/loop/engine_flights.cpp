@@ -72,11 +72,11 @@ void Engine::Implementation::board(PassengerFlight& aboard, LoopNode& node, Engi
 Result<void> Engine::Implementation::load(PassengerFlight& aboard, const LoopNode& node, EngineCall& call) {
   const bool is_write = call.exchange.kind == Exchange::Kind::write;
   Passenger passenger{.call = &call, .asks = !call.replica_ && call.machine_->asks()};
-  passenger.calls_scripts = node.node->function_form() == FunctionForm::scripts;
+  passenger.functions = node.node->function_form();
   passenger.asks_time = is_write && node.node->clock().must_be_asked(call.exchange.expiry, now_, call.deadline.time());
   const auto add = [&](const Command& command) {
     if (passenger.asks) aboard.flight.add(Command{"ASKING"}.bytes());
-    const auto script = passenger.calls_scripts ? client_->functions().as_script(command) : std::nullopt;
+    const auto script = client_->functions().as_script(command, passenger.functions);
     aboard.flight.add(script ? script->bytes() : command.bytes());
   };
   if (is_write) {

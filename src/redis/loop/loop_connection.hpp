@@ -18,6 +18,7 @@
 #include "redis/core/flight.hpp"
 #include "redis/loop/loop_timer.hpp"
 #include "redis/loop/poller.hpp"
+#include "redis/protocol/function_library.hpp"
 
 namespace obol { inline namespace v0 { namespace redis {
 
@@ -26,11 +27,11 @@ class LoopNode;
 
 /// A call aboard a flight.
 struct Passenger {
-  EngineCall* call = nullptr;  ///< Null: it was given up; its replies are dropped.
-  std::uint32_t commands = 1;  ///< Of its own, a question for the time included.
-  bool asks = false;           ///< ASKING is in front of each.
-  bool asks_time = false;      ///< TIME is the last of its commands.
-  bool calls_scripts = false;  ///< Its calls of functions are sent as scripts.
+  EngineCall* call = nullptr;                      ///< Null: it was given up; its replies are dropped.
+  std::uint32_t commands = 1;                      ///< Of its own, a question for the time included.
+  bool asks = false;                               ///< ASKING is in front of each.
+  bool asks_time = false;                          ///< TIME is the last of its commands.
+  FunctionForm functions = FunctionForm::library;  ///< What its calls of functions are sent for.
 
   std::size_t replies() const { return std::size_t{commands} * (asks ? 2 : 1); }
   /// Commands that the call counts as.

@@ -31,7 +31,9 @@ Shown shown_by_error(const Reply& error, std::string_view command) {
 
 Shown shown_by(const Capability& capability, const Reply& reply) {
   if (reply.is_error()) return shown_by_error(reply, capability.command.name());
-  return !capability.answer || reply.kind == *capability.answer ? Shown::nothing_missing : Shown::other_form;
+  if (capability.answer && reply.kind != *capability.answer) return Shown::other_form;
+  const bool is_understood = capability.is_understood == nullptr || capability.is_understood(reply);
+  return is_understood ? Shown::nothing_missing : Shown::other_form;
 }
 
 Error lacking(const ServerVersion& server, std::string_view names) {

@@ -19,7 +19,18 @@ Error loading_error(const Reply& refusal, std::string_view command, std::string_
   return error;
 }
 
+std::string_view hash_of(const ServerScript& script, FunctionForm form) {
+  return form == FunctionForm::plain_scripts ? script.plain_sha1 : script.sha1;
+}
+
 }  // namespace
+
+bool is_no_lua(std::span<const Reply> replies) {
+  return std::ranges::any_of(replies, [](const Reply& reply) {
+    return reply.is_error() && reply.error_word() == "ERR" && remedy_for(reply) == Remedy::fail &&
+           error_of(reply, "SCRIPT LOAD").code == ErrorCode::server;
+  });
+}
 
 Command FunctionLibrary::load_command() const { return {"FUNCTION", "LOAD", source}; }
 
@@ -31,22 +42,25 @@ Result<bool> FunctionLibrary::load_result(const Reply& reply) const {
       "this user lacks +function|load: let a deploy user load it and set FunctionLoading::require_loaded"));
 }
 
-std::vector<Command> FunctionLibrary::script_load_commands() const {
+std::vector<Command> FunctionLibrary::script_load_commands(FunctionForm form) const {
   std::vector<Command> commands;
   commands.reserve(scripts.size());
-  for (const auto& script : scripts) commands.push_back({"SCRIPT", "LOAD", script.source});
+  const bool is_plain = form == FunctionForm::plain_scripts;
+  for (const auto& script : scripts) {
+    commands.push_back({"SCRIPT", "LOAD", is_plain ? script.plain_source() : script.source});
+  }
   return commands;
 }
 
 // A server that hashes otherwise, or a proxy that answers for it, would never find them.
-Result<void> FunctionLibrary::script_load_result(std::span<const Reply> replies) const {
+Result<void> FunctionLibrary::script_load_result(std::span<const Reply> replies, FunctionForm form) const {
   for (std::size_t i = 0; i < scripts.size(); ++i) {
     const auto& reply = replies[i];
     if (reply.is_error()) {
       return std::unexpected(loading_error(reply, "SCRIPT LOAD", "the scripts",
                                            "this user lacks +script|load, which FunctionLoading::scripts needs"));
     }
-    if (reply.text != scripts[i].sha1) {
+    if (reply.text != hash_of(scripts[i], form)) {
       return std::unexpected(Error{
           ErrorCode::protocol,
           "the server's reply to SCRIPT LOAD is not the script's SHA-1; is a proxy changing commands or replies?"});
@@ -55,18 +69,19 @@ Result<void> FunctionLibrary::script_load_result(std::span<const Reply> replies)
   return {};
 }
 
-std::optional<Command> FunctionLibrary::as_script(const Command& command) const {
-  if (command.word(0) != "FCALL") return std::nullopt;
+std::optional<Command> FunctionLibrary::as_script(const Command& command, FunctionForm form) const {
+  if (form == FunctionForm::library || command.word(0) != "FCALL") return std::nullopt;
   const auto script = std::ranges::find(scripts, command.word(1), &ServerScript::function);
   if (script == scripts.end()) return std::nullopt;
-  return command.with_first_words("EVALSHA", script->sha1);
+  return command.with_first_words("EVALSHA", hash_of(*script, form));
 }
 
-std::vector<Command> FunctionLibrary::as_scripts(std::span<const Command> commands) const {
+std::vector<Command> FunctionLibrary::as_scripts(std::span<const Command> commands, FunctionForm form) const {
+  if (form == FunctionForm::library) return {};
   std::vector<Command> all;
   all.reserve(commands.size());
   for (const auto& command : commands) {
-    if (auto script = as_script(command)) {
+    if (auto script = as_script(command, form)) {
       all.push_back(std::move(*script));
     } else {
       all.push_back(command);

@@ -15,8 +15,9 @@ namespace obol { inline namespace v0 { namespace redis {
 
 /// How a server has the functions.
 enum class FunctionForm : std::uint8_t {
-  library,  ///< FUNCTION LOAD loads all of them, FCALL runs one by its name.
-  scripts,  ///< SCRIPT LOAD loads each of them, EVALSHA runs one by the hash of its source.
+  library,        ///< FUNCTION LOAD loads all of them, FCALL runs one by its name.
+  scripts,        ///< SCRIPT LOAD loads each of them, EVALSHA runs one by the hash of its source.
+  plain_scripts,  ///< The same without the line that declares flags, for servers that take no `#!lua`.
 };
 
 /// One function of a library as a script. It takes the keys and arguments that the function takes, and declares the
@@ -25,7 +26,15 @@ struct ServerScript {
   std::string_view function;  ///< Its name in the library.
   std::string_view sha1;      ///< Of the source, in hexadecimal digits.
   std::string_view source;
+  std::string_view plain_sha1{};  ///< Of the plain source.
+
+  /// Without its first line, which declares the flags.
+  std::string_view plain_source() const { return source.substr(source.find('\n') + 1); }
 };
+
+/// True if these replies to SCRIPT LOAD say that a script does not compile: to a server that does not know the line
+/// that declares flags, it is no Lua.
+bool is_no_lua(std::span<const Reply> replies);
 
 /// Source and name; the name ends in a hash of the source, so libraries of different releases never meet.
 struct FunctionLibrary {
@@ -40,18 +49,20 @@ struct FunctionLibrary {
   /// What its reply means: true where it was loaded now, false where it stood already.
   Result<bool> load_result(const Reply& reply) const;
 
-  /// SCRIPT LOAD of each script. Servers drop scripts that only EVAL has loaded if there are many of them, and keep
-  /// these. Source: https://redis.io/docs/latest/commands/script-load/
-  std::vector<Command> script_load_commands() const;
+  /// SCRIPT LOAD of each script, in a form of scripts. Servers drop scripts that only EVAL has loaded if there are many
+  /// of them, and keep these. Source: https://redis.io/docs/latest/commands/script-load/
+  std::vector<Command> script_load_commands(FunctionForm form) const;
 
   /// What their replies mean.
-  Result<void> script_load_result(std::span<const Reply> replies) const;
+  Result<void> script_load_result(std::span<const Reply> replies, FunctionForm form) const;
 
-  /// The EVALSHA that does what an FCALL of one of the functions does; nothing for any other command.
-  std::optional<Command> as_script(const Command& command) const;
+  /// The EVALSHA that does what an FCALL of one of the functions does; nothing for any other command, and nothing for a
+  /// server that has the library.
+  std::optional<Command> as_script(const Command& command, FunctionForm form) const;
 
-  /// The same for commands that are sent together: all of them, those that are no FCALL as they are.
-  std::vector<Command> as_scripts(std::span<const Command> commands) const;
+  /// The same for commands that are sent together: all of them, those that are no FCALL as they are; none for a server
+  /// that has the library.
+  std::vector<Command> as_scripts(std::span<const Command> commands, FunctionForm form) const;
 };
 
 }}}  // namespace obol::v0::redis

@@ -24,6 +24,9 @@ constexpr std::string_view follow_advice =
     "this server is a node of a cluster and does not hold this user's slot; set ConnectionOptions::cluster "
     "(redis+cluster://)";
 
+constexpr std::string_view memory_advice =
+    "the server is at maxmemory; give it more, with maxmemory-policy noeviction (deletes still work)";
+
 constexpr std::array rows{
     Row{"READONLY", Remedy::reconnect, ErrorCode::unavailable, "this server is a replica; connect to the primary"},
     Row{"LOADING", Remedy::reconnect, ErrorCode::unavailable, "the server is still loading its data; try again soon"},
@@ -32,8 +35,8 @@ constexpr std::array rows{
     Row{"TRYAGAIN", Remedy::wait, ErrorCode::unavailable, "the cluster is moving this slot; try again soon"},
     Row{"BUSY", Remedy::reconnect, ErrorCode::unavailable,
         "the server is busy with a script; SCRIPT KILL or FUNCTION KILL ends it"},
-    Row{"OOM", Remedy::fail, ErrorCode::out_of_memory,
-        "the server is at maxmemory; give it more, with maxmemory-policy noeviction (deletes still work)"},
+    Row{"OOM", Remedy::fail, ErrorCode::out_of_memory, memory_advice},
+    Row{"ERR Out of memory", Remedy::fail, ErrorCode::out_of_memory, memory_advice},
     Row{"NOPERM", Remedy::fail, ErrorCode::permission,
         "give the user the ACL rules in docs/operations.md, which obolctl acl prints"},
     Row{"NOAUTH", Remedy::reconnect, ErrorCode::auth, "the server does not take this connection as authenticated"},
@@ -93,7 +96,10 @@ bool is_missing_command(const Reply& error) {
 bool is_of_functions(std::string_view command) { return command == "FCALL" || command == "FUNCTION LOAD"; }
 
 /// A command that a function calls is missing, not the one that was sent.
-bool is_from_script(const Reply& error) { return contains_ignoring_case(error.text, "called from script"); }
+bool is_from_script(const Reply& error) {
+  constexpr std::array signs{"called from script", "running script", "user_script:", "user_function:"};
+  return std::ranges::any_of(signs, [&](const char* sign) { return contains_ignoring_case(error.text, sign); });
+}
 
 // Only the first word of a server's text is passed on where the rest could repeat an argument, which may be a secret.
 std::string quoted(const Reply& error) { return std::string(error.error_word().substr(0, 32)); }

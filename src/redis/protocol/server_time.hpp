@@ -10,12 +10,18 @@
 
 namespace obol { inline namespace v0 { namespace redis {
 
-/// Nothing where the reply is no time.
+/// A number in a reply that may also be a text of digits; nothing if it is neither.
+inline std::optional<std::int64_t> number_in(const Reply& reply) {
+  if (reply.kind == Reply::Kind::integer) return reply.integer;
+  return decimal<std::int64_t>(reply.text);
+}
+
+/// Nothing where the reply is no time. Redis and Valkey say it in texts, Dragonfly in numbers.
 /// Source: https://redis.io/docs/latest/commands/time/
 inline std::optional<std::chrono::sys_time<std::chrono::milliseconds>> server_time(const Reply& reply) {
   if (reply.kind != Reply::Kind::list || reply.elements.size() != 2) return std::nullopt;
-  const auto seconds = decimal<std::int64_t>(reply.elements[0].text);
-  const auto microseconds = decimal<std::int64_t>(reply.elements[1].text);
+  const auto seconds = number_in(reply.elements[0]);
+  const auto microseconds = number_in(reply.elements[1]);
   constexpr std::int64_t far_future = std::int64_t{1} << 40;
   if (!seconds || !microseconds || *seconds < 0 || *seconds > far_future) return std::nullopt;
   if (*microseconds < 0 || *microseconds >= 1'000'000) return std::nullopt;

@@ -58,9 +58,14 @@ class Node {
   SingleFlight& loading() { return loading_; }
   ServerClock& clock() { return clock_; }
 
-  /// How the server has the functions, as far as is known; once it is given scripts, it always is.
+  /// How the server has the functions, as far as is known; once it is given scripts, it always is, and the same for
+  /// plain ones.
   FunctionForm function_form() const { return function_form_.load(std::memory_order_relaxed); }
-  void use_scripts() { function_form_.store(FunctionForm::scripts, std::memory_order_relaxed); }
+  void use_scripts() {
+    auto library = FunctionForm::library;
+    function_form_.compare_exchange_strong(library, FunctionForm::scripts, std::memory_order_relaxed);
+  }
+  void use_plain_scripts() { function_form_.store(FunctionForm::plain_scripts, std::memory_order_relaxed); }
 
   /// Opens a connection within the connect time-out, and counts it if that fails. After a passing failure
   /// `on_unreachable` is called, which may take until the deadline. The caller reports what is opened, and when it is

@@ -58,7 +58,7 @@ TEST(SessionFunctions, HaveAScriptForEachCallOfAFunction) {
   std::set<std::string> hashes;
   for (const auto& call : calls) {
     ASSERT_EQ(call.name(), "FCALL");
-    const auto script = functions.as_script(call);
+    const auto script = functions.as_script(call, redis::FunctionForm::scripts);
     ASSERT_TRUE(script.has_value()) << call.word(1);
     hashes.emplace(script->word(1));
   }
@@ -77,6 +77,16 @@ TEST(SessionFunctions, HaveScriptsWithTheFlagsThatTheyAreRegisteredWith) {
         functions.source.substr(registration + 1, functions.source.find('\n', registration + 1) - registration);
     EXPECT_EQ(script.source.starts_with("#!lua flags=allow-oom\n"), line.contains("allow-oom")) << name;
     EXPECT_EQ(script.source.starts_with("#!lua\n"), line.contains("{}")) << name;
+  }
+}
+
+/// Some servers let a script touch no key that it was not given as one, unless it says so.
+TEST(SessionFunctions, HaveAPlainScriptThatSaysWhetherAKeyIsAmongItsArguments) {
+  for (const auto& script : session_functions().scripts) {
+    const bool is_one = script.function.starts_with("obol_delete_others_");
+    EXPECT_EQ(script.plain_source().starts_with("--!df flags=allow-undeclared-keys\n"), is_one) << script.function;
+    EXPECT_FALSE(script.plain_source().contains("#!lua"));
+    EXPECT_NE(script.plain_sha1, script.sha1);
   }
 }
 

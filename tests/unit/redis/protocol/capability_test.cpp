@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "redis/protocol/server_time.hpp"
 #include "support/replies.hpp"
 
 namespace obol::redis { namespace {
@@ -56,6 +57,7 @@ TEST(Capability, IsJudgedByTheErrorThatTheServerSays) {
            Case{"NOPERM User web has no permissions to run the 'hsetex' command", {}, ""},
            Case{"NOPERM No permissions to access a key", {}, ""},
            Case{"OOM command not allowed when used memory > 'maxmemory'.", {}, ""},
+           Case{"ERR Out of memory", {}, ""},
            Case{"MISCONF Redis is configured to save RDB snapshots", {}, ""},
            Case{"NOREPLICAS Not enough good replicas to write.", {}, ""},
            Case{"WRONGTYPE Operation against a key holding the wrong kind of value", {}, ""},
@@ -75,6 +77,21 @@ TEST(Capability, IsJudgedByTheErrorThatTheServerSays) {
     if (checked) continue;
     EXPECT_TRUE(checked.error().message.contains(words)) << checked.error().message;
   }
+}
+
+TEST(Capability, IsMissingIfTheReplyIsNotUnderstood) {
+  const std::vector<Capability> time{
+      {"TIME", Command{"TIME"}, Reply::Kind::list, [](const Reply& reply) { return server_time(reply).has_value(); }}};
+  const auto is_shown_by = [&](Reply reply) {
+    std::vector<Reply> replies;
+    replies.push_back(std::move(reply));
+    return check_capabilities(server, time, replies).has_value();
+  };
+  EXPECT_TRUE(is_shown_by(list(text("1700000000"), text("999999"))));
+  EXPECT_TRUE(is_shown_by(list(number(1'700'000'000), number(999'999))));
+  EXPECT_FALSE(is_shown_by(list(text("now"), text("1"))));
+  EXPECT_FALSE(is_shown_by(list(nil(), nil())));
+  EXPECT_FALSE(is_shown_by(list()));
 }
 
 TEST(Capability, IsMissingIfTheReplyIsOfAnotherKind) {

@@ -37,6 +37,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"ERR Function not found", Remedy::load_functions, ErrorCode::unsupported_server},
                       Case{"NOSCRIPT No matching script.", Remedy::load_scripts, ErrorCode::unsupported_server},
                       Case{"OOM command not allowed", Remedy::fail, ErrorCode::out_of_memory},
+                      Case{"ERR Out of memory", Remedy::fail, ErrorCode::out_of_memory},
                       Case{"MISCONF Redis is configured", Remedy::fail, ErrorCode::server},
                       Case{"NOREPLICAS Not enough good replicas", Remedy::fail, ErrorCode::server},
                       Case{"NOAUTH Authentication required.", Remedy::reconnect, ErrorCode::auth},
@@ -98,8 +99,15 @@ TEST(ErrorReplyMessage, NamesTheCommandThatWasSent) {
 }
 
 TEST(ErrorReplyMessage, SaysThatAFunctionMissesACommand) {
-  const auto* const text = "ERR Unknown Redis command called from script script: x, on @user_function:1.";
-  EXPECT_NE(error_of(error_reply(text), "FCALL").message.find("the function calls a command"), std::string::npos);
+  for (const auto* const text :
+       {"ERR Unknown Redis command called from script script: x, on @user_function:1.",
+        "ERR unknown command 'HSETEX', with args beginning with: 'key' script: x, on @user_script:1.",
+        "ERR Error running script (call to f_1): user_script:3: unknown command `HSETEX`"}) {
+    for (const auto* const command : {"FCALL", "EVALSHA"}) {
+      EXPECT_TRUE(error_of(error_reply(text), command).message.contains("the function calls a command")) << text;
+      EXPECT_EQ(remedy_for(error_reply(text), command), Remedy::fail) << "the server has functions";
+    }
+  }
 }
 
 TEST(ErrorReplyMessage, NamesScriptsAsTheWayOutForAServerWithoutFunctions) {
