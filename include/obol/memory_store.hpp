@@ -34,16 +34,16 @@ class OBOL_EXPORT MemoryStore final : public SessionStore {
   explicit MemoryStore(MemoryStoreOptions options = {});
   ~MemoryStore() override;
 
-  Result<std::optional<Session>> get(const SessionKey& key) override;
-  Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys) override;
-  std::expected<Upserted, UpsertError> upsert(Session& session) override;
-  std::expected<void, UpsertError> rotate_id(Session& session) override;
-  Result<Deleted> delete_one(const SessionKey& key) override;
-  Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) override;
+  [[nodiscard]] Result<std::optional<Session>> get(const SessionKey& key) override;
+  [[nodiscard]] Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys) override;
+  [[nodiscard]] std::expected<Upserted, UpsertError> upsert(Session& session) override;
+  [[nodiscard]] std::expected<void, UpsertError> rotate_id(Session& session) override;
+  [[nodiscard]] Result<Deleted> delete_one(const SessionKey& key) override;
+  [[nodiscard]] Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) override;
   using SessionStore::delete_all;
-  Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override;
-  Result<Deleted> delete_all(std::string_view user_id, std::span<const std::string> types) override;
-  Result<Deleted> delete_others(const SessionKey& keep) override;
+  [[nodiscard]] Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override;
+  [[nodiscard]] Result<Deleted> delete_all(std::string_view user_id, std::span<const std::string> types) override;
+  [[nodiscard]] Result<Deleted> delete_others(const SessionKey& keep) override;
 
  private:
   friend class WatchedMemory;

@@ -31,7 +31,7 @@ class OBOL_EXPORT RedisStore final : public SessionStore {
   /// Opens one connection, checks the server's version and loads the function library (or checks that it is loaded).
   /// Fails with `invalid_argument`, `unavailable`, `timeout`, `auth`, `permission`, `tls`, `protocol`, `out_of_memory`,
   /// `unsupported_server` or `server`.
-  static Result<RedisStore> connect(RedisStoreOptions options);
+  [[nodiscard]] static Result<RedisStore> connect(RedisStoreOptions options);
 
   /// Not thread-safe: no other thread may be using either store.
   RedisStore(RedisStore&&) noexcept;
@@ -39,29 +39,29 @@ class OBOL_EXPORT RedisStore final : public SessionStore {
   RedisStore& operator=(RedisStore&&) noexcept;
   ~RedisStore() override;
 
-  Result<std::optional<Session>> get(const SessionKey& key) override;
+  [[nodiscard]] Result<std::optional<Session>> get(const SessionKey& key) override;
   /// Makes one round trip per thousand keys.
-  Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys) override;
-  std::expected<Upserted, UpsertError> upsert(Session& session) override;
-  std::expected<void, UpsertError> rotate_id(Session& session) override;
-  Result<Deleted> delete_one(const SessionKey& key) override;
-  Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) override;
+  [[nodiscard]] Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys) override;
+  [[nodiscard]] std::expected<Upserted, UpsertError> upsert(Session& session) override;
+  [[nodiscard]] std::expected<void, UpsertError> rotate_id(Session& session) override;
+  [[nodiscard]] Result<Deleted> delete_one(const SessionKey& key) override;
+  [[nodiscard]] Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) override;
   using SessionStore::delete_all;
-  Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override;
-  Result<Deleted> delete_all(std::string_view user_id, std::span<const std::string> types) override;
-  Result<Deleted> delete_others(const SessionKey& keep) override;
+  [[nodiscard]] Result<Deleted> delete_all(std::string_view user_id, std::string_view type) override;
+  [[nodiscard]] Result<Deleted> delete_all(std::string_view user_id, std::span<const std::string> types) override;
+  [[nodiscard]] Result<Deleted> delete_others(const SessionKey& keep) override;
 
   /// Like get(), but a replica may answer if RedisStoreOptions::replica_reads is enabled, so the result may be slightly
   /// stale. For display only; never authorise or update from it. Bypasses the near cache.
-  Result<std::optional<Session>> get_from_replica(const SessionKey& key);
+  [[nodiscard]] Result<std::optional<Session>> get_from_replica(const SessionKey& key);
 
   /// Like get_all(), with the same restrictions as get_from_replica().
-  Result<std::vector<Session>> get_all_from_replica(std::string_view user_id, std::string_view type);
+  [[nodiscard]] Result<std::vector<Session>> get_all_from_replica(std::string_view user_id, std::string_view type);
 
   /// Checks the server: its version and known faults, eviction, persistence, replication, clock and encryption, and
   /// whether this user may do what the store does. connect reports the same findings to the observer. Makes one round
   /// trip and changes nothing.
-  Result<std::vector<Finding>> diagnose();
+  [[nodiscard]] Result<std::vector<Finding>> diagnose();
 
   /// Returns statistics of the connections. Cheap. Thread-safe.
   PoolStatistics pool_statistics() const;
@@ -77,17 +77,17 @@ class OBOL_EXPORT RedisStore final : public SessionStore {
   /// Thread-safe. Fails with `invalid_argument`, and keeps the old keyring, if the new one is empty or contains a
   /// different key under an id that the old one contains, since sessions signed by the old key would then no longer
   /// verify.
-  Result<void> replace_keyring(Keyring keyring);
+  [[nodiscard]] Result<void> replace_keyring(Keyring keyring);
 
   /// Replaces the user and password of the options. New connections use the new ones from now on, and open connections
   /// send them before their next command. Calls in progress are not disturbed. If a server refuses them, its open
   /// connections keep their user and try again later, so this may be called before the server knows the new password;
   /// until then only new connections fail. Returns at once. Thread-safe. Fails with `invalid_argument` if both name and
   /// password are empty.
-  Result<void> replace_credentials(UserCredentials credentials);
+  [[nodiscard]] Result<void> replace_credentials(UserCredentials credentials);
 
   /// Does the same for the sentinels. Also fails with `invalid_argument` if ConnectionOptions::sentinel is not set.
-  Result<void> replace_sentinel_credentials(UserCredentials credentials);
+  [[nodiscard]] Result<void> replace_sentinel_credentials(UserCredentials credentials);
 
   /// Closes the store for all threads: calls that wait for a connection and all later calls fail with `closed`. Calls
   /// in progress finish; this function does not wait for them. Thread-safe.

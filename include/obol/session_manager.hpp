@@ -96,7 +96,8 @@ using PayloadChange = std::function<void(std::string& extra_payload)>;
 class OBOL_EXPORT SessionManager {
  public:
   /// Fails with `invalid_argument` if options are missing or contradict each other.
-  static Result<SessionManager> create(std::shared_ptr<SessionStore> store, SessionManagerOptions options);
+  [[nodiscard]] static Result<SessionManager> create(std::shared_ptr<SessionStore> store,
+                                                     SessionManagerOptions options);
 
   /// Not thread-safe. A manager that was moved from may only be destroyed or assigned to.
   SessionManager(SessionManager&&) noexcept;
@@ -108,44 +109,46 @@ class OBOL_EXPORT SessionManager {
   /// `credentials_read_at` is when the host read what it verified (such as the password's hash), before it did; so a
   /// login with an old password does not survive its change (SessionPolicy). Fails as a create of the store does, with
   /// `revoked`, `too_many_sessions` or `too_large` among others.
-  Result<LoggedIn> log_in(std::string user_id, std::string extra_payload, std::chrono::sys_seconds credentials_read_at);
+  [[nodiscard]] Result<LoggedIn> log_in(std::string user_id, std::string extra_payload,
+                                        std::chrono::sys_seconds credentials_read_at);
 
   /// Identifies the sender of an access token. One read of the store, or none with AccessCheck::token.
-  Result<std::optional<Authenticated>> authenticate(std::string_view access_token);
+  [[nodiscard]] Result<std::optional<Authenticated>> authenticate(std::string_view access_token);
   /// The same with another check than that of the options.
-  Result<std::optional<Authenticated>> authenticate(std::string_view access_token, AccessCheck check);
+  [[nodiscard]] Result<std::optional<Authenticated>> authenticate(std::string_view access_token, AccessCheck check);
 
   /// Exchanges a refresh token for new tokens. The first refresh after `overlap` begins a new generation of tokens: one
   /// read and one write. Refreshes beside it, or within `overlap` after it, join that generation and store nothing; if
   /// one has tried to, it answers with what the faster one stored. With a change of the payload every refresh writes.
   /// Fails with `conflict` if others changed the session again and again meanwhile.
-  Result<std::optional<LoggedIn>> refresh(std::string_view refresh_token, const PayloadChange& change = {});
+  [[nodiscard]] Result<std::optional<LoggedIn>> refresh(std::string_view refresh_token,
+                                                        const PayloadChange& change = {});
 
   /// Call it after a change of the password, of another factor or of rights. All other sessions of the user end; then
   /// the session gets a new id and new tokens, so the older ones are worthless. If it fails, the client's tokens are
   /// still good, and the call can be repeated; except if the answer to a write was lost (`timeout`, `unavailable`):
   /// then the session may have its new id already, and the user logs in again.
-  Result<std::optional<LoggedIn>> secure(Session session, const PayloadChange& change = {});
+  [[nodiscard]] Result<std::optional<LoggedIn>> secure(Session session, const PayloadChange& change = {});
 
   /// Extends a session that is in use, for hosts whose cookie has a session token (issue_token) instead of refresh
   /// tokens. Writes at most once in `touch_interval`, whichever process is asked. Returns the session as it is stored.
-  Result<std::optional<Session>> touch(Session session);
+  [[nodiscard]] Result<std::optional<Session>> touch(Session session);
 
   /// Returns the user's sessions, the most recently used first.
-  Result<std::vector<Session>> list(std::string_view user_id);
+  [[nodiscard]] Result<std::vector<Session>> list(std::string_view user_id);
 
   /// Ends one session. Succeeds if it has ended.
-  Result<Deleted> log_out(const SessionKey& session);
+  [[nodiscard]] Result<Deleted> log_out(const SessionKey& session);
   /// Ends all sessions of the user but this one.
-  Result<Deleted> log_out_others(const SessionKey& keep);
+  [[nodiscard]] Result<Deleted> log_out_others(const SessionKey& keep);
   /// Ends all sessions of the user.
-  Result<Deleted> log_out_everywhere(std::string_view user_id);
+  [[nodiscard]] Result<Deleted> log_out_everywhere(std::string_view user_id);
 
   /// Signs and verifies tokens with this keyring from now on; calls in progress finish with the keyring they began
   /// with. Fails with `invalid_argument`, and keeps the old keyring, if the new one is empty or contains a different
   /// key under an id that the old one contains. The keyring of the store is the store's: see
   /// RedisStore::replace_keyring.
-  Result<void> replace_keyring(Keyring keyring);
+  [[nodiscard]] Result<void> replace_keyring(Keyring keyring);
 
   /// Returns the options, for example for the lifetime of cookies. Their keyring is empty, since it may be replaced.
   const SessionManagerOptions& options() const noexcept;

@@ -50,11 +50,11 @@ class OBOL_EXPORT SessionStore {
 
   /// Returns the session exactly as it was stored, or nothing if it is absent, has expired (`refresh_expires_at` or
   /// `expires_at` is not in the future) or fails verification (the observer is told why).
-  virtual Result<std::optional<Session>> get(const SessionKey& key) = 0;
+  [[nodiscard]] virtual Result<std::optional<Session>> get(const SessionKey& key) = 0;
 
   /// Returns what get would return for each of the keys, in their order. The keys may belong to different users. The
   /// first error ends the call.
-  virtual Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys) {
+  [[nodiscard]] virtual Result<std::vector<std::optional<Session>>> get_many(std::span<const SessionKey> keys) {
     std::vector<std::optional<Session>> sessions;
     sessions.reserve(keys.size());
     for (const auto& key : keys) {
@@ -74,23 +74,23 @@ class OBOL_EXPORT SessionStore {
   ///
   /// A session that has expired by the clock of the store or of its server is refused with `expired`; a stored session
   /// stays unchanged. On any error `session` is unchanged.
-  virtual std::expected<Upserted, UpsertError> upsert(Session& session) = 0;
+  [[nodiscard]] virtual std::expected<Upserted, UpsertError> upsert(Session& session) = 0;
 
   /// Gives a stored session a new id, so that an id that was planted or seen before a login or a change of rights is
   /// useless after it (session fixation). Done in one step: the old id disappears as the new one appears. Also stores
   /// all other members of `session`, and fails like an upsert of a stored session. Leaves a revocation mark if the
   /// SessionPolicy says so. On success `session` has its new id and lock version; on any error it is unchanged.
-  virtual std::expected<void, UpsertError> rotate_id(Session& session) = 0;
+  [[nodiscard]] virtual std::expected<void, UpsertError> rotate_id(Session& session) = 0;
 
   /// Deletes one session. Succeeds if it is not stored.
-  virtual Result<Deleted> delete_one(const SessionKey& key) = 0;
+  [[nodiscard]] virtual Result<Deleted> delete_one(const SessionKey& key) = 0;
 
   /// Returns every session of that user and type that get would return, in no particular order.
-  virtual Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) = 0;
+  [[nodiscard]] virtual Result<std::vector<Session>> get_all(std::string_view user_id, std::string_view type) = 0;
 
   /// Deletes every session of that user and type ("log out everywhere"). Leaves a revocation mark if the store's
   /// SessionPolicy enables marks.
-  virtual Result<Deleted> delete_all(std::string_view user_id, std::string_view type) = 0;
+  [[nodiscard]] virtual Result<Deleted> delete_all(std::string_view user_id, std::string_view type) = 0;
 
   /// Deletes every session of that user of all these types, so that an account that is disabled ends as a whole. Does
   /// for each type what delete_all does, marks included; other callers may see the sessions of one type disappear
@@ -99,7 +99,7 @@ class OBOL_EXPORT SessionStore {
   ///
   /// Name every type that the host stores, up to max_types_per_call of them. A type may be named twice. An empty list
   /// is refused with `invalid_argument`, so that a list that was not filled does not pass for a logout.
-  virtual Result<Deleted> delete_all(std::string_view user_id, std::span<const std::string> types) {
+  [[nodiscard]] virtual Result<Deleted> delete_all(std::string_view user_id, std::span<const std::string> types) {
     if (auto valid = validate(user_id, types); !valid) return std::unexpected(std::move(valid.error()));
     Result<Deleted> outcome = Deleted{.confirmed_replicas = std::numeric_limits<std::size_t>::max()};
     for (const auto& type : types) {
@@ -111,14 +111,14 @@ class OBOL_EXPORT SessionStore {
   }
 
   /// The same for types that are written out: `store.delete_all(user_id, {"full", "pending"})`.
-  Result<Deleted> delete_all(std::string_view user_id, std::initializer_list<std::string_view> types) {
+  [[nodiscard]] Result<Deleted> delete_all(std::string_view user_id, std::initializer_list<std::string_view> types) {
     const std::vector<std::string> named(types.begin(), types.end());
     return delete_all(user_id, std::span(named));
   }
 
   /// Deletes every session of that user and type except `keep` ("log out my other devices"), which need not exist.
   /// Leaves a revocation mark if the SessionPolicy says so.
-  virtual Result<Deleted> delete_others(const SessionKey& keep) = 0;
+  [[nodiscard]] virtual Result<Deleted> delete_others(const SessionKey& keep) = 0;
 
  protected:
   /// For derived stores that can be moved.

@@ -103,12 +103,12 @@ class OBOL_EXPORT SessionWatch {
   /// Connects to the server of these options, which should be those of the host's store: the connection, its
   /// credentials, `key_prefix`, `timeouts.connect` and `pool.lifetime_limit` are used. Needs the ACL rules
   /// `+client|tracking` and `+hpttl`. Fails as RedisStore::connect does, except that no functions are needed.
-  static Result<SessionWatch> connect(const RedisStoreOptions& store, SessionWatchOptions options = {});
+  [[nodiscard]] static Result<SessionWatch> connect(const RedisStoreOptions& store, SessionWatchOptions options = {});
 
   /// Watches the sessions of a MemoryStore, which must outlive this. Expiry is noticed by the store's clock, at the
   /// latest a third of `max_staleness` late if the clock jumps. Fails with `invalid_argument` or `unavailable` (no
   /// thread).
-  static Result<SessionWatch> over(MemoryStore& store, SessionWatchOptions options = {});
+  [[nodiscard]] static Result<SessionWatch> over(MemoryStore& store, SessionWatchOptions options = {});
 
   /// Leaves a watch that may only be destroyed or assigned to. Not thread-safe.
   SessionWatch(SessionWatch&&) noexcept;
@@ -120,7 +120,7 @@ class OBOL_EXPORT SessionWatch {
   /// Watches a session until the handle is destroyed or the session has ended. Never calls the handler itself. Any
   /// number of watches may be on one session. `invalid_argument` if the key is outside its limits or the handler is
   /// empty; `closed`.
-  Result<WatchHandle> watch(const SessionKey& key, SessionWatchHandler handler);
+  [[nodiscard]] Result<WatchHandle> watch(const SessionKey& key, SessionWatchHandler handler);
 
   /// Returns the counts so far.
   SessionWatchStatistics statistics() const;
@@ -129,7 +129,7 @@ class OBOL_EXPORT SessionWatch {
   SessionWatchStatisticsSource statistics_source() const;
 
   /// See RedisStore::replace_credentials; for MemoryStore it does nothing.
-  Result<void> replace_credentials(UserCredentials credentials);
+  [[nodiscard]] Result<void> replace_credentials(UserCredentials credentials);
 
   /// Ends all watches and waits until the threads have ended: for a handler that runs in the thread of the watch, and
   /// at most `timeouts.connect` for a connection that is being opened. From then on no handler is told anything, except
