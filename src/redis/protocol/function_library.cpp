@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
@@ -25,10 +26,14 @@ std::string_view hash_of(const ServerScript& script, FunctionForm form) {
 
 }  // namespace
 
+// "Error compiling script (new function): user_script:1: unexpected symbol near '#'", "Invalid flag: allow-oom". Any
+// other error may pass, and a server that knows flags had better have them.
 bool is_no_lua(std::span<const Reply> replies) {
-  return std::ranges::any_of(replies, [](const Reply& reply) {
-    return reply.is_error() && reply.error_word() == "ERR" && remedy_for(reply) == Remedy::fail &&
-           error_of(reply, "SCRIPT LOAD").code == ErrorCode::server;
+  constexpr std::array<std::string_view, 5> signs{"symbol", "syntax", "compil", "shebang", "flag"};
+  return std::ranges::any_of(replies, [&](const Reply& reply) {
+    const auto is_in_text = [&](std::string_view sign) { return reply.text.contains(sign); };
+    return reply.is_error() && std::ranges::any_of(signs, is_in_text) && reply.error_word() == "ERR" &&
+           remedy_for(reply) == Remedy::fail && error_of(reply, "SCRIPT LOAD").code == ErrorCode::server;
   });
 }
 

@@ -66,8 +66,9 @@ TEST(FunctionScripts, AreTriedAsPlainOnesOnlyIfTheyDoNotCompile) {
   for (const auto& [words, is_one] :
        {std::pair{"ERR [string \"#!lua\"]:1: unexpected symbol near '#'", true},
         std::pair{"ERR Invalid flag: allow-oom", true},
-        std::pair{"ERR Unexpected flag in script shebang: allow-oom", true}, std::pair{"NOPERM x", false},
-        std::pair{"LOADING x", false}, std::pair{"ERR unknown command 'SCRIPT'", false}, std::pair{"MISCONF x", false},
+        std::pair{"ERR Unexpected flag in script shebang: allow-oom", true}, std::pair{"ERR syntax error", true},
+        std::pair{"ERR upstream failure", false}, std::pair{"NOPERM x", false}, std::pair{"LOADING x", false},
+        std::pair{"ERR unknown command 'SCRIPT'", false}, std::pair{"MISCONF x", false},
         std::pair{"ERR Out of memory", false}, std::pair{"ERR max number of clients reached", false}}) {
     EXPECT_EQ(is_no_lua(std::array{text("aaaa"), refusal(words)}), is_one) << words;
   }
