@@ -174,7 +174,7 @@ MakeCall bare_update_pipelined(World& world, std::size_t depth, redis::FunctionF
     return [depth, form, connection, session](std::size_t) {
       for (std::size_t i = 0; i < depth; ++i) {
         const auto update = session->update();
-        connection->send(form == redis::FunctionForm::scripts ? session_functions().as_script(update).value() : update);
+        connection->send(session_functions().as_script(update, form).value_or(update));
       }
       for (std::size_t i = 0; i < depth; ++i) require(connection->receive()->integer == 1, "the update function");
     };
