@@ -304,8 +304,8 @@ TEST_P(ScriptsByThemselves, ArePlainIfTheServerTakesNoFlags) {
     lacking.command({"SCRIPT", "FLUSH"});
     expect_all_functions_work(store, "another user");
     EXPECT_EQ(proxy.faults(), sent + session_functions().scripts.size()) << "they are loaded as plain ones at once";
-    for (const auto& finding : store.diagnose().value())
-      EXPECT_NE(finding.severity, Severity::problem) << finding.message;
+    const auto findings = store.diagnose().value();
+    for (const auto& finding : findings) EXPECT_NE(finding.severity, Severity::problem) << finding.message;
     // Many are deleted another way than few.
     auto kept = new_session("user of many", "kept");
     ASSERT_FALSE(code_of(store.upsert(kept)));
