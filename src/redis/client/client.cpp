@@ -242,7 +242,7 @@ CallMachine::Action Client::exchange_together(Node& node, CallMachine& machine, 
   auto lease = node.pool().checkout(deadline);
   if (!lease) return machine.failed({.error = std::move(lease.error())}, node.has_left(), Time::now());
   const auto ends = deadline.within(timeouts_.command);
-  const auto form = form_for(node, commands);
+  const auto form = functions_.as_sent(commands, node.function_form());
   const auto sent = form.commands;
   auto& connection = lease->connection();
   auto replies = machine.asks() ? connection.call_all(with_asking(sent), ends) : connection.call_all(sent, ends);
@@ -336,9 +336,8 @@ CallMachine::Action Client::write_and_ask(Node& node, CallMachine& machine, Serv
   if (machine.failure()) return action;
   const auto theirs = server_time(answer.replies.back());
   if (theirs) node.clock().learn(*theirs, asked);
-  // Without the time it is not known whether the write stands, so its reply says nothing.
-  if (!theirs) answer.replies.front() = {.kind = Reply::Kind::other};
-  written = {.reply = std::move(answer.replies.front()), .is_past = theirs && *theirs >= expiry};
+  written.reply = std::move(answer.replies.front());
+  written.is_past = was_past(written.reply, theirs, expiry);
   return action;
 }
 
@@ -376,7 +375,7 @@ std::optional<std::vector<Reply>> Client::try_together(Node& node, std::span<con
   const auto give_up = deadline.within(timeouts_.command);
   auto lease = node.pool().checkout(give_up);
   if (!lease) return std::nullopt;
-  auto replies = lease->connection().call_all(form_for(node, commands).commands, give_up);
+  auto replies = lease->connection().call_all(functions_.as_sent(commands, node.function_form()).commands, give_up);
   if (replies) return std::move(*replies);
   lease->discard_for(replies.error());
   return std::nullopt;
@@ -408,13 +407,6 @@ std::optional<Command> Client::script_for(const Node& node, const Command& comma
   return functions_.as_script(command, node.function_form());
 }
 
-Client::Form Client::form_for(const Node& node, std::span<const Command> commands) const {
-  Form form{.functions = node.function_form(), .commands = commands};
-  form.scripts = functions_.as_scripts(commands, form.functions);
-  if (!form.scripts.empty()) form.commands = form.scripts;
-  return form;
-}
-
 Result<std::vector<Inspection>> Client::inspect(std::string_view key, const MakeCommands& make_commands) {
   const auto deadline = new_deadline();
   std::vector<Inspection> inspections;
@@ -433,15 +425,15 @@ Inspection Client::inspect(Node& node, std::span<const Command> commands, Deadli
     inspection.error = std::move(lease.error());
     return inspection;
   }
-  const auto form = form_for(node, commands);
-  auto replies = ask(node, *lease, form.commands, deadline);
+  const auto form = node.function_form();
+  auto replies = ask(node, *lease, functions_.as_sent(commands, form).commands, deadline);
   if (!replies) {
     inspection.error = std::move(replies.error());
     return inspection;
   }
   inspection.server = lease->connection().server();
   inspection.is_exposed = lease->connection().is_exposed();
-  inspection.functions = form.functions;
+  inspection.functions = form;
   inspection.is_role_told = lease->connection().is_role_told();
   inspection.replies = std::move(*replies);
   return inspection;

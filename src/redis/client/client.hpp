@@ -137,13 +137,6 @@ class Client {
     ServerIdentity* answered_by = nullptr;
   };
 
-  /// Commands as a node is sent them: as they are, or, if there are any, the scripts in their place.
-  struct Form {
-    FunctionForm functions = FunctionForm::library;
-    std::vector<Command> scripts{};
-    std::span<const Command> commands;
-  };
-
   /// `exchange`, given a node, sends the commands there and tells the machine what came of it.
   template <class Exchange>
   Result<void> run(std::string_view key, Deadline deadline, Exchange exchange);
@@ -172,7 +165,6 @@ class Client {
   Result<void> take_loaded(Node& node, Result<bool> loaded) const;
   /// What is sent to a node in place of a command, if it is one for scripts; else nothing.
   std::optional<Command> script_for(const Node& node, const Command& command) const;
-  Form form_for(const Node& node, std::span<const Command> commands) const;
   Inspection inspect(Node& node, std::span<const Command> commands, Deadline deadline);
 
   const Timeouts timeouts_;

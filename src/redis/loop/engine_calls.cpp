@@ -425,8 +425,7 @@ CallMachine::Action Engine::Implementation::judge(EngineCall& call, std::span<co
   auto& machine = *call.machine_;
   if (std::ranges::none_of(replies, &Reply::is_error)) return machine.replied(replies, {});
   const auto judge_as = [&](std::span<const Command> commands) {
-    const auto scripts = client_->functions().as_scripts(commands, passenger.functions);
-    return machine.replied(replies, scripts.empty() ? commands : std::span(scripts));
+    return machine.replied(replies, client_->functions().as_sent(commands, passenger.functions).commands);
   };
   if (call.exchange.kind != Exchange::Kind::write) return judge_as(call.exchange.commands);
   return judge_as(std::array{call.make_write(passenger.asks_time), Command{"TIME"}});
@@ -435,10 +434,8 @@ CallMachine::Action Engine::Implementation::judge(EngineCall& call, std::span<co
 void Engine::Implementation::take_time(EngineCall& call, Time sent_at) {
   const auto theirs = server_time(call.replies_.back());
   if (theirs) call.node_->clock().learn(*theirs, sent_at);
-  call.result_->is_past = theirs && *theirs >= call.exchange.expiry;
   call.reply_ = std::move(call.replies_.front());
-  // Without the time it is not known whether the write stands, so its reply says nothing.
-  if (!theirs) call.reply_ = {.kind = Reply::Kind::other};
+  call.result_->is_past = was_past(call.reply_, theirs, call.exchange.expiry);
   call.replies_.clear();
 }
 

@@ -17,8 +17,8 @@ struct Capability {
   std::string_view name;  ///< For messages, such as "HSETEX with FNX and PXAT".
   Command command;
   std::optional<Reply::Kind> answer{};  ///< The only kind of reply that shows it; nothing: any.
-  bool (*is_understood)(const Reply& reply) =
-      nullptr;  ///< Whether a reply of that kind shows it; null: every one does.
+  /// Whether a reply of that kind shows it; null: every one does.
+  bool (*is_understood)(const Reply& reply) = nullptr;
 };
 
 /// Judges the replies to the commands of these capabilities, one for each. `unsupported_server` names all that the

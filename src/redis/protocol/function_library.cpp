@@ -95,4 +95,10 @@ std::vector<Command> FunctionLibrary::as_scripts(std::span<const Command> comman
   return all;
 }
 
+SentCommands FunctionLibrary::as_sent(std::span<const Command> commands, FunctionForm form) const {
+  SentCommands sent{.scripts = as_scripts(commands, form), .commands = commands};
+  if (!sent.scripts.empty()) sent.commands = sent.scripts;
+  return sent;
+}
+
 }}}  // namespace obol::v0::redis

@@ -36,6 +36,12 @@ struct ServerScript {
 /// that declares flags, it is no Lua.
 bool is_no_lua(std::span<const Reply> replies);
 
+/// Commands as they are, or the scripts in their place. Valid as long as the commands and this.
+struct SentCommands {
+  std::vector<Command> scripts;  ///< Empty if the commands are sent as they are.
+  std::span<const Command> commands;
+};
+
 /// Source and name; the name ends in a hash of the source, so libraries of different releases never meet.
 struct FunctionLibrary {
   std::string_view name;
@@ -63,6 +69,9 @@ struct FunctionLibrary {
   /// The same for commands that are sent together: all of them, those that are no FCALL as they are; none for a server
   /// that has the library.
   std::vector<Command> as_scripts(std::span<const Command> commands, FunctionForm form) const;
+
+  /// Commands as a server of that form is sent them.
+  SentCommands as_sent(std::span<const Command> commands, FunctionForm form) const;
 };
 
 }}}  // namespace obol::v0::redis

@@ -29,4 +29,12 @@ inline std::optional<std::chrono::sys_time<std::chrono::milliseconds>> server_ti
                                                           std::chrono::milliseconds(*microseconds / 1000));
 }
 
+/// Whether something had expired when it was written, by the time that the server told behind that. Without the time it
+/// is not known whether the write stands: its reply becomes one that says nothing.
+inline bool was_past(Reply& written, std::optional<std::chrono::sys_time<std::chrono::milliseconds>> theirs,
+                     std::chrono::sys_time<std::chrono::milliseconds> expiry) {
+  if (!theirs) written = {.kind = Reply::Kind::other};
+  return theirs && *theirs >= expiry;
+}
+
 }}}  // namespace obol::v0::redis
