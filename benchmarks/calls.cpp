@@ -144,6 +144,25 @@ MakeCall bare_get_pipelined(World& world, std::size_t depth) {
   };
 }
 
+MakeCall verified_get(World& world, std::size_t depth) {
+  return [&world, depth](std::size_t thread) -> Call {
+    return [connection = connection_to(world), keyring = options_for(world.server()).keyring, &world,
+            picker = Picker(thread), some = std::vector<SessionKey>(depth)](std::size_t) mutable {
+      for (auto& key : some) {
+        key = world.keys()[picker.pick(world.keys().size())];
+        connection->send(hget(key));
+      }
+      for (const auto& key : some) {
+        const auto reply = connection->receive();
+        require(reply->type == REDIS_REPLY_STRING, "HGET");
+        const auto session =
+            sealing::open({reply->str, reply->len}, World::stored_key_of(key.user_id), key, keyring, Encryption::off);
+        require(session.has_value(), "opening a session");
+      }
+    };
+  };
+}
+
 MakeCall bare_create(World& world) {
   return [&world](std::size_t thread) -> Call {
     return [&world, connection = connection_to(world), first = first_number(), thread](std::size_t number) {

@@ -20,6 +20,8 @@ MakeCall bare_get(World& world);
 MakeCall bare_get_all(World& world);
 /// So many commands in one send, then their replies; one call is all of them.
 MakeCall bare_get_pipelined(World& world, std::size_t depth);
+/// The same, but each session is verified and decoded by hand: what Obol does without a pool, deadlines or retries.
+MakeCall verified_get(World& world, std::size_t depth);
 /// The command that Obol's create sends.
 MakeCall bare_create(World& world);
 /// The same and HDEL of that session; two round trips.

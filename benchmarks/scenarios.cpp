@@ -47,9 +47,14 @@ class Scenarios {
     add_rows(report_, {.server = name_, .what = "get, 64 threads", .limit = "bare HGET, a connection a thread"}, pair,
              {.per_second = {.least = 2.5}, .p99 = {.most = 1}});
     for (const auto& [keys, goal] : {std::pair{std::size_t{16}, Goal{.least = 0.8}}, {std::size_t{64}, Goal{}}}) {
-      const auto deep = interleave(2, settings_, bare_get_pipelined(world, keys), obol_get_many(world, keys));
-      add(fmt::format("get_many of {}, 2 threads", keys), fmt::format("bare HGET, {} in one send", keys), deep,
+      const auto bare = from_threads(2, bare_get_pipelined(world, keys));
+      const auto verified = from_threads(2, verified_get(world, keys));
+      const auto loads = interleave(settings_, std::array{bare, verified, from_threads(2, obol_get_many(world, keys))});
+      const auto limit = fmt::format("bare HGET, {} in one send", keys);
+      add(fmt::format("get_many of {}, 2 threads", keys), limit, {.bare = loads[0], .obol = loads[2]},
           &Load::per_second, "/s", goal);
+      add(fmt::format("HGET, {} in one send, verified and decoded by hand, 2 threads", keys), limit,
+          {.bare = loads[0], .obol = loads[1]}, &Load::per_second, "/s");
     }
   }
 

@@ -40,6 +40,13 @@ class Threads {
              {.per_second = point.per_second, .p99 = point.p99, .cpu = point.cpu});
   }
 
+  /// How much of a difference is the price of verified sessions.
+  void verify_by_hand(World& world, std::size_t threads) {
+    const auto pair = interleave(threads, settings_, bare_get(world), verified_get(world, 1));
+    add_rows(report_,
+             {.server = server_, .what = fmt::format("HGET, verified and decoded by hand, {} threads", threads)}, pair);
+  }
+
   void near(Server& server) {
     constexpr Goal at_most_bare{.most = 1};
     constexpr Goal little_more{.most = 1.15};
@@ -54,6 +61,7 @@ class Threads {
     }};
     World world(server, 1000);
     for (const auto& point : some(points)) compare(world, "get", point, bare_get, obol_get);
+    for (const auto& point : some(std::span(points).first<4>())) verify_by_hand(world, point.threads);
   }
 
   void far(Server& server) {
