@@ -18,7 +18,8 @@ namespace obol { inline namespace v0 {
 
 /// What holds for one call.
 struct CallOptions {
-  /// Time limit of the whole call. 0, or more than Timeouts::total: Timeouts::total.
+  /// Time limit of the whole call. 0, or more than Timeouts::total: Timeouts::total. Negative: the call ends at once
+  /// with `invalid_argument`; a host that counts down to a deadline decides itself what to do once it has passed.
   std::chrono::milliseconds timeout{};
   /// Where the handler runs, or the coroutine goes on; must outlive the call. Null: in the thread that drives the
   /// store.

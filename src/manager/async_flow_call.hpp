@@ -79,6 +79,12 @@ class WithToken : private KeptToken, public Flow {
   ~WithToken() = default;
 };
 
+inline Error no_time_left_error() {
+  return {ErrorCode::unavailable,
+          "the time limit of the call passed before its next step could be sent; raise Timeouts::total or "
+          "CallOptions::timeout, or look for what keeps the servers busy"};
+}
+
 inline Error thrown_error() {
   return {ErrorCode::invalid_argument,
           "the change of the payload (or the clock of the options) threw an exception; the call ended there"};
@@ -106,6 +112,10 @@ class AsyncFlowCall final : public PendingCall<typename Flow::Outcome>,
   bool begin(Receiver<Outcome>& receiver) override {
     receiver_.set(receiver);
     begun_ = Time::now();
+    if (options_.timeout < Milliseconds(0)) {
+      fail(ErrorCode::invalid_argument, negative_timeout_error);
+      return true;
+    }
     if (is_stopped()) {
       fail(ErrorCode::cancelled, cancelled_error);
       return true;
@@ -202,9 +212,11 @@ class AsyncFlowCall final : public PendingCall<typename Flow::Outcome>,
 
   /// The store's reply if it is known at once.
   std::optional<Reply> ask(typename Flow::Request& request) {
+    const auto options = options_for_call();
+    if (!options) return failed<Reply>(no_time_left_error());
     std::optional<Reply> reply;
     const bool is_open = core_->with_store([&](AsyncSessionStore& store) {
-      std::visit([&](auto& each) { reply = begin_call(make_call(store, each, options_for_call())); }, request);
+      std::visit([&](auto& each) { reply = begin_call(make_call(store, each, *options)); }, request);
     });
     return is_open ? std::move(reply) : failed<Reply>(closed_error());
   }
@@ -225,13 +237,12 @@ class AsyncFlowCall final : public PendingCall<typename Flow::Outcome>,
     return limit && *limit < longest ? begun_ + *limit : Time::time_point::max();
   }
 
-  /// The time limit of a later call is what the calls before have left of the first one's.
-  CallOptions options_for_call() const {
+  /// The time limit of a later call is what the calls before have left of the first one's; nullopt if that is nothing.
+  std::optional<CallOptions> options_for_call() const {
     auto options = options_;
     if (give_up_) {
-      constexpr Milliseconds none_left{-1};
-      const auto left = std::chrono::floor<Milliseconds>(*give_up_ - Time::now());
-      options.timeout = left > Milliseconds(0) ? left : none_left;
+      options.timeout = std::chrono::floor<Milliseconds>(*give_up_ - Time::now());
+      if (options.timeout <= Milliseconds(0)) return std::nullopt;
     }
     return options;
   }

@@ -5,6 +5,7 @@
 
 #include "base/background_tasks.hpp"
 #include "base/on_exit.hpp"
+#include "values/async_errors.hpp"
 #include "values/closed_error.hpp"
 #include "values/out_of_memory.hpp"
 
@@ -14,6 +15,10 @@ bool AsyncDiagnosis::begin(Receiver<Outcome>& receiver) {
   set_receiver(receiver);
   if (core().is_closed()) {
     outcome = std::unexpected(error_from(ErrorCode::closed, closed_error));
+    return true;
+  }
+  if (options().timeout.count() < 0) {
+    outcome = std::unexpected(error_from(ErrorCode::invalid_argument, negative_timeout_error));
     return true;
   }
   try {

@@ -1,6 +1,8 @@
 // An asynchronous diagnosis: asks with a client that blocks, in a thread of its own.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -17,7 +19,8 @@ class AsyncDiagnosis final : public AsyncStoreCall<Result<std::vector<Finding>>,
  public:
   using Outcome = Result<std::vector<Finding>>;
 
-  /// Of the options only the executor counts: the client that asks has a time limit of its own.
+  /// Of the options only the executor counts, since the client that asks has a time limit of its own; a negative limit
+  /// is refused all the same.
   AsyncDiagnosis(std::shared_ptr<AsyncStoreCore> core, CallOptions options)
       : AsyncStoreCall(std::move(core), without_limits(std::move(options))) {}
 
@@ -27,7 +30,7 @@ class AsyncDiagnosis final : public AsyncStoreCall<Result<std::vector<Finding>>,
 
  private:
   static CallOptions without_limits(CallOptions options) {
-    options.timeout = {};
+    options.timeout = std::min(options.timeout, std::chrono::milliseconds(0));
     options.stop = {};
     return options;
   }

@@ -28,11 +28,10 @@ class AsyncStoreCall : public PendingCall<T>, protected Ended {
     if (!core_->deliver(*this, options_.executor)) drop();
   }
 
-  /// A negative limit has passed already.
   std::optional<std::chrono::milliseconds> time_limit() const final {
     const auto total = core_->parts().options().timeouts.total;
     if (options_.timeout.count() == 0) return total;
-    return std::clamp(options_.timeout, std::chrono::milliseconds(-1), total);
+    return std::clamp(options_.timeout, std::chrono::milliseconds(0), total);
   }
 
   Result<std::chrono::milliseconds> longest_wait() const final {

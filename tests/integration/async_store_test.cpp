@@ -265,6 +265,9 @@ TEST_P(AsyncStoreTest, DiagnosesTheServer) {
   const auto findings = outcome_of(store, store.diagnose());
   ASSERT_TRUE(findings) << findings.error().message;
   EXPECT_EQ(findings->size(), store_on(server).diagnose()->size());
+  const auto refused = outcome_of(store, store.diagnose({.timeout = milliseconds(-1)}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
 }
 
 TEST_P(AsyncStoreTest, SignsWithANewKeyring) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -42,6 +43,9 @@ class ScriptedStore final : public AsyncSessionStore {
 
   /// The outcome of a call is known as it begins.
   void know_outcomes() { outcomes_are_known_ = true; }
+
+  /// The time limit of each call, whatever its options say.
+  void limit_calls(std::chrono::milliseconds limit) { limit_ = limit; }
 
   /// Every call that is in flight ends: well, or with an error.
   void end_all(std::optional<ErrorCode> error = std::nullopt) {
@@ -166,7 +170,7 @@ class ScriptedStore final : public AsyncSessionStore {
     void defer() noexcept override { store_.defer(*this); }
     void abandon() noexcept override {}
     void cancel() noexcept override { store_.cancel(*this); }
-    std::optional<std::chrono::milliseconds> time_limit() const override { return std::chrono::seconds(9); }
+    std::optional<std::chrono::milliseconds> time_limit() const override { return store_.limit_; }
     Result<std::chrono::milliseconds> longest_wait() const override { return std::chrono::seconds(10); }
 
    private:
@@ -256,6 +260,7 @@ class ScriptedStore final : public AsyncSessionStore {
   const int descriptor_;
   const std::shared_ptr<SessionStore> answers_;
   std::atomic<bool> outcomes_are_known_ = false;
+  std::chrono::milliseconds limit_ = std::chrono::seconds(9);
   mutable std::mutex mutex_;
   std::vector<Scripted*> in_flight_;
   std::vector<Scripted*> ended_;

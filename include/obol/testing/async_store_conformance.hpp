@@ -394,6 +394,22 @@ TYPED_TEST_P(AsyncStoreConformance, WaitEndsThoughNobodyDrives) {
   }
 }
 
+TYPED_TEST_P(AsyncStoreConformance, ANegativeTimeLimitIsRefusedAtOnce) {
+  const auto session = this->make_session();
+  for (const auto timeout : {std::chrono::milliseconds(-1), std::chrono::milliseconds::min()}) {
+    const auto stored = this->outcome_of(this->store->upsert(session, {.timeout = timeout}));
+    ASSERT_FALSE(stored.has_value());
+    EXPECT_EQ(stored.error().code, ErrorCode::invalid_argument) << stored.error().message;
+    EXPECT_NE(stored.error().message.find("CallOptions::timeout"), std::string::npos) << stored.error().message;
+    std::optional<typename TestFixture::Found> found;
+    const auto coroutine = this->await_get(*this->store, session.key(), {.timeout = timeout}, found);
+    ASSERT_TRUE(coroutine.done()) << "the coroutine was suspended";
+    ASSERT_FALSE(found->has_value());
+    EXPECT_EQ(found->error().code, ErrorCode::invalid_argument) << found->error().message;
+  }
+  EXPECT_EQ(this->outcome_of(this->store->get(session.key())).value(), std::nullopt) << "a refused call was made";
+}
+
 TYPED_TEST_P(AsyncStoreConformance, ACallThatIsStoppedBeforeItBeginsIsCancelled) {
   const std::stop_source stop;
   stop.request_stop();
@@ -534,19 +550,22 @@ TYPED_TEST_P(AsyncStoreConformance, TheDestructorTellsWhatItsHandlersBegin) {
   EXPECT_EQ(told, 3);
 }
 
-REGISTER_TYPED_TEST_SUITE_P(
-    AsyncStoreConformance, ACallThatIsNotBegunDoesNothing, AHandlerIsCalledOnceAndNeverInsideStart,
-    ACallOfEachFunctionEnds, ACallNeedsNoHandler, UpsertGivesTheSessionAsItIsStored,
-    RotateIdGivesTheSessionWithItsNewId, DeleteAllOfSeveralTypesDeletesThoseTypesOnly,
-    HandlersRunOnTheExecutorOfTheirCall, HandlersWithoutAnExecutorRunInTheThreadThatDrives,
-    CallsOfManyThreadsAreToldOnceEach, AnObserverIsToldOfACallBeforeItsHandler, ACoroutineGoesOnWithTheOutcome,
-    ACoroutineGoesOnOnTheExecutorOfItsCall, ACoroutineThatIsDestroyedIsNotResumed,
-    ACoroutineMayBeDestroyedBetweenPostAndRun, AHandlerMayDestroyACoroutine, ChainsOfHandlersDoNotGrowTheStack,
-    ARoundEndsThoughItsHandlersBeginCalls, ALoopOfOutcomesDoesNotGrowACoroutinesStack, AFutureHasTheOutcome,
-    WaitGivesTheOutcomeIfAnotherThreadDrives, WaitIsRefusedInTheThreadThatDrives, WaitEndsThoughNobodyDrives,
-    ACallThatIsStoppedBeforeItBeginsIsCancelled, ACallThatIsStoppedEndsOnceAsCancelledOrDone,
-    ACallIsStoppedFromAnotherThread, ACallIsCancelledByWhoeverBeganIt, WhatIsPostedRunsWhereHandlersDo,
-    AnExceptionOfAHandlerLeavesRunReadyAndTheOthersAreTold, TheDescriptorStaysTheSameAndIsQuietIfNothingIsDue,
-    RunReadyWithoutWorkDoesNothing, TheDestructorTellsEveryCall, TheDestructorTellsWhatItsHandlersBegin);
+REGISTER_TYPED_TEST_SUITE_P(AsyncStoreConformance, ACallThatIsNotBegunDoesNothing,
+                            AHandlerIsCalledOnceAndNeverInsideStart, ACallOfEachFunctionEnds, ACallNeedsNoHandler,
+                            UpsertGivesTheSessionAsItIsStored, RotateIdGivesTheSessionWithItsNewId,
+                            DeleteAllOfSeveralTypesDeletesThoseTypesOnly, HandlersRunOnTheExecutorOfTheirCall,
+                            HandlersWithoutAnExecutorRunInTheThreadThatDrives, CallsOfManyThreadsAreToldOnceEach,
+                            AnObserverIsToldOfACallBeforeItsHandler, ACoroutineGoesOnWithTheOutcome,
+                            ACoroutineGoesOnOnTheExecutorOfItsCall, ACoroutineThatIsDestroyedIsNotResumed,
+                            ACoroutineMayBeDestroyedBetweenPostAndRun, AHandlerMayDestroyACoroutine,
+                            ChainsOfHandlersDoNotGrowTheStack, ARoundEndsThoughItsHandlersBeginCalls,
+                            ALoopOfOutcomesDoesNotGrowACoroutinesStack, AFutureHasTheOutcome,
+                            WaitGivesTheOutcomeIfAnotherThreadDrives, WaitIsRefusedInTheThreadThatDrives,
+                            WaitEndsThoughNobodyDrives, ANegativeTimeLimitIsRefusedAtOnce,
+                            ACallThatIsStoppedBeforeItBeginsIsCancelled, ACallThatIsStoppedEndsOnceAsCancelledOrDone,
+                            ACallIsStoppedFromAnotherThread, ACallIsCancelledByWhoeverBeganIt,
+                            WhatIsPostedRunsWhereHandlersDo, AnExceptionOfAHandlerLeavesRunReadyAndTheOthersAreTold,
+                            TheDescriptorStaysTheSameAndIsQuietIfNothingIsDue, RunReadyWithoutWorkDoesNothing,
+                            TheDestructorTellsEveryCall, TheDestructorTellsWhatItsHandlersBegin);
 
 }  // namespace obol::testing

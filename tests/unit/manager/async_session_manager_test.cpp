@@ -351,6 +351,37 @@ TEST_F(AsyncSessionManagerTest, AllCallsOfTheStoreShareOneTimeLimit) {
   end_calls();
 }
 
+TEST_F(AsyncSessionManagerTest, ASecondCallOfTheStoreForWhichNoTimeIsLeftIsNotMade) {
+  store->limit_calls(milliseconds(1));
+  std::error_code outcome;
+  start(manager->refresh(settled().tokens.refresh), [&](std::error_code error) { outcome = error; });
+  const auto begun = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - begun < milliseconds(2)) {
+  }
+  end_calls();
+  end_calls();
+  EXPECT_EQ(outcome, ErrorCode::unavailable);
+  EXPECT_EQ(store->called().size(), 1U);
+}
+
+TEST_F(AsyncSessionManagerTest, ANegativeTimeLimitIsRefusedBeforeAnythingElse) {
+  const CallOptions negative{.timeout = milliseconds(-1)};
+  std::vector<std::error_code> outcomes;
+  const auto note = [&](std::error_code error) { outcomes.push_back(error); };
+  std::size_t begun = without_store;
+  for (auto& flow : flows()) {
+    // Logouts are calls of the store, which refuses by itself.
+    if (flow.name.starts_with("log_out")) continue;
+    flow.begin(negative, note);
+    ++begun;
+  }
+  begin_each_without_store(negative, note);
+  end_calls();
+  end_calls();
+  EXPECT_EQ(outcomes, std::vector(begun, std::error_code(ErrorCode::invalid_argument)));
+  EXPECT_EQ(store->called(), std::vector<std::string>{});
+}
+
 TEST_F(AsyncSessionManagerTest, WaitIsRefusedToTheThreadThatDrivesAndEndsInAnother) {
   const auto over_memory = std::make_shared<AsyncOver<MemoryStore>>(memory);
   auto waiting = AsyncSessionManager::create(over_memory, options()).value();
