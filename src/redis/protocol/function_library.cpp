@@ -40,7 +40,12 @@ bool is_no_lua(std::span<const Reply> replies) {
 Command FunctionLibrary::load_command() const { return {"FUNCTION", "LOAD", source}; }
 
 Result<bool> FunctionLibrary::load_result(const Reply& reply) const {
-  if (!reply.is_error()) return true;
+  if (reply.kind == Reply::Kind::text) return true;
+  if (!reply.is_error()) {
+    return std::unexpected(Error{
+        ErrorCode::protocol,
+        "the server's reply to FUNCTION LOAD is not the library's name; is a proxy changing commands or replies?"});
+  }
   if (reply.text == fmt::format("ERR Library '{}' already exists", name)) return false;
   return std::unexpected(loading_error(
       reply, "FUNCTION LOAD", fmt::format("the function library {}", name),

@@ -28,6 +28,16 @@ TEST(FunctionLibrary, IsLoadedNowOrStandsAlready) {
   EXPECT_EQ(library.load_result(refusal("OOM command not allowed")).error().code, ErrorCode::out_of_memory);
 }
 
+TEST(FunctionLibrary, IsNotLoadedIfTheReplyIsOfAnotherKind) {
+  using enum Reply::Kind;
+  for (const auto kind : {nil, integer, list, map, push, other}) {
+    const auto loaded = library.load_result({.kind = kind});
+    ASSERT_FALSE(loaded.has_value()) << static_cast<int>(kind);
+    EXPECT_EQ(loaded.error().code, ErrorCode::protocol);
+    EXPECT_NE(loaded.error().message.find("FUNCTION LOAD"), std::string::npos) << loaded.error().message;
+  }
+}
+
 TEST(FunctionScripts, AreLoadedAllTogether) {
   const auto commands = library.script_load_commands(scripts);
   ASSERT_EQ(commands.size(), 2U);
