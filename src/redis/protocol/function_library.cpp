@@ -13,10 +13,9 @@
 namespace obol { inline namespace v0 { namespace redis {
 namespace {
 
-Error loading_error(const Reply& refusal, std::string_view command, std::string_view what, std::string_view advice) {
+Error loading_error(const Reply& refusal, std::string_view command, std::string_view what) {
   Error error = error_of(refusal, command);
   error.message = fmt::format("{} could not be loaded: {}", what, error.message);
-  if (error.code == ErrorCode::permission) error.message.append("; ").append(advice);
   return error;
 }
 
@@ -47,9 +46,7 @@ Result<bool> FunctionLibrary::load_result(const Reply& reply) const {
         "the server's reply to FUNCTION LOAD is not the library's name; is a proxy changing commands or replies?"});
   }
   if (reply.text == fmt::format("ERR Library '{}' already exists", name)) return false;
-  return std::unexpected(loading_error(
-      reply, "FUNCTION LOAD", fmt::format("the function library {}", name),
-      "this user lacks +function|load: let a deploy user load it and set FunctionLoading::require_loaded"));
+  return std::unexpected(loading_error(reply, "FUNCTION LOAD", fmt::format("the function library {}", name)));
 }
 
 std::vector<Command> FunctionLibrary::script_load_commands(FunctionForm form) const {
@@ -67,8 +64,7 @@ Result<void> FunctionLibrary::script_load_result(std::span<const Reply> replies,
   for (std::size_t i = 0; i < scripts.size(); ++i) {
     const auto& reply = replies[i];
     if (reply.is_error()) {
-      return std::unexpected(loading_error(reply, "SCRIPT LOAD", "the scripts",
-                                           "this user lacks +script|load, which FunctionLoading::scripts needs"));
+      return std::unexpected(loading_error(reply, "SCRIPT LOAD", "the scripts"));
     }
     if (reply.text != hash_of(scripts[i], form)) {
       return std::unexpected(Error{

@@ -63,6 +63,44 @@ constexpr std::array rows{
         "the server is at maxclients; raise it or lower pool.size"},
 };
 
+/// What a user that may not run a command is to do, where there is more to it than the rules of any command.
+struct Right {
+  std::string_view command;
+  std::string_view advice;
+};
+
+constexpr std::array rights{
+    Right{
+        "FCALL",
+        "the user lacks +fcall; give it the ACL rules in docs/operations.md, which obolctl acl prints, or use scripts "
+        "(FunctionLoading::scripts, for obolctl --scripts), which need +evalsha and +script|load instead"},
+    Right{"FUNCTION LOAD",
+          "the user lacks +function|load; let a deploy user load the library (obolctl functions load) and set "
+          "FunctionLoading::require_loaded, or use scripts (FunctionLoading::scripts), which need +evalsha and "
+          "+script|load instead"},
+    Right{"EVALSHA",
+          "the user lacks +evalsha, which scripts need; give it the ACL rules that obolctl acl --scripts prints"},
+    Right{"SCRIPT LOAD",
+          "the user lacks +script|load, which scripts need; give it the ACL rules that obolctl acl --scripts prints"},
+};
+
+// "No permissions to access a key", "... to access the 'x' key", "... to access one of the keys used as arguments".
+bool is_about_keys(std::string_view refusal) {
+  constexpr std::string_view beginning = " to access ";
+  const auto access = refusal.find(beginning);
+  return access != std::string_view::npos && refusal.substr(access + beginning.size()).contains("key");
+}
+
+std::string_view advice_for(const Row& row, const Reply& error, std::string_view command) {
+  if (row.code != ErrorCode::permission || row.beginning.contains(' ')) return row.advice;
+  if (is_about_keys(error.text)) {
+    return "the user may not access Obol's keys; give it the key pattern of its key_prefix, which obolctl acl --prefix "
+           "prints";
+  }
+  const auto* const right = std::ranges::find(rights, command, &Right::command);
+  return right == rights.end() ? row.advice : right->advice;
+}
+
 const Row* row_of(const Reply& error) {
   const auto is_of = [&](const Row& row) {
     return row.beginning.contains(' ') ? error.text.starts_with(row.beginning) : error.error_word() == row.beginning;
@@ -133,7 +171,7 @@ std::optional<Redirect> redirect_of(const Reply& error) {
 }
 
 Error error_of(const Reply& error, std::string_view command) {
-  if (const Row* row = row_of(error)) return make(row->code, error, command, row->advice);
+  if (const Row* row = row_of(error)) return make(row->code, error, command, advice_for(*row, error, command));
   if (is_missing_command(error) && is_from_script(error)) {
     return make(ErrorCode::unsupported_server, error, command,
                 "the function calls a command (HGET, HGETALL, HKEYS, HSETEX, HDEL, UNLINK) that the server does not "

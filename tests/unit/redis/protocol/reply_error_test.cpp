@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "redis/protocol/command.hpp"
 
 namespace obol::redis { namespace {
@@ -116,6 +120,45 @@ TEST(ErrorReplyMessage, NamesScriptsAsTheWayOutForAServerWithoutFunctions) {
               std::string::npos);
   }
   EXPECT_EQ(error_of(error_reply("ERR unknown command"), "HGET").message.find("scripts"), std::string::npos);
+}
+
+TEST(ErrorReplyMessage, NamesThePermissionThatIsMissingAndWhatDoesWithoutIt) {
+  constexpr std::string_view no_command = "NOPERM User web has no permissions to run the 'x' command";
+  constexpr std::string_view no_key = "NOPERM No permissions to access a key";
+  struct MissingRight {
+    std::string_view error;
+    std::string_view command;
+    std::vector<std::string_view> told;
+    std::string_view not_told;
+  };
+  for (const auto& [error, command, told, not_told] :
+       {MissingRight{no_command,
+                     "FCALL",
+                     {"+fcall;", "FunctionLoading::scripts", "obolctl --scripts", "+evalsha"},
+                     "key_prefix"},
+        MissingRight{"NOPERM", "FCALL", {"+fcall;"}, "key_prefix"},
+        MissingRight{no_command,
+                     "FUNCTION LOAD",
+                     {"+function|load;", "obolctl functions load", "FunctionLoading::require_loaded",
+                      "FunctionLoading::scripts", "+script|load"},
+                     "+fcall"},
+        MissingRight{no_command, "EVALSHA", {"+evalsha,", "obolctl acl --scripts"}, "+fcall"},
+        MissingRight{no_command, "SCRIPT LOAD", {"+script|load,", "obolctl acl --scripts"}, "+fcall"},
+        MissingRight{no_command, "HGET", {"docs/operations.md", "obolctl acl"}, "scripts"},
+        MissingRight{no_key, "FCALL", {"key_prefix", "obolctl acl --prefix"}, "+fcall"},
+        MissingRight{"NOPERM User web has no permissions to access the 'secret' key", "HGET", {"key_prefix"}, "secret"},
+        MissingRight{"NOPERM this user has no permissions to access one of the keys used as arguments",
+                     "EVALSHA",
+                     {"key_prefix"},
+                     "+evalsha"},
+        MissingRight{"NOPERM User key has no permissions to access a database", "FCALL", {"+fcall;"}, "key_prefix"}}) {
+    const auto refused = error_of(error_reply(error), command);
+    EXPECT_EQ(refused.code, ErrorCode::permission);
+    for (const auto words : told) {
+      EXPECT_TRUE(refused.message.contains(words)) << words << " is not in: " << refused.message;
+    }
+    EXPECT_FALSE(refused.message.contains(not_told)) << refused.message;
+  }
 }
 
 TEST(CommandWords, AreReadFromTheEncodedCommand) {
