@@ -75,6 +75,12 @@ bool bounds_normal_clients(std::string_view limits) {
   return normal != std::string_view::npos && !limits.substr(normal).starts_with(unbounded);
 }
 
+/// A call refused so loads the functions and is repeated.
+bool will_load_functions(const Reply& reply, FunctionLoading loading) {
+  return reply.is_error() && redis::remedy_for(reply) == redis::Remedy::load_functions &&
+         loading != FunctionLoading::require_loaded;
+}
+
 class Diagnosis {
  public:
   std::vector<Finding> findings;
@@ -197,16 +203,25 @@ class Diagnosis {
                     ahead.count() > 0 ? "early" : "late"));
   }
 
-  void look_at_functions(redis::FunctionForm functions, FunctionLoading loading) {
+  void look_at_functions(std::span<const Reply> probes, redis::FunctionForm functions, FunctionLoading loading) {
+    if (std::ranges::any_of(probes, [&](const Reply& probe) { return will_load_functions(probe, loading); })) {
+      add(Severity::warning, "functions",
+          "Obol's function library is not loaded: a store with FunctionLoading::load_at_connect loads it when it "
+          "connects "
+          "or next needs it, if its user may (+function|load); with require_loaded stores cannot connect, so load it "
+          "for "
+          "them (obolctl functions load)");
+    }
     if (functions == redis::FunctionForm::library || loading == FunctionLoading::scripts) return;
     add(Severity::note, "functions",
         "the server knows no functions, so Obol runs their code as scripts; set FunctionLoading::scripts");
   }
 
-  void look_at_probes(std::span<const Reply> replies, redis::FunctionForm functions) {
+  void look_at_probes(std::span<const Reply> replies, redis::FunctionForm functions, FunctionLoading loading) {
     for (std::size_t i = 0; i < replies.size(); ++i) {
       // A script that is not loaded is loaded by the call that needs it.
       if (!replies[i].is_error() || redis::remedy_for(replies[i]) == redis::Remedy::load_scripts) continue;
+      if (will_load_functions(replies[i], loading)) continue;
       std::string probe(probed[i]);
       if (functions != redis::FunctionForm::library && probe.starts_with(call_of_function)) {
         probe.replace(0, call_of_function.size(), call_of_script);
@@ -260,8 +275,9 @@ std::vector<Finding> diagnose(const redis::Inspection& inspection, const RedisSt
     diagnosis.look_at_replication(info.text, options.delete_durability.replicas);
   }
   diagnosis.look_at_clock(replies[question_time], now);
-  diagnosis.look_at_functions(inspection.functions, options.functions);
-  diagnosis.look_at_probes(std::span(replies).subspan(first_probe), inspection.functions);
+  const auto probes = std::span(replies).subspan(first_probe);
+  diagnosis.look_at_functions(probes, inspection.functions, options.functions);
+  diagnosis.look_at_probes(probes, inspection.functions, options.functions);
   return std::move(diagnosis.findings);
 }
 

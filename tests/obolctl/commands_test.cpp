@@ -10,6 +10,7 @@
 #include "obol/session_id.hpp"
 #include "obolctl/program.hpp"
 #include "support/await.hpp"
+#include "support/fault_proxy.hpp"
 #include "support/monitor.hpp"
 #include "support/server_test.hpp"
 
@@ -215,10 +216,31 @@ TEST_P(Obolctl, FunctionsAreLoadedListedAndPruned) {
 
 TEST_P(Obolctl, DiagnoseEndsWithOneWhereItFindsAProblem) {
   EXPECT_EQ(run({"diagnose"}).status, 0);
-  server.command({"FUNCTION", "FLUSH"});
+  server.command({"ACL", "SETUSER", "default", "-hgetall"});
   const auto outcome = run({"diagnose", "--json"});
   EXPECT_EQ(outcome.status, 1);
   EXPECT_NE(outcome.out.find("\"severity\":\"problem\""), std::string::npos);
+}
+
+TEST_P(Obolctl, DiagnoseWarnsOfFunctionsThatAStoreWouldLoad) {
+  server.command({"FUNCTION", "FLUSH"});
+  const auto outcome = run({"diagnose", "--json"});
+  EXPECT_EQ(outcome.status, 0) << outcome.out;
+  EXPECT_NE(outcome.out.find("\"severity\":\"warning\",\"topic\":\"functions\""), std::string::npos) << outcome.out;
+  EXPECT_EQ(server.command({"FUNCTION", "LIST"}).elements.size(), 0U) << "it changes nothing";
+}
+
+TEST_P(Obolctl, DiagnoseLooksAtScriptsWhereTheServerKnowsNoFunctions) {
+  FaultProxy proxy(server);
+  proxy.always(Fault::refuse("ERR unknown command 'FCALL'"), "FCALL");
+  environment["OBOL_REDIS_URI"] = proxy.connection().to_uri();
+  const auto outcome = run({"diagnose", "--json"});
+  EXPECT_EQ(outcome.status, 0) << outcome.out;
+  EXPECT_NE(outcome.out.find("\"severity\":\"note\",\"topic\":\"functions\""), std::string::npos) << outcome.out;
+  server.command({"ACL", "SETUSER", "default", "-evalsha"});
+  const auto refused = run({"diagnose"});
+  EXPECT_EQ(refused.status, 1) << "scripts do not work either";
+  EXPECT_NE(refused.out.find("EVALSHA of the update function fails"), std::string::npos) << refused.out;
 }
 
 TEST_P(Obolctl, DiagnoseLeavesAKeyAloneThatIsCalledLikeThePrefix) {

@@ -33,6 +33,13 @@ bool is_told_to_load_scripts(const Reply& reply, const Command& command, CallRul
   return reply.is_error() && verdict_for(reply, rules, command.name()).next == Verdict::Next::load_scripts;
 }
 
+bool are_told_to_load_scripts(std::span<const Reply> replies, std::span<const Command> commands, CallRules rules) {
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    if (is_told_to_load_scripts(replies[i], commands[i], rules)) return true;
+  }
+  return false;
+}
+
 std::vector<Reply> without_asking(std::vector<Reply> replies) {
   std::vector<Reply> own;
   for (std::size_t i = 1; i < replies.size(); i += 2) own.push_back(std::move(replies[i]));
@@ -425,15 +432,22 @@ Inspection Client::inspect(Node& node, std::span<const Command> commands, Deadli
     inspection.error = std::move(lease.error());
     return inspection;
   }
-  const auto form = node.function_form();
-  auto replies = ask(node, *lease, functions_.as_sent(commands, form).commands, deadline);
+  const auto ask_as = [&](FunctionForm form) {
+    inspection.functions = form;
+    return ask(node, *lease, functions_.as_sent(commands, form).commands, deadline);
+  };
+  auto replies = ask_as(node.function_form());
+  if (replies && inspection.functions == FunctionForm::library &&
+      are_told_to_load_scripts(*replies, commands, rules_)) {
+    node.use_scripts();
+    replies = ask_as(node.function_form());
+  }
   if (!replies) {
     inspection.error = std::move(replies.error());
     return inspection;
   }
   inspection.server = lease->connection().server();
   inspection.is_exposed = lease->connection().is_exposed();
-  inspection.functions = form;
   inspection.is_role_told = lease->connection().is_role_told();
   inspection.replies = std::move(*replies);
   return inspection;

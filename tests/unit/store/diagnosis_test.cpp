@@ -298,6 +298,18 @@ TEST_F(DiagnosisTest, NamesTheCallThatFailsAndWhy) {
   }
 }
 
+TEST_F(DiagnosisTest, TakesMissingFunctionsForAProblemOnlyIfNobodyLoadsThem) {
+  const auto commands = diagnosis_commands("key");
+  for (std::size_t probe = first_probe; probe < commands.size(); ++probe) {
+    if (commands[probe].name() == "FCALL") inspection.replies[probe] = error("ERR Function not found");
+  }
+  EXPECT_EQ(found(), Findings{"warning functions"});
+  EXPECT_NE(message().find("load_at_connect loads it"), std::string::npos) << message();
+  EXPECT_NE(message().find("obolctl functions load"), std::string::npos) << message();
+  options.functions = FunctionLoading::require_loaded;
+  EXPECT_EQ(found(), (Findings{"problem server", "problem server"})) << "of each function that is called";
+}
+
 TEST_F(DiagnosisTest, SaysWhatItCouldNotCheck) {
   inspection.replies[info] = error("NOPERM this user has no permissions");
   EXPECT_EQ(found(), Findings{"note settings"});
