@@ -33,7 +33,8 @@ class OBOL_EXPORT RedisStore final : public SessionStore {
   /// `unsupported_server` or `server`.
   [[nodiscard]] static Result<RedisStore> connect(RedisStoreOptions options);
 
-  /// Not thread-safe: no other thread may be using either store.
+  /// Leaves a store that may only be destroyed or assigned to. Not thread-safe: no other thread may be using either
+  /// store.
   RedisStore(RedisStore&&) noexcept;
   /// Destroys the current store. Not thread-safe: no other thread may be using either store.
   RedisStore& operator=(RedisStore&&) noexcept;

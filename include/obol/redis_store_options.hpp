@@ -53,7 +53,10 @@ struct RedisStoreOptions {
   /// allows, at max_payload_bytes plus 4 KiB each.
   std::size_t max_reply_bytes = std::size_t{64} * 1024 * 1024;
   std::shared_ptr<Observer> observer{};  ///< May be null.
-  Clock clock = system_clock();  ///< Decides whether a session has expired on this side; the server uses its own clock.
+  /// Decides whether a session has expired on this side; the server uses its own clock. Must not throw. Is called in
+  /// any thread that calls the store, at the same time; for an asynchronous store also in the thread that drives it and
+  /// in those of executors.
+  Clock clock = system_clock();
 };
 
 }}  // namespace obol::v0
