@@ -2,15 +2,19 @@
 #include "redis/loop/engine.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <deque>
+#include <future>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "obol/testing/queueing_executor.hpp"
 #include "support/engine_test.hpp"
+#include "support/fault_proxy.hpp"
 
 namespace obol::testing { namespace {
 
@@ -45,6 +49,39 @@ TEST_P(EngineTest, RefusesMoreCommandsThanMayWait) {
   EXPECT_FALSE(refused.has_ended());
   begin({"PING"});
   drive_all();
+}
+
+// Two sends are on their way when the first is told that the scripts are missing; the second is told so once they are
+// loaded again.
+TEST_P(EngineTest, FunctionsThatAnEarlierSendLackedAreNotLoadedAgain) {
+  const std::string missing = "NOSCRIPT No matching script.";
+  std::atomic<int> loads = 0;
+  std::promise<void> both_are_sent;
+  int sends = 0;
+  FaultProxy proxy(server);
+  proxy.follow([&, sent = both_are_sent.get_future().share()](std::string_view word) -> Fault {
+    if (word != "EVALSHA") return {};
+    if (++sends == 1) {
+      sent.wait();
+      return Fault::refuse(missing);
+    }
+    return sends == 2 ? Fault::trickle(1, milliseconds(10), "-" + missing + "\r\n") : Fault();
+  });
+  start_engine({.connection = proxy.connection(),
+                .timeouts = patient,
+                .functions = FunctionLoading::scripts,
+                .max_reply_bytes = 2 * 1024 * 1024,
+                .events = {.on_functions_loaded = [&](std::string_view) { ++loads; }}});
+  begin({"PING"});
+  drive_all();
+  for (int call = 0; call < 2; ++call) {
+    EXPECT_TRUE(engine->begin(calls.emplace_back(std::vector{probe_command("key")})));
+    engine->run_ready();
+  }
+  both_are_sent.set_value();
+  drive_all();
+  for (auto& call : calls) EXPECT_FALSE(call.code()) << call.text();
+  EXPECT_EQ(loads, 1);
 }
 
 TEST_P(EngineTest, ACallEndsByItsDeadlineWhileTheServerIsSilent) {

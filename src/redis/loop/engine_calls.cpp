@@ -222,10 +222,19 @@ void Engine::Implementation::load_functions_for(EngineCall& call) {
 
 CallMachine::Action Engine::Implementation::after_loading(EngineCall& call,
                                                           const Result<std::optional<CallFailure>>& outcome) {
-  if (outcome && !*outcome) return call.machine_->loaded(now_);
+  if (outcome && !*outcome) {
+    node_of(call.node_).loaded_at = now_;
+    return call.machine_->loaded(now_);
+  }
   CallFailure failure = outcome ? CallFailure{.error = copy_of((*outcome)->error), .may_repeat = (*outcome)->may_repeat}
                                 : CallFailure{.error = copy_of(outcome.error())};
   return call.machine_->not_loaded(std::move(failure), call.node_->has_left(), now_);
+}
+
+// A server that lacked the functions before they were loaded may have them now.
+CallMachine::Action Engine::Implementation::repeat_if_loaded_since(EngineCall& call, Action action, Time sent_at) {
+  const bool lacks_functions = action == Action::load_functions || action == Action::load_scripts;
+  return lacks_functions && sent_at < node_of(call.node_).loaded_at ? call.machine_->loaded(now_) : action;
 }
 
 // True if a replica is asked, or will be once it is known which. Only this call waits for the choice: others that come
@@ -412,7 +421,7 @@ void Engine::Implementation::take_replies(EngineCall& call, const Passenger& pas
     call.node_->clock().forget();
   }
   call.was_split_ = call.machine_->was_split();
-  advance(call, action);
+  advance(call, repeat_if_loaded_since(call, action, sent_at));
 }
 
 std::span<const Reply> Engine::Implementation::own_replies(const EngineCall& call) {

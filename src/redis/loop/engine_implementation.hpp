@@ -109,6 +109,7 @@ class Engine::Implementation {
   void take_topology();
   void load_functions_for(EngineCall& call);
   Action after_loading(EngineCall& call, const Result<std::optional<CallFailure>>& outcome);
+  Action repeat_if_loaded_since(EngineCall& call, Action action, Time sent_at);
   bool ask_replica(EngineCall& call);
   bool send_to_replica(EngineCall& call, NodeHandle replica, Time ends);
   void ask_primary_instead(EngineCall& call);

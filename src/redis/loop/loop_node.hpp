@@ -66,6 +66,8 @@ class LoopNode {
   Connections exclusive;  ///< Each with one call at a time.
   Connections draining;   ///< They take no more calls.
   DialPolicy dial_policy;
+  /// When the functions were loaded last.
+  Deadline::Time::time_point loaded_at = Deadline::Time::time_point::min();
   BatchLimit batch_limit;
   LoopTimer timer;        ///< Of the next attempt to open a connection, or of tidying up.
   bool is_dirty = false;  ///< There is something to send, to open or to close.
