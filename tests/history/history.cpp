@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <map>
 #include <optional>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -14,6 +16,9 @@ namespace obol::testing::history {
 namespace {
 
 constexpr Time never = std::numeric_limits<Time>::max();
+
+/// Users are few, and live for long.
+constexpr Time story_length = 20'000'000'000;
 
 struct Interval {
   Time start = 0;
@@ -111,13 +116,14 @@ class Track {
     }
   }
 
-  /// From then on it cannot be created any more. Who gives a create up knows that only once it was seen.
+  /// From then on it cannot be created any more. A create is repeated until its end, even if it was done before; who
+  /// gives it up knows that it was done for the last time only if it is seen after that.
   Time created_by() const {
     if (!created_) return never;
     if (!created_->given_up) return created_->when.end;
     Time seen = never;
     for (const auto& read : reads_) {
-      if (read.seen) seen = std::min(seen, read.when.end);
+      if (read.seen && read.when.start > created_->when.end) seen = std::min(seen, read.when.end);
     }
     return seen;
   }
@@ -178,7 +184,8 @@ class Track {
   }
 
   void report(Rule rule, const Interval& when, const std::string& what) {
-    violations_->push_back({rule, fmt::format("session {}: {} ({} to {} ns)", session_, what, when.start, when.end)});
+    violations_->push_back(
+        {rule, session_, fmt::format("session {}: {} ({} to {} ns)", session_, what, when.start, when.end)});
   }
 
   std::uint32_t session_;
@@ -246,7 +253,7 @@ class UserTracks {
     if (call.outcome != Outcome::conflict || call.seen.empty()) return;
     add_read(call, when);
     if (call.seen.front().named_write == call.write) {
-      violations.push_back({Rule::conflict_with_self,
+      violations.push_back({Rule::conflict_with_self, call.session,
                             fmt::format("session {}: write {} was refused as a conflict with itself ({} to {} ns)",
                                         call.session, call.write, call.start, call.end)});
     }
@@ -271,7 +278,7 @@ class UserTracks {
         found->second.add(Read{when, seen});
       } else {
         violations.push_back(
-            {Rule::reply_of_another,
+            {Rule::reply_of_another, seen.session,
              fmt::format("user {}: a list shows session {}, which is {} ({} to {} ns)", call.user, seen.session,
                          found == tracks_.end() ? "another user's" : "there twice", call.start, call.end)});
       }
@@ -290,7 +297,46 @@ bool may_be_lost(const Call& call, const std::vector<LossWindow>& windows) {
       windows, [&](const LossWindow& window) { return call.start <= window.to && window.from <= call.end; });
 }
 
+std::string_view name_of(Operation operation) {
+  constexpr std::array<std::string_view, 7> names{"create",        "refresh", "delete_one", "delete_all",
+                                                  "delete_others", "get",     "get_all"};
+  return names.at(static_cast<std::size_t>(operation));
+}
+
+std::string_view name_of(Outcome outcome) {
+  constexpr std::array<std::string_view, 6> names{"done", "conflict", "gone", "expired", "unknown", "given up"};
+  return names.at(static_cast<std::size_t>(outcome));
+}
+
+/// Reads that did not find it say nothing of it.
+bool tells_of(const Call& call, std::uint32_t session, std::uint32_t user) {
+  if (call.session == session || std::ranges::find(call.seen, session, &Seen::session) != call.seen.end()) return true;
+  return call.user == user && (call.operation == Operation::delete_all || call.operation == Operation::delete_others);
+}
+
 }  // namespace
+
+std::string story_of(std::uint32_t session, const std::vector<Call>& calls) {
+  const auto creation = std::ranges::find_if(
+      calls, [&](const Call& call) { return call.operation == Operation::create && call.session == session; });
+  if (creation == calls.end()) return {};
+  std::vector<const Call*> told;
+  for (const auto& call : calls) {
+    const bool is_in_time = call.end >= creation->start && call.start <= creation->start + story_length;
+    if (is_in_time && tells_of(call, session, creation->user)) told.push_back(&call);
+  }
+  std::ranges::sort(told, {}, &Call::start);
+  std::string story;
+  for (const Call* const call : told) {
+    const auto seen = std::ranges::find(call->seen, session, &Seen::session);
+    story += fmt::format("  {} to {} ns: {} of session {}, {}{}{}{}\n", call->start, call->end,
+                         name_of(call->operation), call->session, name_of(call->outcome),
+                         call->version > 0 ? fmt::format(", version {}", call->version) : "",
+                         seen == call->seen.end() ? "" : fmt::format(", saw version {}", seen->version),
+                         call->error.empty() ? "" : ": " + call->error);
+  }
+  return story;
+}
 
 std::vector<Violation> check(const std::vector<Call>& calls, const std::vector<LossWindow>& windows) {
   std::map<std::uint32_t, std::vector<const Call*>> by_user;

@@ -69,6 +69,7 @@ enum class Rule {
 
 struct Violation {
   Rule rule{};
+  std::uint32_t session = 0;
   std::string description{};
 };
 
@@ -76,5 +77,8 @@ struct Violation {
 /// may have been lost, and it was then repeated. Nobody has to remember what was acknowledged or shown in a window, but
 /// for deletes that were confirmed.
 std::vector<Violation> check(const std::vector<Call>& calls, const std::vector<LossWindow>& windows = {});
+
+/// What was done with that session, a line for each call, in the order in which they began.
+std::string story_of(std::uint32_t session, const std::vector<Call>& calls);
 
 }  // namespace obol::testing::history

@@ -436,6 +436,10 @@ int run(Arguments arguments) {
   for (std::size_t i = 0; i < std::min<std::size_t>(violations.size(), 20); ++i) {
     fmt::print("broken: {}\n", violations[i].description);
   }
+  if (!violations.empty()) {
+    const auto session = violations.front().session;
+    fmt::print("the calls that concern session {}:\n{}", session, story_of(session, workload.history()));
+  }
   for (const auto& broken : broken_by_children) fmt::print("broken: {}\n", broken);
   if (unverified > 0) fmt::print("broken: {} replies did not verify: they were other callers'\n", unverified);
   if (!is_worth_checking(workload.history())) {

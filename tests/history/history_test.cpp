@@ -45,6 +45,12 @@ class Story {
     return *this;
   }
 
+  /// The first call ends together with the last.
+  Story& while_the_first_goes_on() {
+    calls.front().end = calls.back().end;
+    return *this;
+  }
+
   static Seen seen(std::uint64_t version, std::uint64_t write) { return {session, version, session, version, write}; }
 
   Story& confirmed() {
@@ -114,6 +120,23 @@ TEST(History, OfACreateThatWasGivenUpIsSoundAlsoIfItIsDoneAfterALogout) {
   EXPECT_TRUE(Story(begun).log_out().read(1, 11).is_sound());
   EXPECT_TRUE(Story(begun).read(1, 11).log_out().read(1, 11).breaks(Rule::back_after_logout));
   EXPECT_TRUE(Story().create(11, Outcome::unknown).log_out().read(1, 11).breaks(Rule::back_after_logout));
+}
+
+TEST(History, OfACreateThatWasGivenUpIsSoundAlsoIfItWasRepeatedAfterALogout) {
+  const auto done_twice = Story().create(11, Outcome::given_up).read(1, 11).log_out().read(1, 11);
+  EXPECT_TRUE(Story(done_twice).while_the_first_goes_on().is_sound());
+  EXPECT_TRUE(
+      Story(done_twice).while_the_first_goes_on().read(1, 11).log_out().read(1, 11).breaks(Rule::back_after_logout));
+}
+
+TEST(History, CanBeToldOfOneSession) {
+  const auto story = Story().create(11).refresh(2, 12, Outcome::unknown).read(2, 12).log_out(Operation::delete_all, 0);
+  EXPECT_EQ(story_of(session, Story(story).list({}).calls),
+            "  0 to 5 ns: create of session 1, done, version 1\n"
+            "  10 to 15 ns: refresh of session 1, unknown, version 2\n"
+            "  20 to 25 ns: get of session 1, done, saw version 2\n"
+            "  30 to 35 ns: delete_all of session 0, done\n");
+  EXPECT_EQ(story_of(session + 1, story.calls), "");
 }
 
 TEST(History, OfAReadAtTheTimeOfALogoutIsSoundEitherWay) {
