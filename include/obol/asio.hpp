@@ -32,6 +32,7 @@
 #include "obol/async_redis_store.hpp"
 #include "obol/async_session_manager.hpp"
 #include "obol/async_session_store.hpp"
+#include "obol/handler_turn.hpp"
 
 #if ASIO_VERSION < 102200
 #error "obol/asio.hpp needs Asio 1.22 or newer"

@@ -19,50 +19,60 @@ concept CompletionToken =
 
 namespace detail {
 
-/// Calls that ended in one round, as functions for Asio that run a few of them each: between two of these the Driver
-/// sends what the first has begun, and the execution context looks after its other work. If Asio drops one, its calls
-/// are dropped.
-class Round {
- public:
-  Round(Completions ended, OBOL_ASIO::any_io_executor executor) noexcept
-      : ended_(std::move(ended)), executor_(std::move(executor)) {}
-
-  void operator()() {
-    constexpr std::size_t most_handlers = 16;
-    try {
-      ended_.run_some(most_handlers);
-    } catch (...) {
-      post_others();
-      throw;
-    }
-    post_others();
-  }
-
- private:
-  void post_others() {
-    if (!ended_.empty()) OBOL_ASIO::post(executor_, Round(std::move(ended_), executor_));
-  }
-
-  Completions ended_;
-  OBOL_ASIO::any_io_executor executor_;
-};
-
 /// The executor of a Store's calls. Each call keeps it alive.
-class RoundPoster final : public Executor {
+class RoundPoster final : public Executor, public std::enable_shared_from_this<RoundPoster> {
  public:
   explicit RoundPoster(OBOL_ASIO::any_io_executor executor) noexcept : executor_(std::move(executor)) {}
 
-  // The last call may end, and destroy this, before Asio's post() returns. Without memory for that the program ends.
+  // Without memory for that the program ends.
   // NOLINTNEXTLINE(bugprone-exception-escape)
-  void post(Completions ready) noexcept override {
-    const auto executor = executor_;
-    OBOL_ASIO::post(executor, Round(std::move(ready), executor));
-  }
+  void post(Completions ready) noexcept override { Round(this->shared_from_this(), std::move(ready)).post(); }
 
   const OBOL_ASIO::any_io_executor& executor() const noexcept { return executor_; }
 
  private:
-  OBOL_ASIO::any_io_executor executor_;
+  /// Calls that ended in one round, as a function for Asio that runs those of a turn, and posts the others. Between two
+  /// turns the Driver sends what the first has begun, and the execution context looks after its other work. If Asio
+  /// drops it, its calls are dropped.
+  class Round {
+   public:
+    // Nearly all that share the poster are calls under way.
+    Round(std::shared_ptr<RoundPoster> poster, Completions ended) noexcept
+        : poster_(std::move(poster)),
+          ended_(std::move(ended)),
+          handlers_in_turn_(handlers_in_turn(static_cast<std::size_t>(poster_.use_count()))) {}
+
+    // The last call may end, and destroy the executor, before Asio's post() returns.
+    void post() {
+      const auto executor = poster_->executor_;
+      OBOL_ASIO::post(executor, std::move(*this));
+    }
+
+    void operator()() {
+      try {
+        ended_.run_some(handlers_in_turn_);
+      } catch (...) {
+        post_others();
+        throw;
+      }
+      post_others();
+    }
+
+   private:
+    // In two steps: what is posted here runs before what Asio finds when it looks at the descriptors next, such as the
+    // store's.
+    void post_others() {
+      if (ended_.empty()) return;
+      const auto executor = poster_->executor_;
+      OBOL_ASIO::post(executor, [others = std::move(*this)]() mutable { others.post(); });
+    }
+
+    std::shared_ptr<RoundPoster> poster_;
+    Completions ended_;
+    std::size_t handlers_in_turn_;
+  };
+
+  const OBOL_ASIO::any_io_executor executor_;
 };
 
 /// What cancels a call through its handler's cancellation slot.

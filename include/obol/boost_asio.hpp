@@ -32,6 +32,7 @@
 #include "obol/async_redis_store.hpp"
 #include "obol/async_session_manager.hpp"
 #include "obol/async_session_store.hpp"
+#include "obol/handler_turn.hpp"
 
 #if BOOST_ASIO_VERSION < 102600
 #error "obol/boost_asio.hpp needs Boost 1.81 or newer"

@@ -20,6 +20,7 @@
 #include "obol/finding.hpp"                   // IWYU pragma: export
 #include "obol/fork_safe_mutex.hpp"           // IWYU pragma: export
 #include "obol/function_loading.hpp"          // IWYU pragma: export
+#include "obol/handler_turn.hpp"              // IWYU pragma: export
 #include "obol/keyring.hpp"                   // IWYU pragma: export
 #include "obol/memory_store.hpp"              // IWYU pragma: export
 #include "obol/near_cache_options.hpp"        // IWYU pragma: export

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/on_exit.hpp"
-#include "redis/core/handler_turn.hpp"
+#include "obol/handler_turn.hpp"
 #include "redis/loop/engine_implementation.hpp"
 #include "values/async_errors.hpp"
 #include "values/closed_error.hpp"
@@ -132,7 +132,7 @@ void Engine::Implementation::run_ready() {
     rest();
     set_changing(false);
   });
-  const auto turn = handlers_before_sending(living_.load(std::memory_order_relaxed));
+  const auto turn = handlers_in_turn(living_.load(std::memory_order_relaxed));
   read_sockets();
   hand_over();
   run_handlers(turn);
