@@ -18,6 +18,7 @@
 
 #include "asio/library.hpp"
 #include "obol/async_over.hpp"
+#include "obol/handler_turn.hpp"
 #include "obol/memory_store.hpp"
 #include "support/scripted_store.hpp"
 
@@ -500,6 +501,27 @@ TEST_F(AsioDriverTest, DrivesTheStoreRoundAfterRound) {
   sessions_.get(key_of("a"), again);  // Copies it.
   context_.run();
   EXPECT_EQ(told, 1'000);
+}
+
+// What the handlers of a turn begin is sent while the next ones run.
+TEST_F(AsioDriverTest, DrivesTheStoreBetweenTheTurnsOfARound) {
+  constexpr std::size_t calls = 32;
+  constexpr auto in_turn = handlers_in_turn(calls);
+  std::size_t driven = 0;
+  std::vector<std::size_t> driven_before;
+  for (std::size_t i = 0; i < calls; ++i) {
+    sessions_.get(key_of("a"), [&](const Got&) {
+      driven_before.push_back(driven);
+      store_.get(key_of("b"), {}).start([&](const Got&) {
+        if (++driven == calls) context_.stop();
+      });
+      store_.end_all();
+    });
+  }
+  store_.end_all();
+  context_.run();
+  ASSERT_EQ(driven_before.size(), calls);
+  for (std::size_t i = 0; i < calls; ++i) EXPECT_EQ(driven_before[i], i / in_turn * in_turn) << "handler " << i;
 }
 
 TEST_F(AsioDriverTest, RunReturnsOnceTheDriverHasEnded) {
