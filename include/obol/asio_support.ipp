@@ -24,8 +24,6 @@ class RoundPoster final : public Executor, public std::enable_shared_from_this<R
  public:
   explicit RoundPoster(OBOL_ASIO::any_io_executor executor) noexcept : executor_(std::move(executor)) {}
 
-  // Without memory for that the program ends.
-  // NOLINTNEXTLINE(bugprone-exception-escape)
   void post(Completions ready) noexcept override { Round(this->shared_from_this(), std::move(ready)).post(); }
 
   const OBOL_ASIO::any_io_executor& executor() const noexcept { return executor_; }
@@ -42,8 +40,9 @@ class RoundPoster final : public Executor, public std::enable_shared_from_this<R
           ended_(std::move(ended)),
           handlers_in_turn_(handlers_in_turn(static_cast<std::size_t>(poster_.use_count()))) {}
 
-    // The last call may end, and destroy the executor, before Asio's post() returns.
-    void post() {
+    // The last call may end, and destroy the executor, before Asio's post() returns. Without memory the program ends.
+    // NOLINTNEXTLINE(bugprone-exception-escape)
+    void post() noexcept {
       const auto executor = poster_->executor_;
       OBOL_ASIO::post(executor, std::move(*this));
     }
@@ -61,7 +60,8 @@ class RoundPoster final : public Executor, public std::enable_shared_from_this<R
    private:
     // In two steps: what is posted here runs before what Asio finds when it looks at the descriptors next, such as the
     // store's.
-    void post_others() {
+    // NOLINTNEXTLINE(bugprone-exception-escape)
+    void post_others() noexcept {
       if (ended_.empty()) return;
       const auto executor = poster_->executor_;
       OBOL_ASIO::post(executor, [others = std::move(*this)]() mutable { others.post(); });

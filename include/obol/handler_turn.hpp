@@ -10,8 +10,8 @@ namespace obol { inline namespace v0 {
 /// driver of the store sends what the handlers have begun (`run_ready()`), so that the server works while the next
 /// handlers run. Turns that are too large leave the server without work, and turns that are too small cost a system
 /// call for few calls: a quarter of the calls that are under way did best from 16 to 256 of them (docs/performance.md).
-/// The store does so by itself for calls without an executor; this is for an Executor that runs Completions in the
-/// thread that drives the store (Completions::run_some()).
+/// AsyncRedisStore does so by itself for calls without an executor, and the faces for Asio do; this is for an Executor
+/// that runs Completions in the thread that drives the store (Completions::run_some()).
 constexpr std::size_t handlers_in_turn(std::size_t calls_under_way) noexcept {
   constexpr std::size_t least = 4;
   constexpr std::size_t most = 64;

@@ -207,10 +207,8 @@ class Diagnosis {
     if (std::ranges::any_of(probes, [&](const Reply& probe) { return will_load_functions(probe, loading); })) {
       add(Severity::warning, "functions",
           "Obol's function library is not loaded: a store with FunctionLoading::load_at_connect loads it when it "
-          "connects "
-          "or next needs it, if its user may (+function|load); with require_loaded stores cannot connect, so load it "
-          "for "
-          "them (obolctl functions load)");
+          "connects or next needs it, if its user may (+function|load); with require_loaded stores cannot connect, so "
+          "load it for them (obolctl functions load)");
     }
     if (functions == redis::FunctionForm::library || loading == FunctionLoading::scripts) return;
     add(Severity::note, "functions",

@@ -116,17 +116,9 @@ class Track {
     }
   }
 
-  /// From then on it cannot be created any more. A create is repeated until its end, even if it was done before; who
-  /// gives it up knows that it was done for the last time only if it is seen after that.
-  Time created_by() const {
-    if (!created_) return never;
-    if (!created_->given_up) return created_->when.end;
-    Time seen = never;
-    for (const auto& read : reads_) {
-      if (read.seen && read.when.start > created_->when.end) seen = std::min(seen, read.when.end);
-    }
-    return seen;
-  }
+  /// From then on it cannot be created any more. A create is repeated until its end, even if it was done before, and
+  /// the last repeat of one that was given up may be on its way still.
+  Time created_by() const { return created_ && !created_->given_up ? created_->when.end : never; }
 
   void check_versions() {
     for (const auto& write : writes_) {

@@ -45,12 +45,6 @@ class Story {
     return *this;
   }
 
-  /// The first call ends together with the last.
-  Story& while_the_first_goes_on() {
-    calls.front().end = calls.back().end;
-    return *this;
-  }
-
   static Seen seen(std::uint64_t version, std::uint64_t write) { return {session, version, session, version, write}; }
 
   Story& confirmed() {
@@ -115,18 +109,12 @@ TEST(History, OfALogoutWithoutAKnownOutcomeIsSoundEitherWay) {
   EXPECT_TRUE(Story(begun).read_nothing().is_sound());
 }
 
+// It may have been repeated, and the last repeat may still be on its way.
 TEST(History, OfACreateThatWasGivenUpIsSoundAlsoIfItIsDoneAfterALogout) {
   const auto begun = Story().create(11, Outcome::given_up);
   EXPECT_TRUE(Story(begun).log_out().read(1, 11).is_sound());
-  EXPECT_TRUE(Story(begun).read(1, 11).log_out().read(1, 11).breaks(Rule::back_after_logout));
+  EXPECT_TRUE(Story(begun).read(1, 11).log_out().read(1, 11).is_sound());
   EXPECT_TRUE(Story().create(11, Outcome::unknown).log_out().read(1, 11).breaks(Rule::back_after_logout));
-}
-
-TEST(History, OfACreateThatWasGivenUpIsSoundAlsoIfItWasRepeatedAfterALogout) {
-  const auto done_twice = Story().create(11, Outcome::given_up).read(1, 11).log_out().read(1, 11);
-  EXPECT_TRUE(Story(done_twice).while_the_first_goes_on().is_sound());
-  EXPECT_TRUE(
-      Story(done_twice).while_the_first_goes_on().read(1, 11).log_out().read(1, 11).breaks(Rule::back_after_logout));
 }
 
 TEST(History, CanBeToldOfOneSession) {

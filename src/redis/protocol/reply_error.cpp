@@ -84,21 +84,23 @@ constexpr std::array rights{
           "the user lacks +script|load, which scripts need; give it the ACL rules that obolctl acl --scripts prints"},
 };
 
-// "No permissions to access a key", "... to access the 'x' key", "... to access one of the keys used as arguments".
-bool is_about_keys(std::string_view refusal) {
+/// What a user may not access, such as "a key", "the 'x' key", "one of the keys used as arguments" or a database. Empty
+/// if the user may not run the command.
+std::string_view forbidden_data(std::string_view refusal) {
   constexpr std::string_view beginning = " to access ";
   const auto access = refusal.find(beginning);
-  return access != std::string_view::npos && refusal.substr(access + beginning.size()).contains("key");
+  return access == std::string_view::npos ? std::string_view() : refusal.substr(access + beginning.size());
 }
 
 std::string_view advice_for(const Row& row, const Reply& error, std::string_view command) {
   if (row.code != ErrorCode::permission || row.beginning.contains(' ')) return row.advice;
-  if (is_about_keys(error.text)) {
+  const auto data = forbidden_data(error.text);
+  if (data.contains("key")) {
     return "the user may not access Obol's keys; give it the key pattern of its key_prefix, which obolctl acl --prefix "
            "prints";
   }
   const auto* const right = std::ranges::find(rights, command, &Right::command);
-  return right == rights.end() ? row.advice : right->advice;
+  return right == rights.end() || !data.empty() ? row.advice : right->advice;
 }
 
 const Row* row_of(const Reply& error) {

@@ -151,7 +151,7 @@ TEST(ErrorReplyMessage, NamesThePermissionThatIsMissingAndWhatDoesWithoutIt) {
                      "EVALSHA",
                      {"key_prefix"},
                      "+evalsha"},
-        MissingRight{"NOPERM User key has no permissions to access a database", "FCALL", {"+fcall;"}, "key_prefix"}}) {
+        MissingRight{"NOPERM User key has no permissions to access a database", "FCALL", {"obolctl acl"}, "+fcall"}}) {
     const auto refused = error_of(error_reply(error), command);
     EXPECT_EQ(refused.code, ErrorCode::permission);
     for (const auto words : told) {
