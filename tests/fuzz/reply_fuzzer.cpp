@@ -1,5 +1,6 @@
 // Fuzzes the reading of replies, cut into pieces as the input says, and every pure function of what was read.
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
@@ -131,26 +132,29 @@ void check_unread_bytes(std::string_view bytes, const std::vector<std::size_t>& 
 void check_error(const Reply& error) {
   // The longest beginning by which an error is told; servers repeat arguments behind it.
   constexpr std::size_t telling_bytes = std::string_view("ERR max number of clients").size();
-  const Reply beginning{.kind = Kind::error,
-                        .text = error.text.substr(0, std::max(telling_bytes, error.error_word().size()))};
-  require(remedy_for(error) == remedy_for(beginning), "what to do about an error does not depend on what it quotes");
+  const auto refusal = [](std::string_view text) { return Reply{.kind = Kind::error, .text = text}; };
+  const std::string word(error.error_word());
+  const std::string beginning(error.text.substr(0, std::max(telling_bytes, word.size())));
+  require(remedy_for(error) == remedy_for(refusal(beginning)),
+          "what to do about an error does not depend on what it quotes");
   // Some kinds are told by words that may stand anywhere.
-  const auto unknown = std::string(error.error_word()) + " unknown command";
-  const Reply missing{.kind = Kind::error, .text = unknown};
-  const auto unknown_in_script = unknown + " called from script";
-  const Reply missing_in_script{.kind = Kind::error, .text = unknown_in_script};
-  const Reply in_cluster{.kind = Kind::error, .text = "ERR SELECT is not allowed in cluster mode"};
+  const std::array<std::string, 6> known{beginning,
+                                         word + " unknown command",
+                                         word + " unknown command called from script",
+                                         word + " to access data",
+                                         word + " to access a key",
+                                         "ERR SELECT is not allowed in cluster mode"};
   const auto check = [&](auto judge) {
     const auto judged = judge(error);
-    const auto is_as_of = [&](const Reply& known) {
-      const auto expected = judge(known);
+    const auto is_as_of = [&](const std::string& text) {
+      const auto expected = judge(refusal(text));
       return judged.code == expected.code && judged.message == expected.message;
     };
-    require(judged.code &&
-                (is_as_of(beginning) || is_as_of(missing) || is_as_of(missing_in_script) || is_as_of(in_cluster)),
+    require(judged.code && std::ranges::any_of(known, is_as_of),
             "an error's message holds nothing that the server quotes");
   };
   check([](const Reply& reply) { return redis::error_of(reply, "HGET"); });
+  check([](const Reply& reply) { return redis::error_of(reply, "FCALL"); });
   check([](const Reply& reply) { return redis::error_of_handshake(reply, {.sent_credentials = true}); });
   check([](const Reply& reply) { return redis::error_of_select(reply, 3); });
 }
