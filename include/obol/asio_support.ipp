@@ -20,11 +20,18 @@ concept CompletionToken =
 namespace detail {
 
 /// The executor of a Store's calls. Each call keeps it alive.
-class RoundPoster final : public Executor, public std::enable_shared_from_this<RoundPoster> {
+class RoundPoster final : public Executor {
  public:
+  static std::shared_ptr<RoundPoster> make(OBOL_ASIO::any_io_executor executor) {
+    auto poster = std::make_shared<RoundPoster>(std::move(executor));
+    poster->self_ = poster;
+    return poster;
+  }
+
+  /// Use make().
   explicit RoundPoster(OBOL_ASIO::any_io_executor executor) noexcept : executor_(std::move(executor)) {}
 
-  void post(Completions ready) noexcept override { Round(this->shared_from_this(), std::move(ready)).post(); }
+  void post(Completions ready) noexcept override { Round(self_.lock(), std::move(ready)).post(); }
 
   const OBOL_ASIO::any_io_executor& executor() const noexcept { return executor_; }
 
@@ -73,6 +80,7 @@ class RoundPoster final : public Executor, public std::enable_shared_from_this<R
   };
 
   const OBOL_ASIO::any_io_executor executor_;
+  std::weak_ptr<RoundPoster> self_{};
 };
 
 /// What cancels a call through its handler's cancellation slot.
@@ -270,8 +278,7 @@ class Face {
   executor_type get_executor() const noexcept { return poster_->executor(); }
 
  protected:
-  Face(Wrapped& wrapped, executor_type executor)
-      : wrapped_(wrapped), poster_(std::make_shared<RoundPoster>(std::move(executor))) {}
+  Face(Wrapped& wrapped, executor_type executor) : wrapped_(wrapped), poster_(RoundPoster::make(std::move(executor))) {}
   ~Face() = default;
 
   template <class T, class Token, class MakeCall, class... Arguments>
