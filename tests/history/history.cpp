@@ -120,6 +120,15 @@ class Track {
   /// the last repeat of one that was given up may be on its way still.
   Time created_by() const { return created_ && !created_->given_up ? created_->when.end : never; }
 
+  /// Whether a logout ended before that time which began after the refresh had ended. A refresh that was acknowledged
+  /// is not repeated, so that only a create can bring back what a caller gave up.
+  bool was_deleted(const Write& write, Time time) const {
+    if (!created_ || !created_->given_up || !write.done || write.number == created_->number) return false;
+    return std::ranges::any_of(deletes_, [&](const Delete& deletion) {
+      return deletion.done && deletion.when.start > write.when.end && deletion.when.end < time;
+    });
+  }
+
   void check_versions() {
     for (const auto& write : writes_) {
       if (write.done && !done_by_version_.emplace(write.version, &write).second) {
@@ -162,7 +171,7 @@ class Track {
     if (const auto known = floor_.before(read.when.start); known > seen.version) {
       report(Rule::went_back, read.when, fmt::format("{} was read when {} was known", what, known));
     }
-    if (read.when.start > logged_out_) {
+    if (read.when.start > logged_out_ || (write != by_number_.end() && was_deleted(*write->second, read.when.start))) {
       report(Rule::back_after_logout, read.when, what + " was read after the logout");
     } else if (read.when.start > found_gone_) {
       report(Rule::back_after_gone, read.when, what + " was read after the session was found gone");

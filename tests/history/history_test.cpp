@@ -114,6 +114,7 @@ TEST(History, OfACreateThatWasGivenUpIsSoundAlsoIfItIsDoneAfterALogout) {
   const auto begun = Story().create(11, Outcome::given_up);
   EXPECT_TRUE(Story(begun).log_out().read(1, 11).is_sound());
   EXPECT_TRUE(Story(begun).read(1, 11).log_out().read(1, 11).is_sound());
+  EXPECT_TRUE(Story(begun).refresh(2, 12).log_out().read(2, 12).breaks(Rule::back_after_logout));
   EXPECT_TRUE(Story().create(11, Outcome::unknown).log_out().read(1, 11).breaks(Rule::back_after_logout));
 }
 
