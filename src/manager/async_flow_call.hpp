@@ -112,12 +112,8 @@ class AsyncFlowCall final : public PendingCall<typename Flow::Outcome>,
   bool begin(Receiver<Outcome>& receiver) override {
     receiver_.set(receiver);
     begun_ = Time::now();
-    if (options_.timeout < Milliseconds(0)) {
-      fail(ErrorCode::invalid_argument, negative_timeout_error);
-      return true;
-    }
-    if (is_stopped()) {
-      fail(ErrorCode::cancelled, cancelled_error);
+    if (auto refused = refusal_of(options_)) {
+      this->outcome = std::unexpected(std::move(*refused));
       return true;
     }
     if (core_->is_in_child()) {

@@ -17,8 +17,8 @@ bool AsyncDiagnosis::begin(Receiver<Outcome>& receiver) {
     outcome = std::unexpected(error_from(ErrorCode::closed, closed_error));
     return true;
   }
-  if (options().timeout.count() < 0) {
-    outcome = std::unexpected(error_from(ErrorCode::invalid_argument, negative_timeout_error));
+  if (auto refused = refusal_of(options())) {
+    outcome = std::unexpected(std::move(*refused));
     return true;
   }
   try {

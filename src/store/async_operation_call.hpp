@@ -112,13 +112,8 @@ class AsyncOperationCall final : public AsyncStoreCall<typename Work::Outcome, r
 
   std::optional<Request> first_request() noexcept {
     if (this->core().is_closed()) return fail(error_from(ErrorCode::closed, closed_error));
-    if (this->options().timeout.count() < 0) {
-      return fail(error_from(ErrorCode::invalid_argument, negative_timeout_error));
-    }
-    if (const auto& stop = this->options().stop; stop.stop_possible()) {
-      if (stop.stop_requested()) return fail(error_from(ErrorCode::cancelled, cancelled_error));
-      cancel_on_stop_.emplace(stop, Cancel{this});
-    }
+    if (auto refused = refusal_of(this->options())) return fail(std::move(*refused));
+    if (const auto& stop = this->options().stop; stop.stop_possible()) cancel_on_stop_.emplace(stop, Cancel{this});
     return attempt([this] { return work_.begin(this->core().parts()); });
   }
 

@@ -103,10 +103,8 @@ class AdaptedCall final : public PendingCall<std::invoke_result_t<Work&, Session
     receiver_ = &receiver;
     if (adapter_.is_closed()) {
       fail(closed_error());
-    } else if (options_.timeout.count() < 0) {
-      fail(negative_timeout_error());
-    } else if (options_.stop.stop_requested()) {
-      fail(cancelled_error());
+    } else if (auto refused = refusal_of(options_)) {
+      fail(std::move(*refused));
     } else {
       this->outcome = work_(adapter_.store());
     }
